@@ -1,0 +1,41 @@
+# run starts the demonstration, test runs every test, lint checks the style.
+# fuzz and race are the slow suites; they are not part of test.
+
+export CGO_ENABLED := 0
+GO        ?= go
+GOFLAGS   += -trimpath
+FUZZTIME  ?= 2m
+PACKAGES  := ./...
+
+.PHONY: run build test lint fuzz race clean
+
+build:
+	$(GO) build -o bin/ ./cmd/...
+
+run: build
+	./bin/zhunxin demo
+
+test:
+	$(GO) test -timeout 20m $(PACKAGES)
+
+lint:
+	@test -z "$$($(GO) tool -modfile=tools/go.mod gofumpt -l . | tee /dev/stderr)" || { echo 'run: make fmt'; exit 1; }
+	$(GO) vet $(PACKAGES)
+	$(GO) tool -modfile=tools/go.mod staticcheck $(PACKAGES)
+
+fmt:
+	$(GO) tool -modfile=tools/go.mod gofumpt -w .
+
+# Every fuzz target of every package, one after the other.
+fuzz:
+	@for pkg in $$($(GO) list $(PACKAGES)); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+race:
+	CGO_ENABLED=1 $(GO) test -race -timeout 40m $(PACKAGES)
+
+clean:
+	rm -rf bin data

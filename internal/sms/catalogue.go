@@ -1,0 +1,162 @@
+package sms
+
+import "fmt"
+
+// Code names one reason in the error catalogue. The same code appears in every
+// interface; each dialect has its own column.
+type Code string
+
+// The codes. CMPP is the SUBMIT_RESP result for a whole PDU (CMPP 3.0 §7.4.3.2);
+// Stat is the 7-character status of the report that carries a single refusal.
+const (
+	OK                 Code = "OK"
+	BadRequest         Code = "BAD_REQUEST"
+	BadNumber          Code = "NUMBER_INVALID"
+	BadText            Code = "TEXT_INVALID"
+	TextTooLong        Code = "TEXT_TOO_LONG"
+	TooManyRecipients  Code = "TOO_MANY_RECIPIENTS"
+	DuplicateRecipient Code = "DUPLICATE_RECIPIENT"
+	BodyTooLarge       Code = "BODY_TOO_LARGE"
+	Unauthenticated    Code = "UNAUTHENTICATED"
+	KeyExpired         Code = "KEY_EXPIRED"
+	AddressNotAllowed  Code = "ADDRESS_NOT_ALLOWED"
+	Forbidden          Code = "FORBIDDEN"
+	NotFound           Code = "NOT_FOUND"
+	IdempotencyKey     Code = "IDEMPOTENCY_CONFLICT"
+	RateLimited        Code = "RATE_LIMITED"
+	Busy               Code = "BUSY"
+	FactUnreadable     Code = "FACT_UNREADABLE"
+	StoreUnavailable   Code = "STORE_UNAVAILABLE"
+	Internal           Code = "INTERNAL"
+
+	BalanceTooLow     Code = "BALANCE_TOO_LOW"
+	PriceMissing      Code = "PRICE_MISSING"
+	NoChannel         Code = "NO_CHANNEL"
+	SourceTooLong     Code = "SOURCE_TOO_LONG"
+	NotAfterPassed    Code = "NOT_AFTER_PASSED"
+	PartyFrozen       Code = "PARTY_FROZEN"
+	MessageNotWaiting Code = "MESSAGE_NOT_WAITING"
+
+	LicenceInvalid      Code = "LICENCE_INVALID"
+	AgentNotCompany     Code = "AGENT_NOT_COMPANY"
+	AgentModeForbids    Code = "AGENT_MODE_FORBIDS"
+	PortNotBound        Code = "PORT_NOT_BOUND"
+	PortSharedBinding   Code = "PORT_BINDING_SHARED"
+	SignatureMismatch   Code = "SIGNATURE_MISMATCH"
+	SignatureNotFiled   Code = "SIGNATURE_NOT_FILED"
+	TemplateNotApproved Code = "TEMPLATE_NOT_APPROVED"
+	ConsentMissing      Code = "CONSENT_MISSING"
+	OptedOut            Code = "OPTED_OUT"
+	SuppressedScope     Code = "SUPPRESSION_SCOPE"
+	FrequencyOTP        Code = "FREQUENCY_OTP"
+	FrequencyMKT        Code = "FREQUENCY_MKT"
+	OutsideHours        Code = "OUTSIDE_HOURS"
+	UnitsMismatch       Code = "UNITS_MISMATCH"
+	RuleRefused         Code = "RULE_REFUSED"
+	Revoked             Code = "REVOKED"
+)
+
+// Entry is a row of the catalogue.
+type Entry struct {
+	Code  Code
+	HTTP  int    // status of a whole-call failure, and of a problem document
+	CMPP  uint32 // SUBMIT_RESP Result when the whole PDU is refused for it
+	Stat  string // 7 characters in the report of a single refusal
+	Zh    string
+	En    string
+	Again bool // the same call may succeed later: no idempotency row is kept
+}
+
+var catalogue = []Entry{
+	{OK, 200, 0, "DELIVRD", "成功", "ok", false},
+	{BadRequest, 400, 1, "ZX:0001", "请求格式错误，请按接口文档修改", "the request is malformed; see the API reference", false},
+	{BadNumber, 422, 13, "ZX:0002", "手机号码无效：内地号码写 11 位数字，境外号码以 + 和国家码开头", "the phone number is not valid: write 11 digits for the mainland, or + and the country code", false},
+	{BadText, 422, 1, "ZX:0003", "短信内容为空或编码无效，请改用有效的 UTF-8 文本", "the text is empty or badly encoded; send valid UTF-8", false},
+	{TextTooLong, 422, 6, "ZX:0004", "短信内容过长，请缩短后重试", "the text is too long; shorten it", false},
+	{TooManyRecipients, 422, 13, "ZX:0005", "一次最多 1000 个号码，请分批提交", "a call takes at most 1,000 recipients; split it", false},
+	{DuplicateRecipient, 422, 13, "ZX:0006", "同一次请求里号码重复，已只保留第一条", "the number appears twice in this call; only the first was kept", false},
+	{BodyTooLarge, 413, 4, "ZX:0007", "请求体过大", "the request body is too large", false},
+	{Unauthenticated, 401, 10, "ZX:0010", "身份验证失败，请检查密钥", "authentication failed; check the key", false},
+	{KeyExpired, 401, 10, "ZX:0011", "密钥已过期或已停用，请换用新密钥", "the key has expired or was revoked; use a new one", false},
+	{AddressNotAllowed, 403, 10, "ZX:0012", "来源 IP 不在白名单内", "the source address is not on the allow-list", false},
+	{Forbidden, 403, 10, "ZX:0013", "没有此操作的权限", "the key lacks the permission for this", false},
+	{NotFound, 404, 1, "ZX:0014", "找不到该对象", "no such object", false},
+	{IdempotencyKey, 409, 3, "ZX:0015", "同一幂等键已用于内容不同的请求，请换新键", "the idempotency key was used with another payload; use a new key", false},
+	{RateLimited, 429, 8, "ZX:0016", "超过速率限制，请稍后重试", "over the rate limit; try again later", true},
+	{Busy, 503, 8, "ZX:0017", "系统繁忙，未受理，请稍后重试", "busy, not accepted; try again later", true},
+	{FactUnreadable, 503, 8, "ZX:0018", "合规事实暂不可读，未受理，请稍后重试", "a compliance fact can't be read now, not accepted; try again later", true},
+	{StoreUnavailable, 503, 8, "ZX:0019", "存储暂不可用，未受理，请稍后重试", "the store is unavailable, not accepted; try again later", true},
+	{Internal, 500, 9, "ZX:0020", "内部错误，未受理", "internal error, not accepted", true},
+	{BalanceTooLow, 402, 9, "ZX:0030", "余额不足，请充值", "the balance is too low; top up", false},
+	{PriceMissing, 409, 9, "ZX:0031", "账户没有该类短信的价格，请联系您的代理商或运营商", "the account has no price for this category; ask your agent or operator", false},
+	{NoChannel, 409, 9, "ZX:0032", "没有可用于该号码的通道", "no channel serves this recipient", false},
+	{SourceTooLong, 422, 10, "ZX:0033", "接入码加扩展码超过 20 位", "access code and extension exceed 20 digits", false},
+	{NotAfterPassed, 409, 9, "ZX:0034", "已超过有效期，未发送", "its validity passed before it could be sent", false},
+	{PartyFrozen, 403, 9, "ZX:0035", "主体、通道或文本已冻结", "the party, channel or text is frozen", false},
+	{MessageNotWaiting, 409, 9, "ZX:0036", "短信已不在等待状态，无法取消", "the message no longer waits and can't be cancelled", false},
+	{LicenceInvalid, 403, 9, "ZX:L001", "链条上缺少有效的增值电信业务许可证", "the chain lacks a valid value-added telecom licence", false},
+	{AgentNotCompany, 403, 9, "ZX:L003", "经营主体不是依法设立的公司", "the reselling party is not a company", false},
+	{AgentModeForbids, 403, 9, "ZX:L005", "无许可证的代理商只能引荐和服务客户", "an agent without a licence may only refer and serve customers", false},
+	{PortNotBound, 403, 10, "ZX:P002", "子端口没有与实际发送主体的直接绑定", "the sub-code has no direct binding to the party that sends", false},
+	{PortSharedBinding, 403, 10, "ZX:P003", "一个子端口只能对应一个签名和一个资质", "one sub-code serves one signature and one qualification", false},
+	{SignatureMismatch, 422, 1, "ZX:S001", "短信必须以已报备的【签名】开头，且只有一对【】", "the text must begin with the filed 【signature】 and hold no other 【】", false},
+	{SignatureNotFiled, 403, 9, "ZX:S008", "签名尚未在接收方所属运营商报备通过", "the signature is not filed with the recipient's carrier", false},
+	{TemplateNotApproved, 403, 9, "ZX:T001", "内容不符合任何已审核通过的模板", "the text fits no approved template", false},
+	{ConsentMissing, 403, 9, "ZX:C001", "没有该号码对本内容提供者的有效同意", "this recipient has given this content provider no valid consent", false},
+	{OptedOut, 403, 9, "ZX:O003", "该号码已退订，不得再次发送", "this recipient has opted out", false},
+	{SuppressedScope, 403, 9, "ZX:O008", "该号码已拒收此类短信", "this recipient refuses messages of this category", false},
+	{FrequencyOTP, 429, 9, "ZX:F001", "该号码的验证码发送过于频繁", "too many verification codes to this number", false},
+	{FrequencyMKT, 429, 9, "ZX:F003", "该号码的营销短信超过频率上限", "too many marketing messages to this number", false},
+	{OutsideHours, 409, 9, "ZX:H001", "不在允许的发送时段，已推迟到下一时段", "outside lawful hours; deferred to the next window", false},
+	{UnitsMismatch, 422, 6, "ZX:B001", "计费条数与内容长度不符", "the billed units don't match the text", false},
+	{RuleRefused, 403, 9, "ZX:R000", "规则不允许发送", "a rule stands against this message", false},
+	{Revoked, 403, 9, "ZX:R001", "决定之后有撤销，提交前已取消", "revoked after the decision; cancelled before submission", false},
+}
+
+var byCode = func() map[Code]Entry {
+	m := make(map[Code]Entry, len(catalogue))
+	for _, e := range catalogue {
+		m[e.Code] = e
+	}
+	return m
+}()
+
+// Catalogue returns a copy of every row, in order.
+func Catalogue() []Entry { return append([]Entry(nil), catalogue...) }
+
+// Lookup returns the row of a code; a code that the catalogue lacks reads as
+// INTERNAL, so that no interface ever shows an empty reason.
+func Lookup(c Code) Entry {
+	if e, ok := byCode[c]; ok {
+		return e
+	}
+	return byCode[Internal]
+}
+
+// Error is a failure with a catalogue code, the place it was found at and a
+// detail that may be shown to the peer. It never holds numbers or text.
+type Error struct {
+	Code   Code
+	Field  string // where: a JSON path, a PDU field or an object; may be empty
+	Detail string // what exactly, in English; may be empty
+	Cause  error  // for the log only
+}
+
+// Errorf makes an Error whose detail is formatted.
+func Errorf(c Code, field, format string, args ...any) *Error {
+	return &Error{Code: c, Field: field, Detail: fmt.Sprintf(format, args...)}
+}
+
+func (e *Error) Error() string {
+	s := string(e.Code) + ": " + Lookup(e.Code).En
+	if e.Field != "" {
+		s += " (" + e.Field + ")"
+	}
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
+	return s
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Cause }

@@ -1,0 +1,106 @@
+package sms
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+)
+
+// MSISDN is a subscriber's number in E.164 digits without the plus sign. Its
+// String, Format and LogValue mask it (P7); only Reveal gives the digits, and
+// every caller of Reveal is about to seal, hash or submit it.
+//
+// The zero value is no number.
+type MSISDN struct{ digits string }
+
+// MaxNumberInput bounds what ParseMSISDN reads, in bytes. E.164 allows 15
+// digits; the rest is room for prefixes and separators.
+const MaxNumberInput = 32
+
+// ParseMSISDN reads a number as customers write it: 11 mainland digits, or the
+// same with 86, +86 or 0086 before it; any other country needs a plus sign or
+// 00. Spaces and hyphens between digits are dropped. The error says what is
+// wrong, never the number itself.
+func ParseMSISDN(s string) (MSISDN, error) {
+	if len(s) > MaxNumberInput {
+		return MSISDN{}, fmt.Errorf("phone number is %d bytes long, the most is %d", len(s), MaxNumberInput)
+	}
+	var b [MaxNumberInput]byte
+	n, plus := 0, false
+	for i, r := range s {
+		switch {
+		case r >= '0' && r <= '9':
+			b[n] = byte(r)
+			n++
+		case r == '+' && n == 0 && !plus:
+			plus = true
+		case (r == ' ' || r == '-') && i > 0:
+		default:
+			return MSISDN{}, fmt.Errorf("phone number has %q at byte %d; only ASCII digits, a leading +, spaces and hyphens are read", r, i)
+		}
+	}
+	d := string(b[:n])
+	switch {
+	case plus:
+	case strings.HasPrefix(d, "00"):
+		d = d[2:]
+	case len(d) == 11 && d[0] == '1':
+		d = "86" + d
+	case len(d) == 13 && strings.HasPrefix(d, "86"):
+	default:
+		return MSISDN{}, fmt.Errorf("phone number has %d digits; write 11 digits for the mainland, or + and the country code", len(d))
+	}
+	return fromE164(d)
+}
+
+func fromE164(d string) (MSISDN, error) {
+	if strings.HasPrefix(d, "86") {
+		if len(d) != 13 || d[2] != '1' || d[3] < '3' {
+			return MSISDN{}, fmt.Errorf("phone number is not a mainland mobile number: after 86 come 11 digits from 13 to 19")
+		}
+		return MSISDN{d}, nil
+	}
+	if len(d) < 8 || len(d) > 15 || d[0] == '0' {
+		return MSISDN{}, fmt.Errorf("phone number has %d digits with its country code; E.164 allows 8 to 15", len(d))
+	}
+	return MSISDN{d}, nil
+}
+
+// Valid tells whether m holds a number.
+func (m MSISDN) Valid() bool { return m.digits != "" }
+
+// Reveal returns the E.164 digits in clear, without a plus sign.
+func (m MSISDN) Reveal() string { return m.digits }
+
+// Mainland tells whether the number belongs to China's mainland (+86).
+func (m MSISDN) Mainland() bool { return strings.HasPrefix(m.digits, "86") }
+
+// National returns the 11 digits that mainland carriers use, or the E.164
+// digits for other countries. It reveals the number.
+func (m MSISDN) National() string {
+	if m.Mainland() {
+		return m.digits[2:]
+	}
+	return m.digits
+}
+
+// String masks: 138****8000.
+func (m MSISDN) String() string {
+	if m.digits == "" {
+		return ""
+	}
+	n := m.National()
+	if len(n) < 8 {
+		return "****"
+	}
+	return n[:3] + strings.Repeat("*", len(n)-7) + n[len(n)-4:]
+}
+
+// Format masks under every verb, so that no fmt call prints the digits.
+func (m MSISDN) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(m.String())) }
+
+// LogValue masks in structured logs.
+func (m MSISDN) LogValue() slog.Value { return slog.StringValue(m.String()) }
+
+// MarshalText masks in JSON.
+func (m MSISDN) MarshalText() ([]byte, error) { return []byte(m.String()), nil }

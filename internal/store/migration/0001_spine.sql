@@ -1,0 +1,476 @@
+-- The first schema. Types are SQLite's; the PostgreSQL text is derived from it
+-- (INTEGER → BIGINT, BLOB → BYTEA, no STRICT, no WITHOUT ROWID), so that the
+-- two can't drift. Times are epoch milliseconds UTC, money is micro-yuan,
+-- phone_id is the 16-byte keyed hash (design 7): no number, no text in clear.
+
+-- Parties and the chain of rights ------------------------------------------
+
+CREATE TABLE party (
+  id            INTEGER PRIMARY KEY,
+  kind          TEXT NOT NULL,             -- operator | agent | customer
+  parent_id     INTEGER REFERENCES party(id),
+  group_id      INTEGER NOT NULL,          -- content provider group: opt-outs reach all of it (OPT-03)
+  name          TEXT NOT NULL,
+  uscc          TEXT NOT NULL,             -- 统一社会信用代码
+  entity_type   TEXT NOT NULL,             -- company | individual | institution | government
+  agent_mode    TEXT NOT NULL DEFAULT '',  -- '' | referral | licensed
+  state         TEXT NOT NULL,             -- pending | active | frozen | closed
+  created_at    INTEGER NOT NULL,
+  updated_at    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE licence (
+  id          INTEGER PRIMARY KEY,
+  party_id    INTEGER NOT NULL REFERENCES party(id),
+  number      TEXT NOT NULL,
+  uscc        TEXT NOT NULL,
+  scope       TEXT NOT NULL,               -- comma-separated business codes, e.g. B25
+  provinces   TEXT NOT NULL,               -- comma-separated, '*' is nationwide
+  valid_from  INTEGER NOT NULL,
+  valid_to    INTEGER NOT NULL,
+  state       TEXT NOT NULL,               -- pending | active | revoked
+  document_id INTEGER,
+  created_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX licence_party ON licence(party_id);
+
+CREATE TABLE access_code (
+  id          INTEGER PRIMARY KEY,
+  party_id    INTEGER NOT NULL REFERENCES party(id),
+  carrier     TEXT NOT NULL,
+  code        TEXT NOT NULL,               -- 106…
+  approval    TEXT NOT NULL,               -- number resource approval
+  valid_from  INTEGER NOT NULL,
+  valid_to    INTEGER NOT NULL,
+  state       TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX access_code_key ON access_code(carrier, code);
+
+CREATE TABLE contract (
+  id                INTEGER PRIMARY KEY,
+  party_id          INTEGER NOT NULL REFERENCES party(id),
+  counterparty_id   INTEGER NOT NULL REFERENCES party(id),
+  number            TEXT NOT NULL,
+  valid_from        INTEGER NOT NULL,
+  valid_to          INTEGER NOT NULL,
+  charge_on         TEXT NOT NULL,         -- submission | delivery
+  report_timeout_ms INTEGER NOT NULL,
+  state             TEXT NOT NULL,
+  document_id       INTEGER
+) STRICT;
+CREATE INDEX contract_party ON contract(party_id);
+
+CREATE TABLE signature (
+  id               INTEGER PRIMARY KEY,
+  party_id         INTEGER NOT NULL REFERENCES party(id),
+  text             TEXT NOT NULL,          -- without 【】
+  source           TEXT NOT NULL,          -- company | trademark | app | site
+  qualification_id INTEGER NOT NULL,
+  state            TEXT NOT NULL,          -- draft | review | approved | rejected | frozen
+  created_at       INTEGER NOT NULL,
+  updated_at       INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX signature_key ON signature(party_id, text);
+
+CREATE TABLE authorisation (
+  id           INTEGER PRIMARY KEY,
+  signature_id INTEGER NOT NULL REFERENCES signature(id),
+  grantor      TEXT NOT NULL,
+  valid_from   INTEGER NOT NULL,
+  valid_to     INTEGER NOT NULL,
+  state        TEXT NOT NULL,
+  document_id  INTEGER
+) STRICT;
+
+CREATE TABLE signature_filing (
+  signature_id INTEGER NOT NULL REFERENCES signature(id),
+  carrier      TEXT NOT NULL,
+  state        TEXT NOT NULL,              -- draft | submitted | approved | rejected | revoked
+  reference    TEXT NOT NULL,
+  reason       TEXT NOT NULL DEFAULT '',
+  valid_from   INTEGER NOT NULL,
+  valid_to     INTEGER NOT NULL,
+  updated_at   INTEGER NOT NULL,
+  PRIMARY KEY (signature_id, carrier)
+) STRICT;
+
+CREATE TABLE subcode (
+  id               INTEGER PRIMARY KEY,
+  access_code_id   INTEGER NOT NULL REFERENCES access_code(id),
+  digits           TEXT NOT NULL,
+  party_id         INTEGER NOT NULL REFERENCES party(id),
+  signature_id     INTEGER NOT NULL REFERENCES signature(id),
+  qualification_id INTEGER NOT NULL,
+  contract_id      INTEGER NOT NULL REFERENCES contract(id),
+  state            TEXT NOT NULL,          -- active | released
+  bound_at         INTEGER NOT NULL,
+  released_at      INTEGER
+) STRICT;
+CREATE UNIQUE INDEX subcode_key ON subcode(access_code_id, digits) WHERE state = 'active';
+CREATE INDEX subcode_signature ON subcode(signature_id);
+
+CREATE TABLE template (
+  id         INTEGER PRIMARY KEY,
+  party_id   INTEGER NOT NULL REFERENCES party(id),
+  category   TEXT NOT NULL,
+  name       TEXT NOT NULL,
+  state      TEXT NOT NULL,                -- active | frozen | closed
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX template_party ON template(party_id);
+
+CREATE TABLE template_version (
+  template_id INTEGER NOT NULL REFERENCES template(id),
+  version     INTEGER NOT NULL,
+  body        TEXT NOT NULL,               -- with ${name:type} variables
+  state       TEXT NOT NULL,               -- review | approved | rejected | retired
+  reviewed_by TEXT NOT NULL DEFAULT '',
+  reviewed_at INTEGER,
+  valid_from  INTEGER NOT NULL,
+  valid_to    INTEGER NOT NULL,
+  PRIMARY KEY (template_id, version)
+) STRICT;
+
+-- Channels, accounts, access ------------------------------------------------
+
+CREATE TABLE channel (
+  id             INTEGER PRIMARY KEY,
+  name           TEXT NOT NULL,
+  carrier        TEXT NOT NULL,            -- whose network it reaches
+  protocol       TEXT NOT NULL,            -- cmpp20 | cmpp30 | …
+  access_code_id INTEGER NOT NULL REFERENCES access_code(id),
+  address        TEXT NOT NULL,            -- host:port
+  login          TEXT NOT NULL,
+  secret         BLOB NOT NULL,            -- sealed
+  service_id     TEXT NOT NULL,
+  sessions       INTEGER NOT NULL,
+  window         INTEGER NOT NULL,
+  tps            INTEGER NOT NULL,         -- segments per second, 0 is unlimited
+  deduplicates   INTEGER NOT NULL DEFAULT 0,
+  cost           INTEGER NOT NULL,         -- micro-yuan per segment
+  priority       INTEGER NOT NULL,
+  state          TEXT NOT NULL             -- active | paused | frozen
+) STRICT;
+
+CREATE TABLE channel_lease (
+  channel_id INTEGER NOT NULL REFERENCES channel(id),
+  slot       INTEGER NOT NULL,
+  node       INTEGER NOT NULL,
+  epoch      INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (channel_id, slot)
+) STRICT;
+
+CREATE TABLE account (
+  id         INTEGER PRIMARY KEY,
+  party_id   INTEGER NOT NULL REFERENCES party(id),
+  payer_id   INTEGER REFERENCES account(id), -- next account up the chain
+  currency   TEXT NOT NULL DEFAULT 'CNY',
+  floor      INTEGER NOT NULL,
+  balance    INTEGER NOT NULL DEFAULT 0,     -- cache: sum of entries but holds
+  held       INTEGER NOT NULL DEFAULT 0,     -- cache: sum of open holds
+  state      TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE price (
+  account_id INTEGER NOT NULL REFERENCES account(id),
+  category   TEXT NOT NULL,
+  carrier    TEXT NOT NULL,
+  unit_price INTEGER NOT NULL,
+  valid_from INTEGER NOT NULL,
+  PRIMARY KEY (account_id, category, carrier, valid_from)
+) STRICT;
+
+CREATE TABLE ledger_entry (
+  id         INTEGER PRIMARY KEY,
+  tx_id      INTEGER NOT NULL,             -- entries of one transaction
+  account_id INTEGER NOT NULL REFERENCES account(id),
+  contra_id  INTEGER NOT NULL,             -- the other side of the double entry, 0 is the outside
+  kind       TEXT NOT NULL,                -- topup | hold | capture | release | adjustment
+  unit_price INTEGER NOT NULL,
+  count      INTEGER NOT NULL,             -- units
+  amount     INTEGER NOT NULL,             -- signed sum, micro-yuan
+  reference  TEXT NOT NULL DEFAULT '',
+  at         INTEGER NOT NULL
+) STRICT;
+CREATE INDEX ledger_entry_account ON ledger_entry(account_id, id);
+
+CREATE TABLE application (
+  id               INTEGER PRIMARY KEY,
+  party_id         INTEGER NOT NULL REFERENCES party(id),
+  account_id       INTEGER NOT NULL REFERENCES account(id),
+  name             TEXT NOT NULL,
+  state            TEXT NOT NULL,
+  created_at       INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE api_key (
+  id             INTEGER PRIMARY KEY,
+  application_id INTEGER NOT NULL REFERENCES application(id),
+  hash           BLOB NOT NULL,
+  scopes         TEXT NOT NULL,
+  allow          TEXT NOT NULL,            -- CIDR list, '' is any
+  expires_at     INTEGER,
+  revoked_at     INTEGER,
+  created_at     INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX api_key_hash ON api_key(hash);
+
+CREATE TABLE sp_account (
+  id             INTEGER PRIMARY KEY,
+  application_id INTEGER NOT NULL REFERENCES application(id),
+  protocol       TEXT NOT NULL,
+  login          TEXT NOT NULL,
+  secret         BLOB NOT NULL,            -- sealed
+  version        INTEGER NOT NULL,
+  max_sessions   INTEGER NOT NULL,
+  window         INTEGER NOT NULL,
+  tps            INTEGER NOT NULL,
+  allow          TEXT NOT NULL,
+  category       TEXT NOT NULL,            -- of messages whose template does not say
+  state          TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX sp_account_login ON sp_account(protocol, login);
+
+-- People: consent, refusal, frequency ---------------------------------------
+
+CREATE TABLE person (
+  phone_id   BLOB PRIMARY KEY,
+  number     BLOB NOT NULL,                -- sealed E.164
+  created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE person_secret (
+  phone_id BLOB NOT NULL,
+  group_id INTEGER NOT NULL,
+  secret   BLOB NOT NULL,                  -- sealed
+  PRIMARY KEY (phone_id, group_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE portability (
+  phone_id   BLOB PRIMARY KEY,
+  carrier    TEXT NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE consent (
+  phone_id     BLOB NOT NULL,
+  group_id     INTEGER NOT NULL,
+  id           INTEGER NOT NULL,
+  purpose      TEXT NOT NULL,              -- MKT …
+  grade        INTEGER NOT NULL,           -- 1 import, 2 signed event, 3 hosted page, 4 double opt-in
+  method       TEXT NOT NULL,
+  wording      TEXT NOT NULL,              -- wording version
+  source       TEXT NOT NULL,
+  proof_hash   BLOB NOT NULL,
+  per_day      INTEGER NOT NULL DEFAULT 0, -- agreed frequency, 0 is unsaid
+  valid_from   INTEGER NOT NULL,
+  valid_to     INTEGER NOT NULL,
+  withdrawn_at INTEGER,
+  leaf_id      INTEGER,
+  leaf_pos     INTEGER,
+  PRIMARY KEY (phone_id, group_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE suppression (
+  phone_id   BLOB NOT NULL,
+  group_id   INTEGER NOT NULL,             -- 0 is platform-wide
+  scope      TEXT NOT NULL,                -- MKT | NOTICE | ALL …
+  id         INTEGER NOT NULL,
+  source     TEXT NOT NULL,                -- mo | api | page | complaint | staff
+  reference  TEXT NOT NULL,                -- MO id, request id …
+  created_at INTEGER NOT NULL,
+  lifted_at  INTEGER,
+  leaf_id    INTEGER,
+  leaf_pos   INTEGER,
+  PRIMARY KEY (phone_id, group_id, scope)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE recipient_event (
+  phone_id     BLOB NOT NULL,
+  message_id   INTEGER NOT NULL,
+  at           INTEGER NOT NULL,
+  group_id     INTEGER NOT NULL,
+  signature_id INTEGER NOT NULL,
+  template_id  INTEGER NOT NULL,
+  content_hash BLOB NOT NULL,
+  category     TEXT NOT NULL,
+  channel_id   INTEGER NOT NULL,
+  PRIMARY KEY (phone_id, message_id)
+) STRICT, WITHOUT ROWID;
+
+-- Commit-ordered journal of revocations (design 2). The counter row is locked
+-- last and held until commit, so that numbers are in commit order.
+CREATE TABLE counter (
+  name  TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO counter(name, value) VALUES ('revocation', 0), ('facts', 1);
+
+CREATE TABLE revocation (
+  n         INTEGER PRIMARY KEY,
+  kind      TEXT NOT NULL,                 -- optout | withdrawal | freeze | licence | filing | template | pack | portability
+  phone_id  BLOB,
+  group_id  INTEGER,
+  object_id INTEGER,
+  scope     TEXT NOT NULL DEFAULT '',
+  at        INTEGER NOT NULL
+) STRICT;
+
+-- Messages ------------------------------------------------------------------
+
+CREATE TABLE idempotency (
+  account_id   INTEGER NOT NULL,
+  key          TEXT NOT NULL,
+  payload_hash BLOB NOT NULL,
+  answer       BLOB NOT NULL,              -- sealed
+  expires_at   INTEGER NOT NULL,
+  PRIMARY KEY (account_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_expiry ON idempotency(expires_at);
+
+-- What the messages of one submission have in common: facts, rules, permit.
+CREATE TABLE decision (
+  id             INTEGER PRIMARY KEY,
+  application_id INTEGER NOT NULL,
+  at             INTEGER NOT NULL,
+  packs          TEXT NOT NULL,            -- pack@version, …
+  facts          TEXT NOT NULL,            -- JSON of the shared facts, no personal data
+  findings       TEXT NOT NULL,            -- JSON of what stood against it, or warned
+  permit         TEXT NOT NULL,            -- JSON: ordered channels with source, segments, prices of the chain
+  journal        INTEGER NOT NULL,
+  valid_until    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE message (
+  id             INTEGER PRIMARY KEY,
+  decision_id    INTEGER NOT NULL,
+  account_id     INTEGER NOT NULL,
+  application_id INTEGER NOT NULL,
+  group_id       INTEGER NOT NULL,
+  signature_id   INTEGER NOT NULL,
+  template_id    INTEGER NOT NULL,
+  phone_id       BLOB NOT NULL,
+  carrier        TEXT NOT NULL,
+  category       TEXT NOT NULL,
+  class          INTEGER NOT NULL,
+  state          TEXT NOT NULL,
+  code           TEXT NOT NULL,            -- catalogue code of the reason, '' when permitted
+  rule           TEXT NOT NULL,            -- first rule against it
+  text           BLOB NOT NULL,            -- sealed under the message's own key
+  text_commit    BLOB NOT NULL,
+  phone_commit   BLOB NOT NULL,
+  units          INTEGER NOT NULL,
+  segments       INTEGER NOT NULL,
+  held           INTEGER NOT NULL,         -- units held along the chain; 0 when captured or released
+  captured       INTEGER NOT NULL DEFAULT 0, -- units captured
+  channel_id     INTEGER NOT NULL,
+  consent_id     INTEGER NOT NULL,
+  release_at     INTEGER NOT NULL,         -- of deferred and scheduled, 0 otherwise
+  not_after      INTEGER NOT NULL,
+  journal        INTEGER NOT NULL,
+  valid_until    INTEGER NOT NULL,
+  created_at     INTEGER NOT NULL,
+  updated_at     INTEGER NOT NULL,
+  leaf_id        INTEGER NOT NULL,
+  leaf_pos       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX message_queue ON message(channel_id, class, id) WHERE state = 'queued';
+CREATE INDEX message_release ON message(state, release_at) WHERE state IN ('deferred', 'scheduled');
+CREATE INDEX message_open ON message(state, updated_at) WHERE state IN ('submitting', 'in_doubt', 'submitted', 'held');
+CREATE INDEX message_account ON message(account_id, id);
+
+CREATE TABLE segment (
+  message_id  INTEGER NOT NULL,
+  no          INTEGER NOT NULL,            -- from 1
+  channel_id  INTEGER NOT NULL,
+  state       TEXT NOT NULL,               -- submitting | accepted | refused | in_doubt | delivered | failed
+  upstream_id TEXT NOT NULL DEFAULT '',
+  source      TEXT NOT NULL,
+  result      INTEGER NOT NULL DEFAULT 0,
+  stat        TEXT NOT NULL DEFAULT '',
+  attempt     INTEGER NOT NULL,
+  epoch       INTEGER NOT NULL,
+  submit_at   INTEGER NOT NULL,
+  answer_at   INTEGER NOT NULL DEFAULT 0,
+  report_at   INTEGER NOT NULL DEFAULT 0,
+  submit_leaf INTEGER NOT NULL DEFAULT 0,
+  submit_pos  INTEGER NOT NULL DEFAULT 0,
+  report_leaf INTEGER NOT NULL DEFAULT 0,
+  report_pos  INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (message_id, no)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX segment_upstream ON segment(channel_id, upstream_id) WHERE upstream_id <> '';
+
+-- Reports that match nothing yet, kept and matched later.
+CREATE TABLE orphan_report (
+  id          INTEGER PRIMARY KEY,
+  channel_id  INTEGER NOT NULL,
+  upstream_id TEXT NOT NULL,
+  phone_id    BLOB NOT NULL,
+  stat        TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  matched_at  INTEGER
+) STRICT;
+CREATE INDEX orphan_report_key ON orphan_report(channel_id, upstream_id) WHERE matched_at IS NULL;
+
+CREATE TABLE mo (
+  id             INTEGER PRIMARY KEY,
+  channel_id     INTEGER NOT NULL,
+  upstream_id    TEXT NOT NULL,
+  phone_id       BLOB NOT NULL,
+  group_id       INTEGER NOT NULL,
+  application_id INTEGER NOT NULL,         -- 0 when the sub-code names none
+  dest           TEXT NOT NULL,
+  text           BLOB NOT NULL,            -- sealed
+  opt_out        TEXT NOT NULL DEFAULT '', -- the word that acted
+  received_at    INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX mo_key ON mo(channel_id, upstream_id, phone_id, received_at);
+
+-- What customers are told ---------------------------------------------------
+
+CREATE TABLE event (
+  id             INTEGER PRIMARY KEY,
+  application_id INTEGER NOT NULL,
+  kind           TEXT NOT NULL,            -- report | mo | optout
+  object_id      INTEGER NOT NULL,         -- message or MO
+  body           TEXT NOT NULL,            -- JSON, numbers masked
+  at             INTEGER NOT NULL
+) STRICT;
+CREATE INDEX event_application ON event(application_id, id);
+
+-- Evidence ------------------------------------------------------------------
+
+CREATE TABLE evidence_leaf (
+  id            INTEGER PRIMARY KEY,
+  kind          TEXT NOT NULL,
+  at            INTEGER NOT NULL,
+  leaf          BLOB NOT NULL,
+  record_hashes BLOB NOT NULL,
+  origin        TEXT,
+  tree_index    INTEGER
+) STRICT;
+CREATE INDEX evidence_leaf_pending ON evidence_leaf(id) WHERE tree_index IS NULL;
+CREATE UNIQUE INDEX evidence_leaf_index ON evidence_leaf(origin, tree_index) WHERE tree_index IS NOT NULL;
+
+CREATE TABLE evidence_tile (
+  origin TEXT NOT NULL,
+  path   TEXT NOT NULL,
+  data   BLOB NOT NULL,
+  PRIMARY KEY (origin, path)
+) STRICT;
+
+CREATE TABLE evidence_checkpoint (
+  origin TEXT NOT NULL,
+  size   INTEGER NOT NULL,
+  note   TEXT NOT NULL,
+  at     INTEGER NOT NULL,
+  epoch  INTEGER NOT NULL,
+  PRIMARY KEY (origin, size)
+) STRICT;
+
+CREATE TABLE setting (
+  name  TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
