@@ -112,7 +112,7 @@ var edges = append([]Edge{
 
 	{Permitted, Queued, []Actor{ActorGate}, MoneyKeep, EventNone, ""},
 
-	{Queued, Submitting, []Actor{ActorDispatch}, MoneyKeep, EventStamp, "submission"},
+	{Queued, Submitting, []Actor{ActorDispatch}, MoneyKeep, EventStamp, ""},
 	{Queued, Cancelled, []Actor{ActorDispatch, ActorCustomer, ActorPerson}, MoneyRelease, EventRemove, "cancellation"},
 	{Queued, Expired, []Actor{ActorDispatch, ActorSweeper}, MoneyRelease, EventRemove, "cancellation"},
 	{Queued, Queued, []Actor{ActorGate}, MoneyRehold, EventNone, "decision"},
@@ -122,7 +122,7 @@ var edges = append([]Edge{
 	{Queued, Paused, []Actor{ActorPerson, ActorCustomer}, MoneyKeep, EventRemove, "action"},
 
 	{Submitting, Submitted, []Actor{ActorDispatch}, MoneyCapture, EventNone, "submission"},
-	{Submitting, Queued, []Actor{ActorDispatch}, MoneyKeep, EventNone, "submission"},
+	{Submitting, Queued, []Actor{ActorDispatch}, MoneyKeep, EventNone, ""},
 	{Submitting, Failed, []Actor{ActorDispatch}, MoneyRelease, EventRemove, "submission"},
 	{Submitting, InDoubt, []Actor{ActorDispatch, ActorSweeper}, MoneyKeep, EventNone, "submission"},
 	{Submitting, Delivered, []Actor{ActorInbound}, MoneyCapture, EventNone, "report"},

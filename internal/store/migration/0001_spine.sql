@@ -144,7 +144,7 @@ CREATE TABLE channel (
   secret         BLOB NOT NULL,            -- sealed
   service_id     TEXT NOT NULL,
   sessions       INTEGER NOT NULL,
-  window         INTEGER NOT NULL,
+  window_size    INTEGER NOT NULL,
   tps            INTEGER NOT NULL,         -- segments per second, 0 is unlimited
   deduplicates   INTEGER NOT NULL DEFAULT 0,
   cost           INTEGER NOT NULL,         -- micro-yuan per segment
@@ -224,7 +224,7 @@ CREATE TABLE sp_account (
   secret         BLOB NOT NULL,            -- sealed
   version        INTEGER NOT NULL,
   max_sessions   INTEGER NOT NULL,
-  window         INTEGER NOT NULL,
+  window_size    INTEGER NOT NULL,
   tps            INTEGER NOT NULL,
   allow          TEXT NOT NULL,
   category       TEXT NOT NULL,            -- of messages whose template does not say
@@ -355,8 +355,10 @@ CREATE TABLE message (
   category       TEXT NOT NULL,
   class          INTEGER NOT NULL,
   state          TEXT NOT NULL,
-  code           TEXT NOT NULL,            -- catalogue code of the reason, '' when permitted
+  decided        TEXT NOT NULL,            -- state that the decision gave
+  code           TEXT NOT NULL,            -- catalogue code of the decision, '' when permitted
   rule           TEXT NOT NULL,            -- first rule against it
+  reason         TEXT NOT NULL DEFAULT '', -- catalogue code or carrier's status that ended it later
   text           BLOB NOT NULL,            -- sealed under the message's own key
   text_commit    BLOB NOT NULL,
   phone_commit   BLOB NOT NULL,
@@ -364,6 +366,8 @@ CREATE TABLE message (
   segments       INTEGER NOT NULL,
   held           INTEGER NOT NULL,         -- units held along the chain; 0 when captured or released
   captured       INTEGER NOT NULL DEFAULT 0, -- units captured
+  ref            TEXT NOT NULL DEFAULT '', -- the customer's own reference
+  extension      TEXT NOT NULL DEFAULT '', -- the customer's own digits after the sub-code
   channel_id     INTEGER NOT NULL,
   consent_id     INTEGER NOT NULL,
   release_at     INTEGER NOT NULL,         -- of deferred and scheduled, 0 otherwise
@@ -377,8 +381,22 @@ CREATE TABLE message (
 ) STRICT;
 CREATE INDEX message_queue ON message(channel_id, class, id) WHERE state = 'queued';
 CREATE INDEX message_release ON message(state, release_at) WHERE state IN ('deferred', 'scheduled');
-CREATE INDEX message_open ON message(state, updated_at) WHERE state IN ('submitting', 'in_doubt', 'submitted', 'held');
+CREATE INDEX message_open ON message(state, updated_at) WHERE state IN ('submitting', 'in_doubt', 'held');
 CREATE INDEX message_account ON message(account_id, id);
+
+-- Decisions that a later one replaced (release, new look): their evidence stays provable.
+CREATE TABLE decision_past (
+  message_id  INTEGER NOT NULL,
+  decision_id INTEGER NOT NULL,
+  decided     TEXT NOT NULL,
+  code        TEXT NOT NULL,
+  rule        TEXT NOT NULL,
+  units       INTEGER NOT NULL,
+  consent_id  INTEGER NOT NULL,
+  leaf_id     INTEGER NOT NULL,
+  leaf_pos    INTEGER NOT NULL,
+  PRIMARY KEY (message_id, decision_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE segment (
   message_id  INTEGER NOT NULL,

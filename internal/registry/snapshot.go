@@ -1,0 +1,323 @@
+package registry
+
+import (
+	"fmt"
+	"net/netip"
+	"sort"
+	"strings"
+
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// Tables is everything that a Snapshot is made of.
+type Tables struct {
+	Parties      []Party
+	Licences     []Licence
+	AccessCodes  []AccessCode
+	Contracts    []Contract
+	Signatures   []Signature
+	Filings      []Filing
+	Subcodes     []Subcode
+	Templates    []Template
+	Versions     []TemplateVersion
+	Channels     []Channel
+	Accounts     []Account
+	Prices       []Price
+	Applications []Application
+	Keys         []APIKey
+	SPAccounts   []SPAccount
+}
+
+// Snapshot is an immutable view of the registry at one generation. Balances in
+// it are stale and never used.
+type Snapshot struct {
+	Generation int64
+
+	Party       map[sms.ID]*Party
+	Account     map[sms.ID]*Account
+	Application map[sms.ID]*Application
+	Signature   map[sms.ID]*Signature
+	Channel     map[sms.ID]*Channel
+	AccessCode  map[sms.ID]*AccessCode
+	Template    map[sms.ID]*Template
+	Contract    map[sms.ID]*Contract
+
+	Channels []*Channel // by priority, cost, id
+	Subcodes []*Subcode // the active ones
+
+	licences   map[sms.ID][]*Licence
+	contracts  map[sms.ID][]*Contract
+	signatures map[signatureKey]*Signature
+	filings    map[filingKey]*Filing
+	bySig      map[sms.ID][]*Subcode
+	wordings   map[sms.ID][]*ApprovedWording // by party
+	byTemplate map[sms.ID]*ApprovedWording
+	prices     map[priceKey][]Price
+	keys       map[[32]byte]*APIKey
+	logins     map[string]*SPAccount
+	allow      map[string][]netip.Prefix
+}
+
+type (
+	signatureKey struct {
+		party sms.ID
+		text  string
+	}
+	filingKey struct {
+		signature sms.ID
+		carrier   sms.Carrier
+	}
+	priceKey struct {
+		account  sms.ID
+		category sms.Category
+		carrier  sms.Carrier
+	}
+)
+
+// ApprovedWording is the newest approved version of a template.
+type ApprovedWording struct {
+	Template *Template
+	Version  *TemplateVersion
+	Wording  *Wording
+}
+
+// NewSnapshot indexes the tables. A template that does not compile or an
+// address range that can't be read is an error: nothing is guessed.
+func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
+	s := &Snapshot{
+		Generation: generation,
+		Party:      byID(t.Parties, func(p *Party) sms.ID { return p.ID }), Account: byID(t.Accounts, func(a *Account) sms.ID { return a.ID }),
+		Application: byID(t.Applications, func(a *Application) sms.ID { return a.ID }), Signature: byID(t.Signatures, func(a *Signature) sms.ID { return a.ID }),
+		Channel: byID(t.Channels, func(c *Channel) sms.ID { return c.ID }), AccessCode: byID(t.AccessCodes, func(c *AccessCode) sms.ID { return c.ID }),
+		Template: byID(t.Templates, func(c *Template) sms.ID { return c.ID }), Contract: byID(t.Contracts, func(c *Contract) sms.ID { return c.ID }),
+		licences: group(t.Licences, func(l *Licence) sms.ID { return l.PartyID }), contracts: group(t.Contracts, func(c *Contract) sms.ID { return c.PartyID }),
+		signatures: map[signatureKey]*Signature{}, filings: map[filingKey]*Filing{}, bySig: map[sms.ID][]*Subcode{},
+		prices: map[priceKey][]Price{}, keys: map[[32]byte]*APIKey{}, logins: map[string]*SPAccount{}, allow: map[string][]netip.Prefix{},
+	}
+	for _, sig := range s.Signature {
+		s.signatures[signatureKey{sig.PartyID, sig.Text}] = sig
+	}
+	for i := range t.Filings {
+		s.filings[filingKey{t.Filings[i].SignatureID, t.Filings[i].Carrier}] = &t.Filings[i]
+	}
+	for i := range t.Subcodes {
+		if c := &t.Subcodes[i]; c.State == Active {
+			s.Subcodes = append(s.Subcodes, c)
+			s.bySig[c.SignatureID] = append(s.bySig[c.SignatureID], c)
+		}
+	}
+	for i := range t.Channels {
+		s.Channels = append(s.Channels, &t.Channels[i])
+	}
+	sort.Slice(s.Channels, func(i, j int) bool {
+		a, b := s.Channels[i], s.Channels[j]
+		if a.Priority != b.Priority {
+			return a.Priority < b.Priority
+		}
+		if a.Cost != b.Cost {
+			return a.Cost < b.Cost
+		}
+		return a.ID < b.ID
+	})
+	for _, p := range t.Prices {
+		k := priceKey{p.AccountID, p.Category, p.Carrier}
+		s.prices[k] = append(s.prices[k], p)
+	}
+	if err := s.indexTemplates(t.Versions); err != nil {
+		return nil, err
+	}
+	return s, s.indexAccess(t)
+}
+
+func byID[T any](list []T, id func(*T) sms.ID) map[sms.ID]*T {
+	m := make(map[sms.ID]*T, len(list))
+	for i := range list {
+		m[id(&list[i])] = &list[i]
+	}
+	return m
+}
+
+func group[T any](list []T, key func(*T) sms.ID) map[sms.ID][]*T {
+	m := map[sms.ID][]*T{}
+	for i := range list {
+		m[key(&list[i])] = append(m[key(&list[i])], &list[i])
+	}
+	return m
+}
+
+func (s *Snapshot) indexTemplates(versions []TemplateVersion) error {
+	s.byTemplate, s.wordings = map[sms.ID]*ApprovedWording{}, map[sms.ID][]*ApprovedWording{}
+	for i := range versions {
+		v := &versions[i]
+		t := s.Template[v.TemplateID]
+		if t == nil || v.State != Approved {
+			continue
+		}
+		if a := s.byTemplate[t.ID]; a != nil && a.Version.Version > v.Version {
+			continue
+		}
+		w, err := Compile(v.Body)
+		if err != nil {
+			return fmt.Errorf("template %d version %d: %w", t.ID, v.Version, err)
+		}
+		s.byTemplate[t.ID] = &ApprovedWording{t, v, w}
+	}
+	for _, a := range s.byTemplate {
+		s.wordings[a.Template.PartyID] = append(s.wordings[a.Template.PartyID], a)
+	}
+	for _, list := range s.wordings {
+		sort.Slice(list, func(i, j int) bool { return list[i].Template.ID < list[j].Template.ID })
+	}
+	return nil
+}
+
+func (s *Snapshot) indexAccess(t Tables) error {
+	for i := range t.Keys {
+		var h [32]byte
+		copy(h[:], t.Keys[i].Hash)
+		s.keys[h] = &t.Keys[i]
+		if err := s.ranges(t.Keys[i].Allow); err != nil {
+			return fmt.Errorf("key %d: %w", t.Keys[i].ID, err)
+		}
+	}
+	for i := range t.SPAccounts {
+		s.logins[t.SPAccounts[i].Protocol+"/"+t.SPAccounts[i].Login] = &t.SPAccounts[i]
+		if err := s.ranges(t.SPAccounts[i].Allow); err != nil {
+			return fmt.Errorf("login %s: %w", t.SPAccounts[i].Login, err)
+		}
+	}
+	return nil
+}
+
+func (s *Snapshot) ranges(list string) error {
+	if list == "" || s.allow[list] != nil {
+		return nil
+	}
+	for _, text := range strings.Split(list, ",") {
+		p, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return fmt.Errorf("address range %.50q: write it as 192.0.2.0/24", text)
+		}
+		s.allow[list] = append(s.allow[list], p)
+	}
+	return nil
+}
+
+// Allows tells whether an address is within a list of ranges; an empty list is any.
+func (s *Snapshot) Allows(list string, addr netip.Addr) bool {
+	if list == "" {
+		return true
+	}
+	for _, p := range s.allow[list] {
+		if p.Contains(addr.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// Chain lists the party and everybody above it, ending with the operator. A
+// loop or a missing parent ends it.
+func (s *Snapshot) Chain(id sms.ID) []*Party {
+	var out []*Party
+	for p := s.Party[id]; p != nil && len(out) < 8; p = s.Party[p.ParentID] {
+		out = append(out, p)
+	}
+	return out
+}
+
+// Accounts lists the account and those up the chain that pay for it in turn.
+func (s *Snapshot) Accounts(id sms.ID) []*Account {
+	var out []*Account
+	for a := s.Account[id]; a != nil && len(out) < 8; a = s.Account[a.PayerID] {
+		out = append(out, a)
+	}
+	return out
+}
+
+// ValidLicence returns the party's own licence that covers the business code at
+// the moment, or nil. One licence serves one entity (LIC-04).
+func (s *Snapshot) ValidLicence(p *Party, business string, at int64) *Licence {
+	for _, l := range s.licences[p.ID] {
+		if l.State == Active && l.Holds(at) && l.USCC == p.USCC && contains(l.Scope, business) {
+			return l
+		}
+	}
+	return nil
+}
+
+func contains(list, item string) bool {
+	for _, x := range strings.Split(list, ",") {
+		if strings.TrimSpace(x) == item {
+			return true
+		}
+	}
+	return false
+}
+
+// ValidContract returns the contract of the party with its parent, or nil.
+func (s *Snapshot) ValidContract(p *Party, at int64) *Contract {
+	for _, c := range s.contracts[p.ID] {
+		if c.State == Active && c.CounterpartyID == p.ParentID && c.Holds(at) {
+			return c
+		}
+	}
+	return nil
+}
+
+// SignatureOf finds a party's signature by its text.
+func (s *Snapshot) SignatureOf(party sms.ID, text string) *Signature {
+	return s.signatures[signatureKey{party, text}]
+}
+
+// Filing is the signature's filing with a carrier, or nil.
+func (s *Snapshot) Filing(signature sms.ID, c sms.Carrier) *Filing {
+	return s.filings[filingKey{signature, c}]
+}
+
+// SubcodesOf lists the active bindings of a signature.
+func (s *Snapshot) SubcodesOf(signature sms.ID) []*Subcode { return s.bySig[signature] }
+
+// Subcode finds the signature's binding under an access code, or nil.
+func (s *Snapshot) Subcode(signature, accessCode sms.ID) *Subcode {
+	for _, c := range s.bySig[signature] {
+		if c.AccessCodeID == accessCode {
+			return c
+		}
+	}
+	return nil
+}
+
+// Wording is a template's approved wording, or nil.
+func (s *Snapshot) Wording(template sms.ID) *ApprovedWording { return s.byTemplate[template] }
+
+// Match finds the approved template of a party that a text without signature
+// fits: of the wanted category if one is given.
+func (s *Snapshot) Match(party sms.ID, body string, want sms.Category, at int64) *ApprovedWording {
+	for _, a := range s.wordings[party] {
+		if (want == "" || a.Template.Category == want) && a.Version.Holds(at) && a.Wording.Fits(body) {
+			return a
+		}
+	}
+	return nil
+}
+
+// Price is what the account pays at the moment; ok is false when nothing says.
+func (s *Snapshot) Price(account sms.ID, cat sms.Category, c sms.Carrier, at int64) (sms.Money, bool) {
+	best, from, ok := sms.Money(0), int64(0), false
+	for _, p := range s.prices[priceKey{account, cat, c}] {
+		if p.ValidFrom <= at && (!ok || p.ValidFrom > from) {
+			best, from, ok = p.UnitPrice, p.ValidFrom, true
+		}
+	}
+	return best, ok
+}
+
+// Key finds an API key by its hash, or nil.
+func (s *Snapshot) Key(hash [32]byte) *APIKey { return s.keys[hash] }
+
+// Login finds a protocol login, or nil.
+func (s *Snapshot) Login(protocol, login string) *SPAccount { return s.logins[protocol+"/"+login] }
+
+// Keys tells how many API keys there are.
+func (s *Snapshot) Keys() int { return len(s.keys) }

@@ -1,0 +1,186 @@
+package registry
+
+import (
+	"fmt"
+	"regexp"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// Variable types of a template, each with the pattern that its value must fit
+// (TPL-01). No value may hold a bracket, because a signature stands in one.
+var variableTypes = map[string]string{
+	"code":   `[0-9A-Za-z]{4,8}`,
+	"digits": `[0-9]{1,20}`,
+	"amount": `[0-9]{1,9}(?:\.[0-9]{1,2})?`,
+	"date":   `[0-9年月日时分:：/\- ]{4,24}`,
+	"name":   `[^【】\s]{1,20}`,
+	"text":   `[^【】\r\n]{1,35}`,
+	"link":   `https://[0-9A-Za-z._~/?#=&%\-]{4,60}`,
+}
+
+// VariableTypes lists the names of the types, sorted.
+func VariableTypes() []string {
+	names := make([]string, 0, len(variableTypes))
+	for n := range variableTypes {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+var variable = regexp.MustCompile(`\$\{([a-z][a-z0-9_]{0,31}):([a-z]+)\}`)
+
+// MaxTemplateBytes bounds a template's body.
+const MaxTemplateBytes = 3000
+
+// Wording is a compiled template body.
+type Wording struct {
+	re    *regexp.Regexp
+	parts []part
+	lead  string // literal text before the first variable: a cheap first test
+}
+
+type part struct{ literal, name, kind string }
+
+// Compile reads a body. It is what follows the signature.
+func Compile(body string) (*Wording, error) {
+	if body == "" || len(body) > MaxTemplateBytes || !utf8.ValidString(body) {
+		return nil, fmt.Errorf("a template has 1 to %d bytes of valid UTF-8", MaxTemplateBytes)
+	}
+	if strings.ContainsAny(body, "【】") {
+		return nil, fmt.Errorf("a template holds no 【 or 】: the signature is put in front of it")
+	}
+	w := &Wording{}
+	var re strings.Builder
+	re.WriteString(`\A`)
+	at := 0
+	seen := map[string]bool{}
+	for _, m := range variable.FindAllStringSubmatchIndex(body, -1) {
+		name, kind := body[m[2]:m[3]], body[m[4]:m[5]]
+		pattern, ok := variableTypes[kind]
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("variable ${%s:%s} has an unknown type; the types are %s", name, kind, strings.Join(VariableTypes(), ", "))
+		case seen[name]:
+			return nil, fmt.Errorf("variable %s stands twice", name)
+		}
+		seen[name] = true
+		w.add(&re, body[at:m[0]])
+		w.parts = append(w.parts, part{name: name, kind: kind})
+		re.WriteString(`(` + pattern + `)`)
+		at = m[1]
+	}
+	w.add(&re, body[at:])
+	if i := strings.Index(strings.Join(w.literals(), ""), "${"); i >= 0 {
+		return nil, fmt.Errorf("a variable is written ${name:type}, its name in small letters; the types are %s", strings.Join(VariableTypes(), ", "))
+	}
+	re.WriteString(`\z`)
+	compiled, err := regexp.Compile(re.String())
+	if err != nil {
+		return nil, fmt.Errorf("compile the template: %w", err)
+	}
+	w.re = compiled
+	if len(w.parts) > 0 {
+		w.lead = w.parts[0].literal
+	}
+	return w, nil
+}
+
+func (w *Wording) add(re *strings.Builder, literal string) {
+	if literal == "" {
+		return
+	}
+	w.parts = append(w.parts, part{literal: literal})
+	re.WriteString(regexp.QuoteMeta(literal))
+}
+
+func (w *Wording) literals() []string {
+	var out []string
+	for _, p := range w.parts {
+		out = append(out, p.literal)
+	}
+	return out
+}
+
+// Fits tells whether a text without its signature is an instance of the template.
+func (w *Wording) Fits(text string) bool {
+	return strings.HasPrefix(text, w.lead) && w.re.MatchString(text)
+}
+
+// Render fills in the variables. A missing, superfluous or ill-typed value is
+// an error that names the variable, never its value.
+func (w *Wording) Render(values map[string]string) (string, error) {
+	var b strings.Builder
+	used := 0
+	for _, p := range w.parts {
+		if p.name == "" {
+			b.WriteString(p.literal)
+			continue
+		}
+		v, ok := values[p.name]
+		if !ok {
+			return "", sms.Errorf(sms.TemplateNotApproved, "variables."+p.name, "the variable is missing")
+		}
+		used++
+		b.WriteString(v)
+	}
+	if used != len(values) {
+		for name := range values {
+			if !w.has(name) {
+				return "", sms.Errorf(sms.TemplateNotApproved, "variables."+clip(name), "the template has no such variable")
+			}
+		}
+	}
+	out := b.String()
+	if !w.re.MatchString(out) {
+		return "", w.misfit(values)
+	}
+	return out, nil
+}
+
+func (w *Wording) has(name string) bool {
+	for _, p := range w.parts {
+		if p.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *Wording) misfit(values map[string]string) error {
+	for _, p := range w.parts {
+		if p.name == "" {
+			continue
+		}
+		if ok, _ := regexp.MatchString(`\A`+variableTypes[p.kind]+`\z`, values[p.name]); !ok {
+			return sms.Errorf(sms.TemplateNotApproved, "variables."+p.name, "the value is not of type %s (%s)", p.kind, variableTypes[p.kind])
+		}
+	}
+	return sms.Errorf(sms.TemplateNotApproved, "variables", "the filled-in text does not fit the template")
+}
+
+func clip(s string) string {
+	if len(s) > 40 {
+		return strings.ToValidUTF8(s[:40], "") + "…"
+	}
+	return s
+}
+
+// SplitSignature cuts 【…】 off the front. ok is false unless the text begins
+// with one pair and holds no other bracket (SIG-01).
+func SplitSignature(text string) (signature, body string, ok bool) {
+	const open, shut = "【", "】"
+	if !strings.HasPrefix(text, open) {
+		return "", text, false
+	}
+	end := strings.Index(text, shut)
+	if end < 0 {
+		return "", text, false
+	}
+	signature, body = text[len(open):end], text[end+len(shut):]
+	return signature, body, signature != "" && !strings.ContainsAny(signature, open+shut) && !strings.ContainsAny(body, open+shut)
+}

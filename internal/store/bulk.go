@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+)
+
+// Statements are prepared once per text, so lists come in few sizes.
+var chunkSizes = []int{128, 16, 1}
+
+// insert writes many rows of cols columns each. args holds them one after the
+// other. head is everything up to VALUES, tail what follows the rows.
+func (t *Tx) insert(ctx context.Context, head string, cols int, tail string, args []any) error {
+	for len(args) > 0 {
+		n := chunk(len(args) / cols)
+		if err := t.Exec(ctx, valuesText(head, cols, n, nil, tail), args[:n*cols]...); err != nil {
+			return err
+		}
+		args = args[n*cols:]
+	}
+	return nil
+}
+
+// update writes many rows by UPDATE … FROM. names are the columns of v in
+// order, types theirs; set is what follows the list: UPDATE x SET … FROM v WHERE ….
+// It returns the number of rows changed.
+func (t *Tx) update(ctx context.Context, names []string, types []string, set string, args []any) (int, error) {
+	cols, total := len(names), 0
+	cast := make([]string, cols)
+	for i, typ := range types {
+		if typ == blob && t.d.dialect == Postgres {
+			typ = "BYTEA"
+		}
+		cast[i] = "CAST(? AS " + typ + ")"
+	}
+	head := "WITH v(" + strings.Join(names, ",") + ") AS (VALUES "
+	for len(args) > 0 {
+		n := chunk(len(args) / cols)
+		c, err := t.ExecCount(ctx, valuesText(head, cols, n, cast, ") "+set), args[:n*cols]...)
+		if err != nil {
+			return total, err
+		}
+		total += c
+		args = args[n*cols:]
+	}
+	return total, nil
+}
+
+// Column types of update.
+const (
+	integer = "BIGINT"
+	text    = "TEXT"
+	blob    = "BLOB"
+)
+
+func chunk(rows int) int {
+	for _, s := range chunkSizes {
+		if rows >= s {
+			return s
+		}
+	}
+	return rows
+}
+
+func valuesText(head string, cols, rows int, cells []string, tail string) string {
+	var b strings.Builder
+	b.Grow(len(head) + rows*cols*2 + len(tail) + 8)
+	b.WriteString(head)
+	for r := range rows {
+		if r > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('(')
+		for c := range cols {
+			if c > 0 {
+				b.WriteByte(',')
+			}
+			if cells == nil {
+				b.WriteByte('?')
+			} else {
+				b.WriteString(cells[c])
+			}
+		}
+		b.WriteByte(')')
+	}
+	b.WriteString(tail)
+	return b.String()
+}
+
+// in runs a query whose text has one %s for a list of placeholders, in parts
+// of fixed size; a short part repeats its last value, which an IN list bears.
+// before and after are the arguments on either side of the list.
+func (t *Tx) in(ctx context.Context, query string, before, list, after []any, scan func(*sql.Rows) error) error {
+	for len(list) > 0 {
+		n := min(len(list), chunkSizes[0])
+		size := 1
+		for _, s := range chunkSizes {
+			if s >= n {
+				size = s
+			}
+		}
+		args := make([]any, 0, len(before)+size+len(after))
+		args = append(args, before...)
+		args = append(args, list[:n]...)
+		for range size - n {
+			args = append(args, list[n-1])
+		}
+		args = append(args, after...)
+		if err := t.Query(ctx, strings.Replace(query, "%s", marks(size), 1), args, scan); err != nil {
+			return err
+		}
+		list = list[n:]
+	}
+	return nil
+}
+
+// inExec is in for a statement without rows.
+func (t *Tx) inExec(ctx context.Context, query string, before, list []any) (int, error) {
+	total := 0
+	for len(list) > 0 {
+		n := chunk(len(list))
+		args := append(append(make([]any, 0, len(before)+n), before...), list[:n]...)
+		c, err := t.ExecCount(ctx, strings.Replace(query, "%s", marks(n), 1), args...)
+		if err != nil {
+			return total, err
+		}
+		total += c
+		list = list[n:]
+	}
+	return total, nil
+}
+
+func marks(n int) string { return "?" + strings.Repeat(",?", n-1) }

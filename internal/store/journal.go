@@ -1,0 +1,72 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+const (
+	counterRevocation = "revocation"
+	counterFacts      = "facts"
+)
+
+// Counter reads a counter row without locking it.
+func (t *Tx) Counter(ctx context.Context, name string) (int64, error) {
+	var v int64
+	if err := t.One(ctx, "SELECT value FROM counter WHERE name = ?", []any{name}, &v); err != nil {
+		return 0, fmt.Errorf("read counter %s: %w", name, err)
+	}
+	return v, nil
+}
+
+func (t *Tx) bump(ctx context.Context, name string) error {
+	return t.Exec(ctx, "UPDATE counter SET value = value + 1 WHERE name = ?", name)
+}
+
+// Journal reads the newest number of the revocation journal.
+func (t *Tx) Journal(ctx context.Context) (int64, error) { return t.Counter(ctx, counterRevocation) }
+
+// Generation reads the generation of the registry's facts.
+func (t *Tx) Generation(ctx context.Context) (int64, error) { return t.Counter(ctx, counterFacts) }
+
+// Revocation is one entry of the journal: something that a decision may have
+// relied on has ended.
+type Revocation struct {
+	N        int64
+	Kind     string // optout | withdrawal | freeze | licence | filing | template | pack | portability
+	PhoneID  []byte // of opt-outs, withdrawals and portability
+	GroupID  int64  // 0 is every group
+	ObjectID int64  // party, signature, template, channel …
+	Scope    string
+	At       int64
+}
+
+// Revoke appends to the journal. The counter row is locked from here to the
+// commit, so numbers are in commit order: call it last.
+func (t *Tx) Revoke(ctx context.Context, r Revocation) (int64, error) {
+	if err := t.bump(ctx, counterRevocation); err != nil {
+		return 0, err
+	}
+	n, err := t.Counter(ctx, counterRevocation)
+	if err != nil {
+		return 0, err
+	}
+	return n, t.Exec(ctx, "INSERT INTO revocation(n, kind, phone_id, group_id, object_id, scope, at) VALUES (?,?,?,?,?,?,?)",
+		n, r.Kind, r.PhoneID, r.GroupID, r.ObjectID, r.Scope, r.At)
+}
+
+// RevocationsSince lists the entries above a number, at most limit.
+func (t *Tx) RevocationsSince(ctx context.Context, n int64, limit int) ([]Revocation, error) {
+	var out []Revocation
+	err := t.Query(ctx, "SELECT n, kind, phone_id, COALESCE(group_id,0), COALESCE(object_id,0), scope, at FROM revocation WHERE n > ? ORDER BY n LIMIT ?",
+		[]any{n, int64(limit)}, func(r *sql.Rows) error {
+			var x Revocation
+			if err := r.Scan(&x.N, &x.Kind, &x.PhoneID, &x.GroupID, &x.ObjectID, &x.Scope, &x.At); err != nil {
+				return err
+			}
+			out = append(out, x)
+			return nil
+		})
+	return out, err
+}

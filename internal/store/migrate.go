@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migration/*.sql
+var migrations embed.FS
+
+// The migrations are written once, in SQLite's types.
+var toPostgres = []struct {
+	re *regexp.Regexp
+	by string
+}{
+	{regexp.MustCompile(`--[^\n]*`), ""},
+	{regexp.MustCompile(`\bINTEGER\b`), "BIGINT"},
+	{regexp.MustCompile(`\bBLOB\b`), "BYTEA"},
+	{regexp.MustCompile(`\)\s*STRICT,\s*WITHOUT ROWID;`), ");"},
+	{regexp.MustCompile(`\)\s*STRICT;`), ");"},
+}
+
+func translate(d Dialect, script string) string {
+	if d == SQLite {
+		return script
+	}
+	for _, r := range toPostgres {
+		script = r.re.ReplaceAllString(script, r.by)
+	}
+	return script
+}
+
+func migrationList(d Dialect) ([]*goose.Migration, error) {
+	names, err := fs.Glob(migrations, "migration/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*goose.Migration, 0, len(names))
+	for _, name := range names {
+		number, _, ok := strings.Cut(path.Base(name), "_")
+		version, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || !ok {
+			return nil, fmt.Errorf("migration %s does not begin with a number and _", name)
+		}
+		script, err := migrations.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		text := translate(d, string(script))
+		list = append(list, goose.NewGoMigration(version, &goose.GoFunc{
+			RunTx: func(ctx context.Context, tx *sql.Tx) error {
+				_, err := tx.ExecContext(ctx, text)
+				return err
+			},
+		}, nil))
+	}
+	return list, nil
+}
+
+// migrate brings the schema up to date, each step in a transaction of its own.
+// before runs once, when there is something to do on a database in use.
+func migrate(ctx context.Context, db *sql.DB, d Dialect, before func(from int64) error) error {
+	list, err := migrationList(d)
+	if err != nil {
+		return err
+	}
+	kind := goose.DialectSQLite3
+	if d == Postgres {
+		kind = goose.DialectPostgres
+	}
+	p, err := goose.NewProvider(kind, db, nil, goose.WithGoMigrations(list...), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	current, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	newest := list[len(list)-1].Version
+	switch {
+	case current > newest:
+		return fmt.Errorf("the database has schema %d and this program knows %d: run the newer program, or restore the copy made before the upgrade", current, newest)
+	case current == newest:
+		return nil
+	case current > 0 && before != nil:
+		if err := before(current); err != nil {
+			return fmt.Errorf("copy the database before the upgrade: %w", err)
+		}
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("upgrade the schema from %d to %d: %w", current, newest, err)
+	}
+	return nil
+}
+
+// copyBefore keeps a copy of the file as it was, beside it.
+func copyBefore(ctx context.Context, db *sql.DB, file string) func(int64) error {
+	return func(from int64) error {
+		name := fmt.Sprintf("%s.before-%d", file, from)
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		_, err := db.ExecContext(ctx, "VACUUM INTO ?", name)
+		return err
+	}
+}
+
+// postgresMigrationLock keeps two nodes from upgrading at once.
+const postgresMigrationLock = 0x5a48554e58494e
+
+func (d *DB) migratePostgres(ctx context.Context) error {
+	conn, err := d.write.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close() //nolint:errcheck // goes back to the pool
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(postgresMigrationLock)); err != nil {
+		return fmt.Errorf("wait for another node's upgrade: %w", err)
+	}
+	err = migrate(ctx, d.write, Postgres, nil)
+	_, unlock := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(postgresMigrationLock))
+	return errors.Join(err, unlock)
+}
