@@ -279,6 +279,7 @@ CREATE TABLE suppression (
   id         INTEGER NOT NULL,
   source     TEXT NOT NULL,                -- mo | api | page | complaint | staff
   reference  TEXT NOT NULL,                -- MO id, request id …
+  in_flight  TEXT NOT NULL DEFAULT '',     -- messages that were already being submitted
   created_at INTEGER NOT NULL,
   lifted_at  INTEGER,
   leaf_id    INTEGER,

@@ -1,0 +1,66 @@
+package sms
+
+// Decision is what the messages of one submission with the same text have in
+// common: the facts, what stood against them and what they are permitted.
+type Decision struct {
+	ID            ID
+	ApplicationID ID
+	At            int64
+	Packs         string // pack@version, …
+	Facts         []byte // JSON of the shared facts; no personal data
+	Findings      []byte // JSON of what stood against it, or warned
+	Permit        []byte // JSON of a Permit for each carrier
+	Journal       int64  // the revocation journal's number when the facts were read
+	ValidUntil    int64  // the first moment at which a fact that it relied on ends
+}
+
+// RecipientEvent is what frequency rules count: something left, or is about to
+// leave, for a recipient.
+type RecipientEvent struct {
+	PhoneID     [16]byte
+	MessageID   ID
+	At          int64
+	GroupID     ID
+	SignatureID ID
+	TemplateID  ID
+	ContentHash [16]byte
+	Category    Category
+	ChannelID   ID
+}
+
+// Report is a carrier's status report for one segment. Its id is the carrier's.
+type Report struct {
+	ChannelID  ID
+	UpstreamID string
+	PhoneID    [16]byte
+	Source     string
+	Stat       string // 7 characters, raw
+	Delivered  bool
+	Final      bool
+	ReceivedAt int64
+}
+
+// MO is a message from a recipient 上行.
+type MO struct {
+	ID            ID
+	ChannelID     ID
+	UpstreamID    string
+	PhoneID       [16]byte
+	GroupID       ID
+	ApplicationID ID
+	Dest          string
+	Text          []byte // sealed
+	OptOut        string // the word that acted, "" when none did
+	ReceivedAt    int64
+}
+
+// Event is what a customer is told: a report, an MO or an opt-out. Its body is
+// JSON with the number masked.
+type Event struct {
+	ID            ID
+	ApplicationID ID
+	Kind          string // report | mo | optout
+	ObjectID      ID
+	Body          []byte
+	At            int64
+}

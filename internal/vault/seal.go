@@ -1,0 +1,209 @@
+package vault
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"strconv"
+	"sync"
+
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// PhoneID is the only form of a number that is used as a key.
+type PhoneID = [16]byte
+
+// macs are reusable HMAC-SHA256 states of one key: the key schedule costs as
+// much as the sum.
+type macs struct{ pool sync.Pool }
+
+func newMACs(key []byte, label string) *macs {
+	k := append(append([]byte(nil), key...), label...)
+	return &macs{sync.Pool{New: func() any { return hmac.New(sha256.New, k) }}}
+}
+
+func (m *macs) sum(parts ...[]byte) (out [32]byte) {
+	h := m.pool.Get().(hash.Hash)
+	h.Reset()
+	for _, p := range parts {
+		h.Write(p)
+	}
+	h.Sum(out[:0])
+	m.pool.Put(h)
+	return out
+}
+
+// PhoneID is the keyed id of a number: HMAC under the oldest index key, then
+// once more under each newer one, so that reindexing needs no number.
+func (k *Keys) PhoneID(n sms.MSISDN) (id PhoneID) {
+	last := len(k.index) - 1
+	sum := k.index[last].sum([]byte(n.Reveal()))
+	for i := last - 1; i >= 0; i-- {
+		sum = k.index[i].sum(sum[:16])
+	}
+	copy(id[:], sum[:])
+	return id
+}
+
+// ContentHash is the keyed hash by which equal texts are counted.
+func (k *Keys) ContentHash(text string) (h [16]byte) {
+	sum := k.content.sum([]byte(text))
+	copy(h[:], sum[:])
+	return h
+}
+
+// PayloadHash is the keyed hash by which a repeated call is recognised.
+func (k *Keys) PayloadHash(b []byte) [32]byte { return k.payload.sum(b) }
+
+type sealer struct {
+	id   uint32
+	aead cipher.AEAD
+}
+
+func newSealer(id uint32, key []byte) (*sealer, error) {
+	if len(key) != keyBytes {
+		return nil, fmt.Errorf("a key has %d bytes", keyBytes)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCM(block)
+	return &sealer{id, aead}, err
+}
+
+const nonceBytes = 12
+
+// Seal encrypts under the newest ring key. The purpose is bound to the result:
+// a sealed number does not open as a text.
+func (k *Keys) Seal(purpose string, plain []byte) []byte {
+	s := k.current
+	out := make([]byte, 4+nonceBytes, 4+nonceBytes+len(plain)+16)
+	binary.BigEndian.PutUint32(out, s.id)
+	_, _ = rand.Read(out[4:]) // it never fails: the program ends instead
+	return s.aead.Seal(out, out[4:4+nonceBytes], plain, []byte(purpose))
+}
+
+// ErrSealed tells that something does not open: damaged, of another purpose, or
+// under a key that this file lacks.
+var ErrSealed = errors.New("sealed data does not open")
+
+// Open decrypts what Seal made for the same purpose.
+func (k *Keys) Open(purpose string, sealed []byte) ([]byte, error) {
+	if len(sealed) < 4+nonceBytes+16 {
+		return nil, ErrSealed
+	}
+	s := k.seals[binary.BigEndian.Uint32(sealed)]
+	if s == nil {
+		return nil, fmt.Errorf("%w: ring key %d is not in the key file", ErrSealed, binary.BigEndian.Uint32(sealed))
+	}
+	plain, err := s.aead.Open(nil, sealed[4:4+nonceBytes], sealed[4+nonceBytes:], []byte(purpose))
+	if err != nil {
+		return nil, ErrSealed
+	}
+	return plain, nil
+}
+
+// Purposes of sealed data.
+const (
+	PurposeNumber = "number" // person.number: the E.164 digits
+	PurposeSecret = "secret" // person_secret.secret
+	PurposeLogin  = "login"  // protocol secrets
+	PurposeAnswer = "answer" // stored answers of idempotent calls
+	PurposeMO     = "mo"     // texts from recipients
+)
+
+// Secret is a person's random secret towards one content provider group.
+// Destroying it erases what was sealed or committed under it.
+type Secret [32]byte
+
+// NewSecret makes one.
+func NewSecret() (s Secret) {
+	_, _ = rand.Read(s[:]) // it never fails: the program ends instead
+	return s
+}
+
+// Salt is the salt of the commitments in one record.
+func (s Secret) Salt(record sms.ID) [32]byte {
+	m := hmac.New(sha256.New, s[:])
+	var id [8]byte
+	binary.BigEndian.PutUint64(id[:], uint64(record))
+	m.Write([]byte("salt"))
+	m.Write(id[:])
+	var out [32]byte
+	m.Sum(out[:0])
+	return out
+}
+
+// textCipher is the cipher of one message's text. The key is used once, for one
+// message, so a fixed nonce never repeats under it.
+func (s Secret) textCipher(message sms.ID) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, s[:], nil, "zhunxin text "+strconv.FormatInt(int64(message), 10), keyBytes)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+var textNonce [nonceBytes]byte
+
+// SealText encrypts a message's text under its own key.
+func (s Secret) SealText(message sms.ID, text string) ([]byte, error) {
+	c, err := s.textCipher(message)
+	if err != nil {
+		return nil, err
+	}
+	return c.Seal(make([]byte, 0, len(text)+16), textNonce[:], []byte(text), nil), nil
+}
+
+// OpenText decrypts it.
+func (s Secret) OpenText(message sms.ID, sealed []byte) (string, error) {
+	c, err := s.textCipher(message)
+	if err != nil {
+		return "", err
+	}
+	b, err := c.Open(nil, textNonce[:], sealed, nil)
+	if err != nil {
+		return "", ErrSealed
+	}
+	return string(b), nil
+}
+
+const apiKeyPrefix = "zx_"
+
+// NewAPIKey makes a bearer key of 256 random bits, shown once, and the hash that
+// is stored of it.
+func NewAPIKey() (shown string, h [32]byte) {
+	shown = apiKeyPrefix + base64.RawURLEncoding.EncodeToString(newKey())
+	return shown, sha256.Sum256([]byte(shown))
+}
+
+// HashAPIKey is the stored form of a key that a caller showed. A look-up by hash
+// takes no time that depends on how much of the key was right.
+func HashAPIKey(shown string) ([32]byte, error) {
+	if len(shown) != len(apiKeyPrefix)+43 || shown[:len(apiKeyPrefix)] != apiKeyPrefix {
+		return [32]byte{}, sms.Errorf(sms.Unauthenticated, "Authorization", "a key begins with %s and has 46 characters", apiKeyPrefix)
+	}
+	return sha256.Sum256([]byte(shown)), nil
+}
+
+// NewPassword makes a short secret for protocol logins: 16 hexadecimal digits.
+func NewPassword() string { return hex.EncodeToString(newKey()[:8]) }
+
+func encodeSeed(seed []byte) string {
+	const ed25519Algorithm = 1 // of golang.org/x/mod/sumdb/note
+	return base64.StdEncoding.EncodeToString(append([]byte{ed25519Algorithm}, seed...))
+}
