@@ -34,7 +34,7 @@ type Grant struct {
 	Wording     string // version of the words that the person saw
 	Source      string // where: page, shop, event id
 	ProofHash   [32]byte
-	PerDay      int // agreed frequency, 0 when nothing was said
+	PerWeek     int // messages in 7 days that were agreed to, 0 when nothing was said
 	ValidFrom   int64
 	ValidTo     int64 // exclusive
 	WithdrawnAt int64 // 0 while it stands
@@ -70,6 +70,7 @@ type Suppression struct {
 	Scope     string // a category or ScopeAll
 	Source    string // mo | api | page | complaint | staff
 	Reference string // MO id, request id …
+	InFlight  string // ids of messages that were already being submitted
 	CreatedAt int64
 	LiftedAt  int64
 	LeafID    sms.ID
@@ -115,7 +116,7 @@ func Add(ctx context.Context, tx Tx, record Recorder, grants []Grant, at int64) 
 		return err
 	}
 	for i := range grants {
-		hashes[i] = GrantRecord(&grants[i])
+		hashes[i] = GrantRecord(&grants[i]).Hash()
 	}
 	leaf, err := record(ctx, KindGrant, at, hashes)
 	if err != nil {
@@ -162,7 +163,8 @@ func Refuse(ctx context.Context, tx Tx, record Recorder, s Suppression) (inFligh
 	if inFlight, err = tx.SubmittingTo(ctx, s.PhoneID, s.GroupID); err != nil {
 		return nil, err
 	}
-	s.LeafID, err = record(ctx, KindRefusal, s.CreatedAt, [][32]byte{RefusalRecord(&s, inFlight)})
+	s.InFlight = JoinIDs(inFlight)
+	s.LeafID, err = record(ctx, KindRefusal, s.CreatedAt, [][32]byte{RefusalRecord(&s).Hash()})
 	if err != nil {
 		return nil, err
 	}

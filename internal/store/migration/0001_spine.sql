@@ -263,7 +263,7 @@ CREATE TABLE consent (
   wording      TEXT NOT NULL,              -- wording version
   source       TEXT NOT NULL,
   proof_hash   BLOB NOT NULL,
-  per_day      INTEGER NOT NULL DEFAULT 0, -- agreed frequency, 0 is unsaid
+  per_week     INTEGER NOT NULL DEFAULT 0, -- agreed messages in 7 days, 0 is unsaid
   valid_from   INTEGER NOT NULL,
   valid_to     INTEGER NOT NULL,
   withdrawn_at INTEGER,

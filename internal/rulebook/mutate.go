@@ -1,0 +1,197 @@
+package rulebook
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Mutant is a rule with one small change in its condition or a parameter. Every
+// mutant must fail some example or scenario, or the cases prove too little.
+type Mutant struct {
+	Rule   string
+	Change string
+	Book   *Book
+}
+
+var tokens = regexp.MustCompile(`>=|<=|==|!=|&&|\|\||!|>|<|[a-z_]+(?:\.[a-z0-9_]+)+|\b[0-9]+\b`)
+
+var swaps = map[string][]string{
+	">=": {">", "<"}, "<=": {"<", ">"}, ">": {">=", "<="}, "<": {"<=", ">="},
+	"==": {"!="}, "!=": {"=="}, "&&": {"||"}, "||": {"&&"}, "!": {""},
+}
+
+// Mutate builds every mutant of every rule: comparisons and their boundaries,
+// connectives, negations, each bare boolean fact negated, numbers and
+// parameters one up and one down.
+func Mutate(packs ...[]byte) ([]Mutant, error) {
+	var parsed []*Pack
+	for _, raw := range packs {
+		p, err := Parse(raw)
+		if err != nil {
+			return nil, err
+		}
+		parsed = append(parsed, p)
+	}
+	var out []Mutant
+	for pi, p := range parsed {
+		for ri := range p.Rules {
+			r := p.Rules[ri]
+			for _, v := range variants(r) {
+				book, err := loadWith(packs, pi, ri, v.rule)
+				if err != nil {
+					continue // a change that no longer compiles is no mutant
+				}
+				out = append(out, Mutant{r.ID, v.change, book})
+			}
+		}
+	}
+	return out, nil
+}
+
+type variant struct {
+	rule   Rule
+	change string
+}
+
+func variants(r Rule) []variant {
+	var out []variant
+	add := func(from, to int, by string) {
+		m := r
+		m.Against = r.Against[:from] + by + r.Against[to:]
+		out = append(out, variant{m, fmt.Sprintf("%q becomes %q", r.Against, m.Against)})
+	}
+	for _, at := range tokens.FindAllStringIndex(r.Against, -1) {
+		tok := r.Against[at[0]:at[1]]
+		for _, by := range swaps[tok] {
+			add(at[0], at[1], by)
+		}
+		if strings.Contains(tok, ".") && !strings.HasPrefix(tok, "param.") {
+			add(at[0], at[1], "!"+tok) // compiles only where the fact is a boolean
+		}
+	}
+	for name, p := range r.Params {
+		for _, d := range []int64{-1, 1} {
+			m := r
+			m.Params = map[string]Param{}
+			for k, v := range r.Params {
+				m.Params[k] = v
+			}
+			q := p
+			q.Value += d
+			m.Params[name] = q
+			out = append(out, variant{m, fmt.Sprintf("parameter %s becomes %d", name, q.Value)})
+		}
+	}
+	return out
+}
+
+// loadWith compiles the packs with one rule replaced.
+func loadWith(packs [][]byte, pack, rule int, r Rule) (*Book, error) {
+	b, err := Load(packs...)
+	if err != nil {
+		return nil, err
+	}
+	p, err := Parse(packs[pack])
+	if err != nil {
+		return nil, err
+	}
+	env, err := b.environment()
+	if err != nil {
+		return nil, err
+	}
+	c, err := b.compile(env, r)
+	if err != nil {
+		return nil, err
+	}
+	for i := range b.rules {
+		if b.rules[i].ID == p.Rules[rule].ID {
+			b.rules[i] = c
+		}
+	}
+	return b, nil
+}
+
+// RunExamples executes every example of every rule and lists what failed. rule
+// limits it to one rule; "" runs all.
+func (b *Book) RunExamples(rule string) []string {
+	var failed []string
+	at := time.Date(2026, 11, 2, 10, 0, 0, 0, Shanghai)
+	for _, c := range b.rules {
+		if rule != "" && c.ID != rule {
+			continue
+		}
+		for _, e := range c.Examples {
+			f := b.NewFacts()
+			if err := f.fill(e.Facts); err != nil {
+				failed = append(failed, fmt.Sprintf("%s, %s: %v", c.ID, e.Name, err))
+				continue
+			}
+			if got := b.stands(c, f, at); got != e.Stands {
+				failed = append(failed, fmt.Sprintf("%s, %s: stands is %t, the example says %t", c.ID, e.Name, got, e.Stands))
+			}
+		}
+	}
+	return failed
+}
+
+func (b *Book) stands(c *compiled, f *Facts, at time.Time) bool {
+	found, _ := b.Evaluate(c.stage, f, at)
+	for _, x := range found {
+		if x.Rule == c.ID {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *Facts) fill(values map[string]any) error {
+	for name, v := range values {
+		if !f.Set(name, v) {
+			return fmt.Errorf("there is no fact %s of the type of %v", name, v)
+		}
+	}
+	return nil
+}
+
+// Change is one difference between two books.
+type Change struct {
+	Rule string
+	What string
+}
+
+// Diff lists what b changes against a: rules added, gone, and fields that differ.
+func Diff(a, b *Book) []Change {
+	var out []Change
+	old := map[string]Rule{}
+	for _, r := range a.Rules() {
+		old[r.ID] = r
+	}
+	for _, r := range b.Rules() {
+		o, ok := old[r.ID]
+		delete(old, r.ID)
+		if !ok {
+			out = append(out, Change{r.ID, "added"})
+			continue
+		}
+		for _, f := range []struct{ name, a, b string }{
+			{"condition", o.Against, r.Against},
+			{"outcome", o.Outcome, r.Outcome},
+			{"parameters", fmt.Sprint(o.Params), fmt.Sprint(r.Params)},
+			{"categories", fmt.Sprint(o.Categories), fmt.Sprint(r.Categories)},
+			{"dates", fmt.Sprint(o.From, o.To), fmt.Sprint(r.From, r.To)},
+			{"basis", fmt.Sprint(o.Basis), fmt.Sprint(r.Basis)},
+		} {
+			if f.a != f.b {
+				out = append(out, Change{r.ID, f.name + ": " + f.a + " → " + f.b})
+			}
+		}
+	}
+	for _, r := range a.Rules() {
+		if _, gone := old[r.ID]; gone {
+			out = append(out, Change{r.ID, "gone"})
+		}
+	}
+	return out
+}

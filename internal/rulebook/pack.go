@@ -1,0 +1,232 @@
+package rulebook
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// Both is a text in the two languages of the product.
+type Both struct {
+	Zh string `yaml:"zh" json:"zh"`
+	En string `yaml:"en" json:"en"`
+}
+
+// Date is a day in Asia/Shanghai.
+type Date struct{ time.Time }
+
+// Shanghai is the zone of every legal hour and date. China has had one zone
+// without summer time since 1992.
+var Shanghai = time.FixedZone("Asia/Shanghai", 8*60*60)
+
+// UnmarshalYAML reads 2026-05-01.
+func (d *Date) UnmarshalYAML(n *yaml.Node) error {
+	t, err := time.ParseInLocation(time.DateOnly, n.Value, Shanghai)
+	if err != nil {
+		return fmt.Errorf("line %d: %q is not a date like 2026-05-01", n.Line, n.Value)
+	}
+	d.Time = t
+	return nil
+}
+
+// Param is a number that a rule depends on.
+type Param struct {
+	Value    int64  `yaml:"value" json:"value"`
+	Unit     string `yaml:"unit" json:"unit"`
+	Stricter string `yaml:"stricter,omitempty" json:"stricter,omitempty"` // lower | higher | ""
+}
+
+// Example is one case of a rule that the tests execute.
+type Example struct {
+	Name   string         `yaml:"name"`
+	Facts  map[string]any `yaml:"facts"`
+	Stands bool           `yaml:"stands"` // whether the rule stands against it
+}
+
+// Basis is what a rule rests on.
+type Basis struct {
+	Instrument string `yaml:"instrument" json:"instrument"`
+	Article    string `yaml:"article" json:"article"`
+}
+
+// Hours says how a defer rule finds the next lawful moment: the names of the
+// parameters with the opening and closing minute of the day.
+type Hours struct {
+	Open  string `yaml:"open"`
+	Close string `yaml:"close"`
+}
+
+// Outcomes of a rule that stands against a message.
+const (
+	Block  = "block"
+	Hold   = "hold"
+	Defer  = "defer"
+	Warn   = "warn"
+	Report = "report"
+)
+
+// Rule is one rule as the pack has it.
+type Rule struct {
+	ID         string           `yaml:"id" json:"id"`
+	Kind       string           `yaml:"kind" json:"kind"` // message | campaign | object | duty | product
+	Title      Both             `yaml:"title" json:"title"`
+	Basis      []Basis          `yaml:"basis" json:"basis"`
+	Status     string           `yaml:"status" json:"status"` // V | V2 | R | D | TBC
+	From       Date             `yaml:"effective_from" json:"effective_from"`
+	To         Date             `yaml:"effective_to,omitempty" json:"effective_to,omitempty"`
+	Layer      string           `yaml:"layer" json:"layer"` // law | channel | house
+	Categories []sms.Category   `yaml:"categories,omitempty" json:"categories,omitempty"`
+	Against    string           `yaml:"against" json:"against"` // CEL: true stands against the message
+	Params     map[string]Param `yaml:"params,omitempty" json:"params,omitempty"`
+	Outcome    string           `yaml:"outcome" json:"outcome"`
+	Hours      *Hours           `yaml:"hours,omitempty" json:"-"`
+	Code       sms.Code         `yaml:"code" json:"code"`
+	Reason     Both             `yaml:"reason" json:"reason"`
+	Remedy     Both             `yaml:"remedy" json:"remedy"`
+	Examples   []Example        `yaml:"examples" json:"-"`
+}
+
+// Window is a span over which recipient events are counted.
+type Window struct {
+	Name     string       `yaml:"name"`
+	Category sms.Category `yaml:"category,omitempty"` // "" counts every category
+	Scope    string       `yaml:"scope"`              // platform | group | signature
+	Length   Duration     `yaml:"length"`
+}
+
+// Duration is a span written as 24h.
+type Duration time.Duration
+
+// UnmarshalYAML reads a Go duration.
+func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
+	v, err := time.ParseDuration(n.Value)
+	if err != nil || v <= 0 || v > 366*24*time.Hour {
+		return fmt.Errorf("line %d: %q is not a span like 24h, of at most a year", n.Line, n.Value)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// Adjustment moves a parameter of a rule in the stricter direction.
+type Adjustment struct {
+	Rule  string `yaml:"rule"`
+	Param string `yaml:"param"`
+	Value int64  `yaml:"value"`
+}
+
+// OptOutWords are the replies that refuse (rulebook 7.3). All are compared after
+// folding width and case and trimming.
+type OptOutWords struct {
+	Whole    []string `yaml:"whole"`    // only as the whole reply
+	Prefix   []string `yaml:"prefix"`   // also in front of more text
+	Contains []string `yaml:"contains"` // anywhere
+}
+
+// Pack is a rule pack as it is written.
+type Pack struct {
+	Name    string       `yaml:"pack"`
+	Version string       `yaml:"version"`
+	Layer   string       `yaml:"layer"` // law | channel | house
+	Windows []Window     `yaml:"windows,omitempty"`
+	OptOut  OptOutWords  `yaml:"opt_out,omitempty"`
+	Rules   []Rule       `yaml:"rules,omitempty"`
+	Adjust  []Adjustment `yaml:"adjust,omitempty"`
+}
+
+// MaxPackBytes bounds a pack file.
+const MaxPackBytes = 4 << 20
+
+// Parse reads a pack and checks its form. An unknown key is an error.
+func Parse(b []byte) (*Pack, error) {
+	if len(b) > MaxPackBytes {
+		return nil, fmt.Errorf("a rule pack has at most %d bytes", MaxPackBytes)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	var p Pack
+	if err := d.Decode(&p); err != nil {
+		return nil, fmt.Errorf("read the rule pack: %w", err)
+	}
+	if p.Name == "" || p.Version == "" {
+		return nil, fmt.Errorf("a rule pack needs pack and version")
+	}
+	if p.Layer != "law" && p.Layer != "channel" && p.Layer != "house" {
+		return nil, fmt.Errorf("pack %s: layer %q is not law, channel or house", p.Name, p.Layer)
+	}
+	if p.Layer != "house" && len(p.Adjust) > 0 {
+		return nil, fmt.Errorf("pack %s: only a house pack adjusts parameters", p.Name)
+	}
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		if r.Layer == "" {
+			r.Layer = p.Layer
+		}
+		if r.Kind == "" {
+			r.Kind = "message"
+		}
+		if err := r.check(p.Layer); err != nil {
+			return nil, fmt.Errorf("pack %s, rule %s: %w", p.Name, r.ID, err)
+		}
+	}
+	return &p, nil
+}
+
+var ruleID = regexp.MustCompile(`^[A-Z]{2,6}-[0-9]{2,3}$`)
+
+func (r *Rule) check(layer string) error {
+	switch {
+	case !ruleID.MatchString(r.ID):
+		return fmt.Errorf("the id is not like TIM-01")
+	case r.Layer != layer:
+		return fmt.Errorf("its layer %s is not the pack's %s", r.Layer, layer)
+	case r.Title.Zh == "" || r.Title.En == "" || r.Reason.Zh == "" || r.Reason.En == "" || r.Remedy.Zh == "" || r.Remedy.En == "":
+		return fmt.Errorf("title, reason and remedy are needed in zh and en")
+	case len(r.Basis) == 0 && layer != "house":
+		return fmt.Errorf("it names no article or contract that it rests on")
+	case r.From.IsZero():
+		return fmt.Errorf("effective_from is missing")
+	case sms.Lookup(r.Code).Code != r.Code || r.Code == "":
+		return fmt.Errorf("code %q is not in the error catalogue", r.Code)
+	case r.Outcome == Defer && r.Hours == nil:
+		return fmt.Errorf("a defer rule needs hours")
+	}
+	switch r.Outcome {
+	case Block, Hold, Defer, Warn, Report:
+	default:
+		return fmt.Errorf("outcome %q is not block, hold, defer, warn or report", r.Outcome)
+	}
+	for _, c := range r.Categories {
+		if _, err := sms.ParseCategory(string(c)); err != nil {
+			return err
+		}
+	}
+	passes, stands := 0, 0
+	for _, e := range r.Examples {
+		if e.Stands {
+			stands++
+		} else {
+			passes++
+		}
+	}
+	if passes == 0 || stands == 0 {
+		return fmt.Errorf("it needs an example that passes and one that does not")
+	}
+	return nil
+}
+
+func (r *Rule) applies(c sms.Category) bool {
+	if len(r.Categories) == 0 {
+		return true
+	}
+	for _, x := range r.Categories {
+		if x == c {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,202 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// InsertDecisions stores what submissions have in common.
+func (t *Tx) InsertDecisions(ctx context.Context, list []sms.Decision) error {
+	args := make([]any, 0, len(list)*9)
+	for i := range list {
+		d := &list[i]
+		args = append(args, int64(d.ID), int64(d.ApplicationID), d.At, d.Packs, string(d.Facts), string(d.Findings), string(d.Permit), d.Journal, d.ValidUntil)
+	}
+	return t.insert(ctx, "INSERT INTO decision(id, application_id, at, packs, facts, findings, permit, journal, valid_until) VALUES ", 9, "", args)
+}
+
+// Decision reads one.
+func (t *Tx) Decision(ctx context.Context, id sms.ID) (sms.Decision, error) {
+	var d sms.Decision
+	err := t.One(ctx, "SELECT id, application_id, at, packs, facts, findings, permit, journal, valid_until FROM decision WHERE id = ?", []any{int64(id)},
+		&d.ID, &d.ApplicationID, &d.At, &d.Packs, &d.Facts, &d.Findings, &d.Permit, &d.Journal, &d.ValidUntil)
+	return d, err
+}
+
+// Decisions reads several.
+func (t *Tx) Decisions(ctx context.Context, ids []sms.ID, each func(sms.Decision)) error {
+	list := make([]any, len(ids))
+	for i, id := range ids {
+		list[i] = int64(id)
+	}
+	return t.in(ctx, "SELECT id, application_id, at, packs, facts, findings, permit, journal, valid_until FROM decision WHERE id IN (%s)", nil, list, nil,
+		func(r *sql.Rows) error {
+			var d sms.Decision
+			if err := r.Scan(&d.ID, &d.ApplicationID, &d.At, &d.Packs, &d.Facts, &d.Findings, &d.Permit, &d.Journal, &d.ValidUntil); err != nil {
+				return err
+			}
+			each(d)
+			return nil
+		})
+}
+
+const messageColumns = `id, decision_id, account_id, application_id, group_id, signature_id, template_id, phone_id, carrier, category, class,
+	state, decided, code, rule, reason, text, text_commit, phone_commit, units, segments, held, captured, ref, extension, channel_id, consent_id,
+	release_at, not_after, journal, valid_until, created_at, updated_at, leaf_id, leaf_pos`
+
+const messageWidth = 35
+
+// InsertMessages stores new messages.
+func (t *Tx) InsertMessages(ctx context.Context, list []*sms.Message) error {
+	args := make([]any, 0, len(list)*messageWidth)
+	for _, m := range list {
+		args = append(args, int64(m.ID), int64(m.DecisionID), int64(m.AccountID), int64(m.ApplicationID), int64(m.GroupID), int64(m.SignatureID), int64(m.TemplateID),
+			m.PhoneID[:], string(m.Carrier), string(m.Category), int64(m.Category.Class()),
+			string(m.State), string(m.Decided), string(m.Code), m.Rule, m.Reason, m.Text, m.TextCommit[:], m.PhoneCommit[:],
+			int64(m.Units), int64(m.Segments), int64(m.Held), int64(m.Captured), m.Ref, m.Extension, int64(m.ChannelID), int64(m.ConsentID),
+			m.ReleaseAt, m.NotAfter, m.Journal, m.ValidUntil, m.CreatedAt, m.UpdatedAt, int64(m.LeafID), int64(m.LeafPos))
+	}
+	return t.insert(ctx, "INSERT INTO message("+messageColumns+") VALUES ", messageWidth, "", args)
+}
+
+func scanMessage(r *sql.Rows) (*sms.Message, error) {
+	m := &sms.Message{}
+	var phone, tc, pc []byte
+	var class int64
+	err := r.Scan(&m.ID, &m.DecisionID, &m.AccountID, &m.ApplicationID, &m.GroupID, &m.SignatureID, &m.TemplateID, &phone, &m.Carrier, &m.Category, &class,
+		&m.State, &m.Decided, &m.Code, &m.Rule, &m.Reason, &m.Text, &tc, &pc, &m.Units, &m.Segments, &m.Held, &m.Captured, &m.Ref, &m.Extension, &m.ChannelID, &m.ConsentID,
+		&m.ReleaseAt, &m.NotAfter, &m.Journal, &m.ValidUntil, &m.CreatedAt, &m.UpdatedAt, &m.LeafID, &m.LeafPos)
+	copy(m.PhoneID[:], phone)
+	copy(m.TextCommit[:], tc)
+	copy(m.PhoneCommit[:], pc)
+	return m, err
+}
+
+func (t *Tx) messages(ctx context.Context, tail string, args []any) ([]*sms.Message, error) {
+	var out []*sms.Message
+	err := t.Query(ctx, "SELECT "+messageColumns+" FROM message "+tail, args, func(r *sql.Rows) error {
+		m, err := scanMessage(r)
+		out = append(out, m)
+		return err
+	})
+	return out, err
+}
+
+// Message reads one, or returns sql.ErrNoRows.
+func (t *Tx) Message(ctx context.Context, id sms.ID) (*sms.Message, error) {
+	list, err := t.messages(ctx, "WHERE id = ?", []any{int64(id)})
+	if err == nil && len(list) == 0 {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+// Messages reads those of the ids that exist. With lock, PostgreSQL locks the
+// rows until commit, in order of id.
+func (t *Tx) Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error) {
+	list := make([]any, len(ids))
+	for i, id := range ids {
+		list[i] = int64(id)
+	}
+	tail := "WHERE id IN (%s) ORDER BY id"
+	if lock && t.d.dialect == Postgres {
+		tail += " FOR UPDATE"
+	}
+	out := make([]*sms.Message, 0, len(ids))
+	err := t.in(ctx, "SELECT "+messageColumns+" FROM message "+tail, nil, list, nil, func(r *sql.Rows) error {
+		m, err := scanMessage(r)
+		out = append(out, m)
+		return err
+	})
+	return out, err
+}
+
+// Queued reads what waits for a channel in a class, above an id, oldest first.
+func (t *Tx) Queued(ctx context.Context, channel sms.ID, class sms.Class, after sms.ID, limit int) ([]*sms.Message, error) {
+	return t.messages(ctx, "WHERE state = 'queued' AND channel_id = ? AND class = ? AND id > ? ORDER BY id LIMIT ?",
+		[]any{int64(channel), int64(class), int64(after), int64(limit)})
+}
+
+// Due reads messages whose release time has come.
+func (t *Tx) Due(ctx context.Context, at int64, limit int) ([]*sms.Message, error) {
+	return t.messages(ctx, "WHERE state IN ('deferred', 'scheduled') AND release_at <= ? ORDER BY release_at, id LIMIT ?", []any{at, int64(limit)})
+}
+
+// InState reads messages of a state last changed before a moment.
+func (t *Tx) InState(ctx context.Context, s sms.State, before int64, limit int) ([]*sms.Message, error) {
+	return t.messages(ctx, "WHERE state = '"+string(s)+"' AND updated_at < ? ORDER BY updated_at, id LIMIT ?", []any{before, int64(limit)})
+}
+
+// Change is what happens to a stored message after its decision.
+type Change struct {
+	ID        sms.ID
+	From, To  sms.State
+	Reason    string
+	Held      int
+	Captured  int
+	ChannelID sms.ID
+	At        int64
+}
+
+// ApplyChanges moves messages along their edges. A message that is no longer in
+// its From state is not moved; the number that moved is returned, and the caller
+// must treat any other number as a lost race.
+func (t *Tx) ApplyChanges(ctx context.Context, list []Change) (int, error) {
+	args := make([]any, 0, len(list)*8)
+	for i := range list {
+		c := &list[i]
+		args = append(args, int64(c.ID), string(c.From), string(c.To), c.Reason, int64(c.Held), int64(c.Captured), int64(c.ChannelID), c.At)
+	}
+	return t.update(ctx, []string{"mid", "old", "new", "why", "h", "c", "ch", "at"}, []string{integer, text, text, text, integer, integer, integer, integer},
+		"UPDATE message SET state = v.new, reason = v.why, held = v.h, captured = v.c, channel_id = v.ch, updated_at = v.at FROM v WHERE message.id = v.mid AND message.state = v.old", args)
+}
+
+// Redecide replaces a waiting message's decision; the former one is kept aside.
+func (t *Tx) Redecide(ctx context.Context, from sms.State, m *sms.Message) (bool, error) {
+	err := t.Exec(ctx, `INSERT INTO decision_past(message_id, decision_id, decided, code, rule, units, consent_id, leaf_id, leaf_pos)
+		SELECT id, decision_id, decided, code, rule, units, consent_id, leaf_id, leaf_pos FROM message WHERE id = ? AND state = ?`, int64(m.ID), string(from))
+	if err != nil {
+		return false, err
+	}
+	n, err := t.ExecCount(ctx, `UPDATE message SET decision_id = ?, carrier = ?, state = ?, decided = ?, code = ?, rule = ?, reason = ?, units = ?, segments = ?, held = ?,
+		channel_id = ?, consent_id = ?, release_at = ?, not_after = ?, journal = ?, valid_until = ?, updated_at = ?, leaf_id = ?, leaf_pos = ? WHERE id = ? AND state = ?`,
+		int64(m.DecisionID), string(m.Carrier), string(m.State), string(m.Decided), string(m.Code), m.Rule, m.Reason, int64(m.Units), int64(m.Segments), int64(m.Held),
+		int64(m.ChannelID), int64(m.ConsentID), m.ReleaseAt, m.NotAfter, m.Journal, m.ValidUntil, m.UpdatedAt, int64(m.LeafID), int64(m.LeafPos), int64(m.ID), string(from))
+	return n == 1, err
+}
+
+// ListMessages reads an application's messages, newest first.
+func (t *Tx) ListMessages(ctx context.Context, application, before sms.ID, limit int) ([]*sms.Message, error) {
+	return t.messages(ctx, "WHERE account_id = (SELECT account_id FROM application WHERE id = ?) AND application_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
+		[]any{int64(application), int64(application), int64(before), int64(limit)})
+}
+
+// InsertEvents stores what customers are told.
+func (t *Tx) InsertEvents(ctx context.Context, list []sms.Event) error {
+	args := make([]any, 0, len(list)*6)
+	for i := range list {
+		e := &list[i]
+		args = append(args, int64(e.ID), int64(e.ApplicationID), e.Kind, int64(e.ObjectID), string(e.Body), e.At)
+	}
+	return t.insert(ctx, "INSERT INTO event(id, application_id, kind, object_id, body, at) VALUES ", 6, "", args)
+}
+
+// Events lists an application's events after an id.
+func (t *Tx) Events(ctx context.Context, application, after sms.ID, limit int) ([]sms.Event, error) {
+	var out []sms.Event
+	err := t.Query(ctx, "SELECT id, application_id, kind, object_id, body, at FROM event WHERE application_id = ? AND id > ? ORDER BY id LIMIT ?",
+		[]any{int64(application), int64(after), int64(limit)}, func(r *sql.Rows) error {
+			var e sms.Event
+			if err := r.Scan(&e.ID, &e.ApplicationID, &e.Kind, &e.ObjectID, &e.Body, &e.At); err != nil {
+				return err
+			}
+			out = append(out, e)
+			return nil
+		})
+	return out, err
+}

@@ -1,0 +1,263 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// LockRecipients takes the recipients' locks until commit, in one order
+// everywhere. On SQLite the one writer is the lock.
+func (t *Tx) LockRecipients(ctx context.Context, ids [][16]byte) error {
+	if t.d.dialect == SQLite || len(ids) == 0 {
+		return nil
+	}
+	keys := make([]int64, len(ids))
+	for i := range ids {
+		keys[i] = int64(binary.BigEndian.Uint64(ids[i][:8]))
+	}
+	sort.Slice(keys, func(i, j int) bool { return keys[i] < keys[j] })
+	var list strings.Builder
+	list.WriteByte('{')
+	for i, k := range keys {
+		if i > 0 && k == keys[i-1] {
+			continue
+		}
+		if i > 0 {
+			list.WriteByte(',')
+		}
+		list.WriteString(strconv.FormatInt(k, 10))
+	}
+	list.WriteByte('}')
+	return t.Exec(ctx, "SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(? AS BIGINT[])) AS k", list.String())
+}
+
+// phoneArgs are the ids as arguments, each once.
+func phoneArgs(ids [][16]byte) []any {
+	seen := make(map[[16]byte]bool, len(ids))
+	out := make([]any, 0, len(ids))
+	for i := range ids {
+		if !seen[ids[i]] {
+			seen[ids[i]] = true
+			out = append(out, ids[i][:])
+		}
+	}
+	return out
+}
+
+// Secrets reads the sealed secrets of people towards a group.
+func (t *Tx) Secrets(ctx context.Context, group sms.ID, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error {
+	return t.in(ctx, "SELECT phone_id, secret FROM person_secret WHERE group_id = ? AND phone_id IN (%s)", []any{int64(group)}, phoneArgs(ids), nil,
+		func(r *sql.Rows) error {
+			var id, secret []byte
+			if err := r.Scan(&id, &secret); err != nil {
+				return err
+			}
+			return each([16]byte(id), secret)
+		})
+}
+
+// Person is a recipient as stored: the number sealed, and the sealed secret
+// towards one content provider group.
+type Person struct {
+	PhoneID [16]byte
+	GroupID sms.ID
+	Number  []byte
+	Secret  []byte
+}
+
+// InsertPeople stores people who are new, to the platform or to the group.
+func (t *Tx) InsertPeople(ctx context.Context, at int64, people []Person) error {
+	persons, secrets := make([]any, 0, len(people)*3), make([]any, 0, len(people)*3)
+	for i := range people {
+		p := &people[i]
+		persons = append(persons, p.PhoneID[:], p.Number, at)
+		secrets = append(secrets, p.PhoneID[:], int64(p.GroupID), p.Secret)
+	}
+	if err := t.insert(ctx, "INSERT INTO person(phone_id, number, created_at) VALUES ", 3, " ON CONFLICT DO NOTHING", persons); err != nil {
+		return err
+	}
+	return t.insert(ctx, "INSERT INTO person_secret(phone_id, group_id, secret) VALUES ", 3, "", secrets)
+}
+
+// Number reads a person's sealed number.
+func (t *Tx) Number(ctx context.Context, id [16]byte) ([]byte, error) {
+	var b []byte
+	err := t.One(ctx, "SELECT number FROM person WHERE phone_id = ?", []any{id[:]}, &b)
+	return b, err
+}
+
+// InsertGrants stores consents.
+func (t *Tx) InsertGrants(ctx context.Context, grants []consent.Grant) error {
+	args := make([]any, 0, len(grants)*15)
+	for i := range grants {
+		g := &grants[i]
+		args = append(args, g.PhoneID[:], int64(g.GroupID), int64(g.ID), string(g.Purpose), int64(g.Grade), g.Method, g.Wording, g.Source,
+			g.ProofHash[:], int64(g.PerWeek), g.ValidFrom, g.ValidTo, int64(g.LeafID), int64(g.LeafPos))
+	}
+	return t.insert(ctx, "INSERT INTO consent(phone_id, group_id, id, purpose, grade, method, wording, source, proof_hash, per_week, valid_from, valid_to, leaf_id, leaf_pos) VALUES ",
+		14, "", args)
+}
+
+const grantColumns = "phone_id, group_id, id, purpose, grade, method, wording, source, proof_hash, per_week, valid_from, valid_to, COALESCE(withdrawn_at,0), COALESCE(leaf_id,0), COALESCE(leaf_pos,0)"
+
+func scanGrant(r *sql.Rows) (g consent.Grant, err error) {
+	var phone, proof []byte
+	err = r.Scan(&phone, &g.GroupID, &g.ID, &g.Purpose, &g.Grade, &g.Method, &g.Wording, &g.Source, &proof, &g.PerWeek, &g.ValidFrom, &g.ValidTo,
+		&g.WithdrawnAt, &g.LeafID, &g.LeafPos)
+	copy(g.PhoneID[:], phone)
+	copy(g.ProofHash[:], proof)
+	return g, err
+}
+
+// Grants reads all consents of people towards a group, also those that ended.
+func (t *Tx) Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Grant)) error {
+	return t.in(ctx, "SELECT "+grantColumns+" FROM consent WHERE group_id = ? AND phone_id IN (%s)", []any{int64(group)}, phoneArgs(ids), nil,
+		func(r *sql.Rows) error {
+			g, err := scanGrant(r)
+			if err == nil {
+				each(g)
+			}
+			return err
+		})
+}
+
+// Grant reads one consent by its id.
+func (t *Tx) Grant(ctx context.Context, phone [16]byte, group, id sms.ID) (g consent.Grant, err error) {
+	found := false
+	err = t.Query(ctx, "SELECT "+grantColumns+" FROM consent WHERE phone_id = ? AND group_id = ? AND id = ?", []any{phone[:], int64(group), int64(id)},
+		func(r *sql.Rows) (err error) {
+			found = true
+			g, err = scanGrant(r)
+			return err
+		})
+	if err == nil && !found {
+		err = sql.ErrNoRows
+	}
+	return g, err
+}
+
+// WithdrawGrants ends the consents that stand.
+func (t *Tx) WithdrawGrants(ctx context.Context, phone [16]byte, group sms.ID, purpose sms.Category, at int64) (int, error) {
+	where, args := "", []any{at, phone[:], string(purpose)}
+	if group != 0 {
+		where, args = " AND group_id = ?", append(args, int64(group))
+	}
+	return t.ExecCount(ctx, "UPDATE consent SET withdrawn_at = ? WHERE phone_id = ? AND purpose = ? AND withdrawn_at IS NULL"+where, args...)
+}
+
+// PutSuppression stores a refusal; one that stands already keeps its first record.
+func (t *Tx) PutSuppression(ctx context.Context, s consent.Suppression) (bool, error) {
+	n, err := t.ExecCount(ctx, `INSERT INTO suppression(phone_id, group_id, scope, id, source, reference, in_flight, created_at, leaf_id, leaf_pos)
+		VALUES (?,?,?,?,?,?,?,?,?,?)
+		ON CONFLICT(phone_id, group_id, scope) DO UPDATE SET id = excluded.id, source = excluded.source, reference = excluded.reference,
+		in_flight = excluded.in_flight, created_at = excluded.created_at, lifted_at = NULL, leaf_id = excluded.leaf_id, leaf_pos = excluded.leaf_pos
+		WHERE suppression.lifted_at IS NOT NULL`,
+		s.PhoneID[:], int64(s.GroupID), s.Scope, int64(s.ID), s.Source, s.Reference, s.InFlight, s.CreatedAt, int64(s.LeafID), int64(s.LeafPos))
+	return n == 0, err
+}
+
+const suppressionColumns = "phone_id, group_id, scope, id, source, reference, in_flight, created_at, COALESCE(lifted_at,0), COALESCE(leaf_id,0), COALESCE(leaf_pos,0)"
+
+// Suppressions reads the refusals of people towards anybody.
+func (t *Tx) Suppressions(ctx context.Context, ids [][16]byte, each func(consent.Suppression)) error {
+	return t.in(ctx, "SELECT "+suppressionColumns+" FROM suppression WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, func(r *sql.Rows) error {
+		var s consent.Suppression
+		var phone []byte
+		if err := r.Scan(&phone, &s.GroupID, &s.Scope, &s.ID, &s.Source, &s.Reference, &s.InFlight, &s.CreatedAt, &s.LiftedAt, &s.LeafID, &s.LeafPos); err != nil {
+			return err
+		}
+		copy(s.PhoneID[:], phone)
+		each(s)
+		return nil
+	})
+}
+
+// SubmittingTo lists the messages to a phone that may be on the wire now.
+func (t *Tx) SubmittingTo(ctx context.Context, phone [16]byte, group sms.ID) ([]sms.ID, error) {
+	query, args := "SELECT m.id FROM message m WHERE m.state = 'submitting' AND m.phone_id = ?", []any{phone[:]}
+	if group != 0 {
+		query, args = query+" AND m.group_id = ?", append(args, int64(group))
+	}
+	var out []sms.ID
+	err := t.Query(ctx, query+" ORDER BY m.id", args, func(r *sql.Rows) error {
+		var id sms.ID
+		err := r.Scan(&id)
+		out = append(out, id)
+		return err
+	})
+	return out, err
+}
+
+// RevokePhone appends an entry about one recipient to the revocation journal.
+func (t *Tx) RevokePhone(ctx context.Context, kind string, phone [16]byte, group sms.ID, scope string, at int64) error {
+	_, err := t.Revoke(ctx, Revocation{Kind: kind, PhoneID: phone[:], GroupID: int64(group), Scope: scope, At: at})
+	return err
+}
+
+// Ported reads the carriers of numbers that changed theirs.
+func (t *Tx) Ported(ctx context.Context, ids [][16]byte, each func(id [16]byte, c sms.Carrier)) error {
+	return t.in(ctx, "SELECT phone_id, carrier FROM portability WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, func(r *sql.Rows) error {
+		var id []byte
+		var c string
+		if err := r.Scan(&id, &c); err != nil {
+			return err
+		}
+		each([16]byte(id), sms.Carrier(c))
+		return nil
+	})
+}
+
+// Recent reads the recipient events of people since a moment.
+func (t *Tx) Recent(ctx context.Context, ids [][16]byte, since int64, each func(sms.RecipientEvent)) error {
+	return t.in(ctx, "SELECT phone_id, message_id, at, group_id, signature_id, template_id, content_hash, category, channel_id FROM recipient_event WHERE phone_id IN (%s) AND at > ?",
+		nil, phoneArgs(ids), []any{since}, func(r *sql.Rows) error {
+			var e sms.RecipientEvent
+			var phone, content []byte
+			if err := r.Scan(&phone, &e.MessageID, &e.At, &e.GroupID, &e.SignatureID, &e.TemplateID, &content, &e.Category, &e.ChannelID); err != nil {
+				return err
+			}
+			copy(e.PhoneID[:], phone)
+			copy(e.ContentHash[:], content)
+			each(e)
+			return nil
+		})
+}
+
+// InsertRecipientEvents stores what frequency rules count.
+func (t *Tx) InsertRecipientEvents(ctx context.Context, events []sms.RecipientEvent) error {
+	args := make([]any, 0, len(events)*9)
+	for i := range events {
+		e := &events[i]
+		args = append(args, e.PhoneID[:], int64(e.MessageID), e.At, int64(e.GroupID), int64(e.SignatureID), int64(e.TemplateID), e.ContentHash[:], string(e.Category), int64(e.ChannelID))
+	}
+	return t.insert(ctx, "INSERT INTO recipient_event(phone_id, message_id, at, group_id, signature_id, template_id, content_hash, category, channel_id) VALUES ", 9, "", args)
+}
+
+// StampEvents sets the time and channel of the submission, once.
+func (t *Tx) StampEvents(ctx context.Context, events []sms.RecipientEvent) error {
+	args := make([]any, 0, len(events)*4)
+	for i := range events {
+		e := &events[i]
+		args = append(args, e.PhoneID[:], int64(e.MessageID), e.At, int64(e.ChannelID))
+	}
+	_, err := t.update(ctx, []string{"phone", "mid", "at", "ch"}, []string{blob, integer, integer, integer},
+		"UPDATE recipient_event SET at = v.at, channel_id = v.ch FROM v WHERE phone_id = v.phone AND message_id = v.mid", args)
+	return err
+}
+
+// RemoveEvents forgets messages that never left.
+func (t *Tx) RemoveEvents(ctx context.Context, phones [][16]byte, messages []sms.ID) error {
+	for i := range phones {
+		if err := t.Exec(ctx, "DELETE FROM recipient_event WHERE phone_id = ? AND message_id = ?", phones[i][:], int64(messages[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+const segmentColumns = "message_id, no, channel_id, state, upstream_id, source, result, stat, attempt, epoch, submit_at, answer_at, report_at, submit_leaf, submit_pos, report_leaf, report_pos"
+
+func scanSegment(r *sql.Rows) (s sms.Segment, err error) {
+	err = r.Scan(&s.MessageID, &s.No, &s.ChannelID, &s.State, &s.UpstreamID, &s.Source, &s.Result, &s.Stat, &s.Attempt, &s.Epoch, &s.SubmitAt, &s.AnswerAt, &s.ReportAt,
+		&s.SubmitLeaf, &s.SubmitPos, &s.ReportLeaf, &s.ReportPos)
+	return s, err
+}
+
+// PutSegments stores segments that are about to be submitted, for the first time
+// or again after the carrier refused them.
+func (t *Tx) PutSegments(ctx context.Context, list []sms.Segment) error {
+	args := make([]any, 0, len(list)*8)
+	for i := range list {
+		s := &list[i]
+		args = append(args, int64(s.MessageID), int64(s.No), int64(s.ChannelID), string(s.State), s.Source, int64(s.Attempt), s.Epoch, s.SubmitAt)
+	}
+	return t.insert(ctx, "INSERT INTO segment(message_id, no, channel_id, state, source, attempt, epoch, submit_at) VALUES ", 8,
+		` ON CONFLICT(message_id, no) DO UPDATE SET channel_id = excluded.channel_id, state = excluded.state, source = excluded.source,
+		attempt = excluded.attempt, epoch = excluded.epoch, submit_at = excluded.submit_at, upstream_id = '', result = 0, stat = '', answer_at = 0, report_at = 0`, args)
+}
+
+// AnswerSegments stores what the carrier answered, or that it did not.
+func (t *Tx) AnswerSegments(ctx context.Context, list []sms.Segment) error {
+	args := make([]any, 0, len(list)*8)
+	for i := range list {
+		s := &list[i]
+		args = append(args, int64(s.MessageID), int64(s.No), string(s.State), s.UpstreamID, s.Result, s.AnswerAt, int64(s.SubmitLeaf), int64(s.SubmitPos))
+	}
+	_, err := t.update(ctx, []string{"mid", "n", "st", "up", "res", "at", "leaf", "pos"}, []string{integer, integer, text, text, integer, integer, integer, integer},
+		"UPDATE segment SET state = v.st, upstream_id = v.up, result = v.res, answer_at = v.at, submit_leaf = v.leaf, submit_pos = v.pos FROM v WHERE message_id = v.mid AND no = v.n", args)
+	return err
+}
+
+// ReportSegments stores the carrier's reports.
+func (t *Tx) ReportSegments(ctx context.Context, list []sms.Segment) error {
+	args := make([]any, 0, len(list)*7)
+	for i := range list {
+		s := &list[i]
+		args = append(args, int64(s.MessageID), int64(s.No), string(s.State), s.Stat, s.ReportAt, int64(s.ReportLeaf), int64(s.ReportPos))
+	}
+	_, err := t.update(ctx, []string{"mid", "n", "st", "stat", "at", "leaf", "pos"}, []string{integer, integer, text, text, integer, integer, integer},
+		"UPDATE segment SET state = v.st, stat = v.stat, report_at = v.at, report_leaf = v.leaf, report_pos = v.pos FROM v WHERE message_id = v.mid AND no = v.n", args)
+	return err
+}
+
+// SegmentsOf reads all segments of messages, in order.
+func (t *Tx) SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error {
+	list := make([]any, len(ids))
+	for i, id := range ids {
+		list[i] = int64(id)
+	}
+	return t.in(ctx, "SELECT "+segmentColumns+" FROM segment WHERE message_id IN (%s) ORDER BY message_id, no", nil, list, nil, func(r *sql.Rows) error {
+		s, err := scanSegment(r)
+		if err == nil {
+			each(s)
+		}
+		return err
+	})
+}
+
+// SegmentsByUpstream finds the segments that carry the carrier's ids, of submits
+// not older than since: an id is unique within a year at most.
+func (t *Tx) SegmentsByUpstream(ctx context.Context, channel sms.ID, upstream []string, since int64, each func(sms.Segment)) error {
+	list := make([]any, len(upstream))
+	for i, id := range upstream {
+		list[i] = id
+	}
+	return t.in(ctx, "SELECT "+segmentColumns+" FROM segment WHERE channel_id = ? AND upstream_id IN (%s) AND submit_at >= ? AND upstream_id <> ''", []any{int64(channel)}, list, []any{since},
+		func(r *sql.Rows) error {
+			s, err := scanSegment(r)
+			if err == nil {
+				each(s)
+			}
+			return err
+		})
+}
+
+// InDoubtFor lists the segments in doubt of a channel that went to a phone from
+// a source since a moment: candidates for a report with an unknown id.
+func (t *Tx) InDoubtFor(ctx context.Context, channel sms.ID, phone [16]byte, source string, since int64) ([]sms.Segment, error) {
+	var out []sms.Segment
+	err := t.Query(ctx, `SELECT s.message_id, s.no, s.channel_id, s.state, s.upstream_id, s.source, s.result, s.stat, s.attempt, s.epoch, s.submit_at, s.answer_at, s.report_at,
+		s.submit_leaf, s.submit_pos, s.report_leaf, s.report_pos
+		FROM message m JOIN segment s ON s.message_id = m.id
+		WHERE m.state = 'in_doubt' AND m.phone_id = ? AND s.channel_id = ? AND s.state = 'in_doubt' AND s.submit_at >= ? AND (? = '' OR s.source = ?)`,
+		[]any{phone[:], int64(channel), since, source, source}, func(r *sql.Rows) error {
+			s, err := scanSegment(r)
+			out = append(out, s)
+			return err
+		})
+	return out, err
+}
+
+// InsertOrphans keeps reports that match nothing yet.
+func (t *Tx) InsertOrphans(ctx context.Context, ids []sms.ID, list []sms.Report) error {
+	args := make([]any, 0, len(list)*6)
+	for i := range list {
+		o := &list[i]
+		args = append(args, int64(ids[i]), int64(o.ChannelID), o.UpstreamID, o.PhoneID[:], o.Stat, o.ReceivedAt)
+	}
+	return t.insert(ctx, "INSERT INTO orphan_report(id, channel_id, upstream_id, phone_id, stat, received_at) VALUES ", 6, "", args)
+}
+
+// TakeOrphans reads and marks kept reports whose id has become known.
+func (t *Tx) TakeOrphans(ctx context.Context, channel sms.ID, upstream []string, at int64) ([]sms.Report, error) {
+	list := make([]any, len(upstream))
+	for i, id := range upstream {
+		list[i] = id
+	}
+	var out []sms.Report
+	var ids []any
+	err := t.in(ctx, "SELECT id, channel_id, upstream_id, phone_id, stat, received_at FROM orphan_report WHERE channel_id = ? AND upstream_id IN (%s) AND matched_at IS NULL ORDER BY id",
+		[]any{int64(channel)}, list, nil, func(r *sql.Rows) error {
+			var o sms.Report
+			var id int64
+			var phone []byte
+			if err := r.Scan(&id, &o.ChannelID, &o.UpstreamID, &phone, &o.Stat, &o.ReceivedAt); err != nil {
+				return err
+			}
+			copy(o.PhoneID[:], phone)
+			ids = append(ids, id)
+			out = append(out, o)
+			return nil
+		})
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	_, err = t.inExec(ctx, "UPDATE orphan_report SET matched_at = ? WHERE id IN (%s)", []any{at}, ids)
+	return out, err
+}
+
+// InsertMO stores a message from a recipient; false means that it was stored before.
+func (t *Tx) InsertMO(ctx context.Context, m sms.MO) (bool, error) {
+	n, err := t.ExecCount(ctx, `INSERT INTO mo(id, channel_id, upstream_id, phone_id, group_id, application_id, dest, text, opt_out, received_at)
+		SELECT ?,?,?,?,?,?,?,?,?,? WHERE NOT EXISTS (SELECT 1 FROM mo WHERE channel_id = ? AND upstream_id = ? AND phone_id = ? AND received_at > ?)`,
+		int64(m.ID), int64(m.ChannelID), m.UpstreamID, m.PhoneID[:], int64(m.GroupID), int64(m.ApplicationID), m.Dest, m.Text, m.OptOut, m.ReceivedAt,
+		int64(m.ChannelID), m.UpstreamID, m.PhoneID[:], m.ReceivedAt-moRepeat)
+	return n == 1, err
+}
+
+// A carrier repeats an MO that was not acknowledged for at most some minutes; its
+// ids come round again after a year.
+const moRepeat = 24 * 60 * 60 * 1000
+
+// MarketedFrom lists the provider groups that sent a phone marketing from a
+// source number since a moment: whom an opt-out without a customer refuses.
+func (t *Tx) MarketedFrom(ctx context.Context, phone [16]byte, source string, since int64) ([]sms.ID, error) {
+	var out []sms.ID
+	err := t.Query(ctx, `SELECT DISTINCT e.group_id FROM recipient_event e JOIN segment s ON s.message_id = e.message_id
+		WHERE e.phone_id = ? AND e.category = 'MKT' AND e.at >= ? AND s.source LIKE ? ORDER BY e.group_id`,
+		[]any{phone[:], since, source + "%"}, func(r *sql.Rows) error {
+			var g sms.ID
+			err := r.Scan(&g)
+			out = append(out, g)
+			return err
+		})
+	return out, err
+}
