@@ -7,7 +7,7 @@ GOFLAGS   += -trimpath
 FUZZTIME  ?= 2m
 PACKAGES  := ./...
 
-.PHONY: run build test lint fuzz race clean
+.PHONY: run build test lint fmt fuzz race clean
 
 build:
 	$(GO) build -o bin/ ./cmd/...

@@ -386,3 +386,16 @@ func (b *Book) Rules() []Rule {
 	}
 	return out
 }
+
+// Sort puts findings of several stages into the order of evaluation.
+func (b *Book) Sort(findings []Finding) {
+	place := func(id string) int {
+		for i, c := range b.rules {
+			if c.ID == id {
+				return i
+			}
+		}
+		return len(b.rules)
+	}
+	sort.SliceStable(findings, func(i, j int) bool { return place(findings[i].Rule) < place(findings[j].Rule) })
+}

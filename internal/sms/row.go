@@ -1,5 +1,7 @@
 package sms
 
+import "encoding/json"
+
 // Decision is what the messages of one submission with the same text have in
 // common: the facts, what stood against them and what they are permitted.
 type Decision struct {
@@ -63,4 +65,27 @@ type Event struct {
 	ObjectID      ID
 	Body          []byte
 	At            int64
+}
+
+// Person is a recipient as stored: the number sealed, and the sealed secret
+// towards one content provider group.
+type Person struct {
+	PhoneID [16]byte
+	GroupID ID
+	Number  []byte
+	Secret  []byte
+}
+
+// StatusEvent tells the customer that a message has a new state. The message
+// stands by its id and the customer's own reference, never by its number.
+func StatusEvent(id ID, m *Message, at int64) Event {
+	code := string(m.Code)
+	if m.Reason != "" {
+		code = m.Reason
+	}
+	body, _ := json.Marshal(map[string]any{ // strings and integers only: it can't fail
+		"message_id": m.ID.String(), "ref": m.Ref, "state": m.State, "code": code, "units": m.Units,
+		"segments": m.Segments, "at": at,
+	})
+	return Event{ID: id, ApplicationID: m.ApplicationID, Kind: "report", ObjectID: m.ID, Body: body, At: at}
 }

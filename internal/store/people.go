@@ -63,17 +63,8 @@ func (t *Tx) Secrets(ctx context.Context, group sms.ID, ids [][16]byte, each fun
 		})
 }
 
-// Person is a recipient as stored: the number sealed, and the sealed secret
-// towards one content provider group.
-type Person struct {
-	PhoneID [16]byte
-	GroupID sms.ID
-	Number  []byte
-	Secret  []byte
-}
-
 // InsertPeople stores people who are new, to the platform or to the group.
-func (t *Tx) InsertPeople(ctx context.Context, at int64, people []Person) error {
+func (t *Tx) InsertPeople(ctx context.Context, at int64, people []sms.Person) error {
 	persons, secrets := make([]any, 0, len(people)*3), make([]any, 0, len(people)*3)
 	for i := range people {
 		p := &people[i]

@@ -166,10 +166,21 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		t    table
 		dest any
 	}{
-		{tParty, &all.Parties}, {tLicence, &all.Licences}, {tCode, &all.AccessCodes}, {tContract, &all.Contracts},
-		{tSig, &all.Signatures}, {tFiling, &all.Filings}, {tSubcode, &all.Subcodes}, {tTemplate, &all.Templates},
-		{tVersion, &all.Versions}, {tChannel, &all.Channels}, {tAccount, &all.Accounts}, {tPrice, &all.Prices},
-		{tApp, &all.Applications}, {tKey, &all.Keys}, {tSP, &all.SPAccounts},
+		{tParty, &all.Parties},
+		{tLicence, &all.Licences},
+		{tCode, &all.AccessCodes},
+		{tContract, &all.Contracts},
+		{tSig, &all.Signatures},
+		{tFiling, &all.Filings},
+		{tSubcode, &all.Subcodes},
+		{tTemplate, &all.Templates},
+		{tVersion, &all.Versions},
+		{tChannel, &all.Channels},
+		{tAccount, &all.Accounts},
+		{tPrice, &all.Prices},
+		{tApp, &all.Applications},
+		{tKey, &all.Keys},
+		{tSP, &all.SPAccounts},
 	} {
 		if err := x.t.all(ctx, t, x.dest); err != nil {
 			return nil, err

@@ -1,0 +1,167 @@
+// Package gate is the only way in (P1): every interface builds the same Call,
+// and the gate decides it in one transaction together with its money, its
+// recipient events and its evidence. What it answers is on disk (P2).
+//
+// A call is never split over transactions. Calls of many callers share one
+// transaction; if it fails, the batch is halved until the culprit stands alone.
+package gate
+
+import (
+	"context"
+	"time"
+
+	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/ledger"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// MaxRecipients is the most that one call may name.
+const MaxRecipients = 1000
+
+// MaxTextBytes bounds a text before it is looked at.
+const MaxTextBytes = 4000
+
+// Recipient is one number of a call.
+type Recipient struct {
+	Number sms.MSISDN
+	Ref    string // the customer's own reference, at most 64 bytes
+}
+
+// Part is one text and those who get it.
+type Part struct {
+	Text       string       // with its signature in front
+	Template   sms.ID       // 0 looks for one that the text fits
+	Category   sms.Category // "" takes the template's
+	Recipients []Recipient
+}
+
+// Call is what a customer submits in one go.
+type Call struct {
+	Application sms.ID
+	Key         string // idempotency key, "" for none
+	Payload     []byte // what the key stands for
+	Parts       []Part
+	Extension   string    // the customer's digits after the sub-code
+	SendAt      time.Time // zero is now
+	NotAfter    time.Time // zero takes the category's default
+}
+
+// Recipients counts them.
+func (c *Call) Recipients() int {
+	n := 0
+	for i := range c.Parts {
+		n += len(c.Parts[i].Recipients)
+	}
+	return n
+}
+
+// Result is the decision for one recipient.
+type Result struct {
+	MessageID sms.ID             `json:"message_id"`
+	To        string             `json:"to"` // masked
+	Ref       string             `json:"ref,omitempty"`
+	State     sms.State          `json:"state"`
+	Code      sms.Code           `json:"code,omitempty"`
+	Rule      string             `json:"rule,omitempty"`
+	Units     int                `json:"units"`
+	Release   int64              `json:"release_at,omitempty"` // epoch milliseconds
+	Findings  []rulebook.Finding `json:"findings,omitempty"`
+}
+
+// Answer is the decision of a call, in the order of its recipients.
+type Answer struct {
+	Results  []Result `json:"results"`
+	Replayed bool     `json:"-"` // an earlier call with the same key was answered
+}
+
+// PermitChannel is one way by which a message may leave.
+type PermitChannel struct {
+	ID       sms.ID `json:"id"`
+	Source   string `json:"source"`
+	Segments int    `json:"segments"`
+}
+
+// Permit is what a decision allows for recipients of one carrier: the channels
+// in order of preference, and what a unit costs each account of the chain.
+type Permit struct {
+	Channels []PermitChannel `json:"channels"`
+	Chain    []ledger.Line   `json:"chain"`
+}
+
+// Ready is a permitted message on its way to dispatch, with what it takes to
+// write its PDUs. It never leaves memory.
+type Ready struct {
+	Message *sms.Message
+	Number  sms.MSISDN
+	Text    string
+	Permit  *Permit
+}
+
+// Tx is what the gate needs of a transaction.
+type Tx interface {
+	ledger.Tx
+	Now(ctx context.Context) (time.Time, error)
+	Journal(ctx context.Context) (int64, error)
+	Generation(ctx context.Context) (int64, error)
+	Registry(ctx context.Context) (*registry.Snapshot, error)
+	Claim(ctx context.Context, account sms.ID, key string, payload [32]byte, expires int64) (fresh bool, oldPayload, answer []byte, err error)
+	Answer(ctx context.Context, account sms.ID, key string, sealed []byte) error
+	Unclaim(ctx context.Context, account sms.ID, key string) error
+	LockRecipients(ctx context.Context, ids [][16]byte) error
+	Ported(ctx context.Context, ids [][16]byte, each func([16]byte, sms.Carrier)) error
+	Secrets(ctx context.Context, group sms.ID, ids [][16]byte, each func([16]byte, []byte) error) error
+	InsertPeople(ctx context.Context, at int64, people []sms.Person) error
+	Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Grant)) error
+	Suppressions(ctx context.Context, ids [][16]byte, each func(consent.Suppression)) error
+	Recent(ctx context.Context, ids [][16]byte, since int64, each func(sms.RecipientEvent)) error
+	InsertDecisions(ctx context.Context, list []sms.Decision) error
+	InsertMessages(ctx context.Context, list []*sms.Message) error
+	InsertRecipientEvents(ctx context.Context, list []sms.RecipientEvent) error
+	RemoveEvents(ctx context.Context, phones [][16]byte, messages []sms.ID) error
+	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
+	Decision(ctx context.Context, id sms.ID) (sms.Decision, error)
+	Number(ctx context.Context, id [16]byte) ([]byte, error)
+	Redecide(ctx context.Context, from sms.State, m *sms.Message) (bool, error)
+	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
+	InsertEvents(ctx context.Context, list []sms.Event) error
+}
+
+// Store runs the gate's transactions.
+type Store interface {
+	Write(ctx context.Context, fn func(context.Context, Tx) error) error
+	Read(ctx context.Context, fn func(context.Context, Tx) error) error
+}
+
+// KindDecision is the evidence of a decision.
+const KindDecision = "decision"
+
+// DecisionRecord is a message's decision as evidence. It names facts, findings
+// and permit by their hashes; the pack carries them in full.
+func DecisionRecord(m *sms.Message, d *sms.Decision, digest Digest) leaf.Record {
+	return leaf.New(KindDecision, int64(m.ID), d.At,
+		leaf.Int("account", int64(m.AccountID)),
+		leaf.Int("application", int64(m.ApplicationID)),
+		leaf.Str("carrier", string(m.Carrier)),
+		leaf.Str("category", string(m.Category)),
+		leaf.Str("code", string(m.Code)),
+		leaf.Int("consent", int64(m.ConsentID)),
+		leaf.Str("decided", string(m.Decided)),
+		leaf.Int("decision", int64(d.ID)),
+		leaf.Hash("facts", digest.Facts),
+		leaf.Hash("findings", digest.Findings),
+		leaf.Int("group", int64(m.GroupID)),
+		leaf.Int("journal", d.Journal),
+		leaf.Str("packs", d.Packs),
+		leaf.Hash("permit", digest.Permit),
+		leaf.Hash("phone", m.PhoneCommit),
+		leaf.Str("rule", m.Rule),
+		leaf.Int("segments", int64(m.Segments)),
+		leaf.Int("signature", int64(m.SignatureID)),
+		leaf.Int("template", int64(m.TemplateID)),
+		leaf.Hash("text", m.TextCommit),
+		leaf.Int("units", int64(m.Units)),
+	)
+}

@@ -1,0 +1,502 @@
+package gate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/ledger"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/vault"
+)
+
+// batchRun is one attempt at one transaction.
+type batchRun struct {
+	g        *Gate
+	tx       Tx
+	jobs     []*job
+	outcomes []outcome
+	follow   map[int]int // calls with the key of another call of this batch
+
+	now     time.Time
+	journal int64
+	money   *ledger.Batch
+	facts   people
+
+	decisions []sms.Decision
+	messages  []*sms.Message // new
+	redone    []redone
+	hashes    [][32]byte
+	records   []*sms.Message // in the order of hashes
+	events    []sms.RecipientEvent
+	removed   []*sms.Message
+	told      []sms.Event
+	ready     []Ready
+}
+
+type redone struct {
+	from sms.State
+	m    *sms.Message
+}
+
+// decide is the transaction of design section 2: locks, then facts, then
+// verdicts, then rows.
+func (b *batchRun) decide(ctx context.Context) error {
+	// The registry is read first, because it tells which accounts to lock; if it
+	// moves before the locks are held, everything is done again.
+	snap, err := b.g.fresh(ctx, b.tx)
+	if err != nil {
+		return fmt.Errorf("read the registry: %w", err)
+	}
+	rough, err := b.tx.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("read the clock: %w", err)
+	}
+	for _, j := range b.jobs {
+		b.g.prepare(j, snap, rough)
+	}
+	live, err := b.claim(ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.lock(ctx, live); err != nil {
+		return err
+	}
+	if b.journal, err = b.tx.Journal(ctx); err != nil {
+		return err
+	}
+	if generation, err := b.tx.Generation(ctx); err != nil || generation != snap.Generation {
+		if err == nil {
+			err = errMoved
+		}
+		return err
+	}
+	if b.now, err = b.tx.Now(ctx); err != nil {
+		return fmt.Errorf("read the clock: %w", err)
+	}
+	if err := b.facts.read(ctx, b, live); err != nil {
+		return fmt.Errorf("read the recipients' facts: %w", err)
+	}
+	for _, i := range live {
+		if b.outcomes[i].err != nil {
+			continue
+		}
+		if err := b.decideJob(ctx, i); err != nil {
+			return err
+		}
+	}
+	if err := b.write(ctx, live); err != nil {
+		return err
+	}
+	for i, first := range b.follow {
+		b.outcomes[i] = b.outcomes[first]
+		b.outcomes[i].answer.Replayed = true
+	}
+	return nil
+}
+
+// claim takes the idempotency keys in order and answers what was answered before.
+func (b *batchRun) claim(ctx context.Context) ([]int, error) {
+	order := make([]int, len(b.jobs))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(x, y int) bool {
+		a, c := b.jobs[order[x]], b.jobs[order[y]]
+		if a.app != nil && c.app != nil && a.app.AccountID != c.app.AccountID {
+			return a.app.AccountID < c.app.AccountID
+		}
+		return a.call.Key < c.call.Key
+	})
+	expires, err := b.tx.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var live []int
+	var waiting []int // same key as an earlier call of this very batch
+	mine := map[string]int{}
+	for _, i := range order {
+		j := b.jobs[i]
+		if j.err != nil {
+			b.outcomes[i].err = j.err
+			continue
+		}
+		if j.call.Key == "" {
+			live = append(live, i)
+			continue
+		}
+		name := j.app.AccountID.String() + "/" + j.call.Key
+		if _, twice := mine[name]; twice {
+			waiting = append(waiting, i)
+			continue
+		}
+		fresh, payload, answer, err := b.tx.Claim(ctx, j.app.AccountID, j.call.Key, j.payload, expires.Add(b.g.cfg.IdempotencyKept).UnixMilli())
+		if err != nil {
+			return nil, fmt.Errorf("claim the idempotency key: %w", err)
+		}
+		if !fresh {
+			b.outcomes[i] = b.g.replay(j, payload, answer)
+			continue
+		}
+		mine[name] = i
+		live = append(live, i)
+	}
+	sort.Ints(live)
+	for _, i := range waiting {
+		j := b.jobs[i]
+		first := mine[j.app.AccountID.String()+"/"+j.call.Key]
+		if b.jobs[first].payload != j.payload {
+			b.outcomes[i].err = sms.Errorf(sms.IdempotencyKey, "idempotency key", "")
+			continue
+		}
+		b.follow[i] = first
+	}
+	return live, nil
+}
+
+func (b *batchRun) lock(ctx context.Context, live []int) error {
+	var phones [][16]byte
+	accounts := map[sms.ID]bool{}
+	for _, i := range live {
+		j := b.jobs[i]
+		if len(j.redo) > 0 {
+			if err := b.lockOld(ctx, i); err != nil {
+				return err
+			}
+		}
+		phones = append(phones, j.phones...)
+		for _, a := range j.accounts {
+			accounts[a.ID] = true
+		}
+	}
+	if err := b.tx.LockRecipients(ctx, phones); err != nil {
+		return fmt.Errorf("lock recipients: %w", err)
+	}
+	ids := make([]sms.ID, 0, len(accounts))
+	for id := range accounts {
+		ids = append(ids, id)
+	}
+	var err error
+	b.money, err = ledger.Begin(ctx, b.tx, ids)
+	return err
+}
+
+// lockOld locks a message that is decided anew, and drops it when somebody else
+// has moved it meanwhile.
+func (b *batchRun) lockOld(ctx context.Context, i int) error {
+	j := b.jobs[i]
+	ids := make([]sms.ID, len(j.redo))
+	for k, m := range j.redo {
+		ids[k] = m.ID
+	}
+	now, err := b.tx.Messages(ctx, ids, true)
+	if err != nil {
+		return err
+	}
+	for k, m := range j.redo {
+		if k >= len(now) || now[k].ID != m.ID || now[k].State != m.State || now[k].DecisionID != m.DecisionID {
+			b.outcomes[i].err = sms.Errorf(sms.MessageNotWaiting, "message "+m.ID.String(), "it moved meanwhile")
+			return nil
+		}
+	}
+	return nil
+}
+
+func (b *batchRun) decideJob(_ context.Context, i int) error {
+	j := b.jobs[i]
+	answer := Answer{Results: make([]Result, 0, j.call.Recipients())}
+	for _, p := range j.parts {
+		for k := range p.recipients {
+			r := &p.recipients[k]
+			if c, ok := b.facts.ported[r.phone]; ok {
+				r.carrier = c
+			}
+			b.g.view(p, r.carrier, b.now)
+		}
+		if err := b.g.newDecision(p, b.now, b.journal); err != nil {
+			return err
+		}
+		b.decisions = append(b.decisions, *p.decision)
+		seen := make(map[[16]byte]bool, len(p.recipients))
+		for k := range p.recipients {
+			r := &p.recipients[k]
+			res, err := b.decideOne(p, r, seen[r.phone])
+			if err != nil {
+				return err
+			}
+			seen[r.phone] = true
+			answer.Results = append(answer.Results, res)
+		}
+	}
+	b.outcomes[i].answer = answer
+	return nil
+}
+
+// decideOne gives the verdict for one recipient and books what follows from it.
+func (b *batchRun) decideOne(p *part, r *recipient, twice bool) (Result, error) {
+	g, view := b.g, p.carriers[r.carrier]
+	m, err := b.message(p, r)
+	if err != nil {
+		return Result{}, err
+	}
+	findings, grant, until := b.verdict(p, r, view)
+	if grant != nil {
+		m.ConsentID = grant.ID
+		m.ValidUntil = sooner(m.ValidUntil, grant.ValidTo)
+	}
+	m.ValidUntil = sooner(m.ValidUntil, until)
+	var release time.Time
+	against := rulebook.Refusing(findings)
+	switch {
+	case twice:
+		b.refuse(m, sms.DuplicateRecipient, "")
+	case view.code != "":
+		b.refuse(m, view.code, "")
+	case against != nil && against.Outcome == rulebook.Block:
+		b.refuse(m, against.Code, against.Rule)
+	case m.NotAfter != 0 && b.now.UnixMilli() >= m.NotAfter:
+		b.refuse(m, sms.NotAfterPassed, "")
+	case r.old == nil && p.job.call.SendAt.After(b.now):
+		m.State, release = sms.Scheduled, p.job.call.SendAt
+	case against != nil && against.Outcome == rulebook.Hold:
+		m.State, m.Code, m.Rule = sms.Held, against.Code, against.Rule
+	case against != nil && against.Outcome == rulebook.Defer:
+		m.State, m.Code, m.Rule, release = sms.Deferred, against.Code, against.Rule, against.Release
+	default:
+		m.State = sms.Permitted
+	}
+	if !release.IsZero() {
+		m.ReleaseAt = release.UnixMilli()
+		if m.NotAfter != 0 && m.NotAfter <= m.ReleaseAt {
+			b.refuse(m, sms.NotAfterPassed, "")
+		}
+	}
+	if err := b.settle(p, r, m, view); err != nil {
+		return Result{}, err
+	}
+	if m.NotAfter == 0 && m.State != sms.Refused {
+		m.NotAfter = g.notAfter(m, b.now)
+	}
+	if err := b.book(p, r, m, view); err != nil {
+		return Result{}, err
+	}
+	return Result{
+		MessageID: m.ID, To: r.Number.String(), Ref: m.Ref, State: m.State, Code: m.Code, Rule: m.Rule,
+		Units: m.Units, Release: m.ReleaseAt, Findings: findings,
+	}, nil
+}
+
+func sooner(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+func (b *batchRun) refuse(m *sms.Message, code sms.Code, rule string) {
+	m.State, m.Code, m.Rule, m.ReleaseAt = sms.Refused, code, rule, 0
+	m.ChannelID = 0
+}
+
+func (g *Gate) notAfter(m *sms.Message, now time.Time) int64 {
+	from := now.UnixMilli()
+	if m.ReleaseAt > from {
+		from = m.ReleaseAt
+	}
+	return from + g.cfg.NotAfter[m.Category].Milliseconds()
+}
+
+func (b *batchRun) verdict(p *part, r *recipient, view *carrierView) ([]rulebook.Finding, *consent.Grant, int64) {
+	f := p.facts
+	grant := b.facts.fill(f, p, r, b.now, b.g.book.Windows())
+	own, until := b.g.book.Evaluate(rulebook.StageRecipient, f, b.now)
+	findings := own
+	if len(p.findings)+len(view.findings) > 0 {
+		findings = make([]rulebook.Finding, 0, len(own)+len(p.findings)+len(view.findings))
+		findings = append(append(append(findings, p.findings...), own...), view.findings...)
+		b.g.book.Sort(findings)
+	}
+	if until.IsZero() {
+		return findings, grant, 0
+	}
+	return findings, grant, until.UnixMilli()
+}
+
+// message fills in what does not depend on the verdict.
+func (b *batchRun) message(p *part, r *recipient) (*sms.Message, error) {
+	j, at := p.job, b.now.UnixMilli()
+	m := &sms.Message{
+		DecisionID: p.decision.ID, AccountID: j.app.AccountID, ApplicationID: j.app.ID, GroupID: j.party.GroupID,
+		PhoneID: r.phone, Carrier: r.carrier, Category: p.category, Units: p.units, Segments: p.segments, Ref: r.Ref, Extension: j.call.Extension,
+		Journal: b.journal, ValidUntil: p.decision.ValidUntil, CreatedAt: at, UpdatedAt: at,
+	}
+	if p.signature != nil {
+		m.SignatureID = p.signature.ID
+	}
+	if p.template != nil {
+		m.TemplateID = p.template.Template.ID
+	}
+	if v := p.carriers[r.carrier]; len(v.permit.Channels) > 0 {
+		m.ChannelID = v.permit.Channels[0].ID
+	}
+	if !j.call.NotAfter.IsZero() {
+		m.NotAfter = j.call.NotAfter.UnixMilli()
+	}
+	if r.old != nil {
+		m.ID, m.Text, m.TextCommit, m.PhoneCommit, m.CreatedAt = r.old.ID, r.old.Text, r.old.TextCommit, r.old.PhoneCommit, r.old.CreatedAt
+		m.NotAfter = r.old.NotAfter
+		return m, nil
+	}
+	m.ID = b.g.ids.Next()
+	secret := b.facts.secrets[secretKey{r.phone, j.party.GroupID}]
+	text, err := secret.SealText(m.ID, p.text)
+	if err != nil {
+		return nil, err
+	}
+	salt := secret.Salt(m.ID)
+	m.Text = text
+	m.TextCommit = leaf.Commit(salt, []byte(p.text))
+	m.PhoneCommit = leaf.Commit(salt, []byte(r.Number.Reveal()))
+	return m, nil
+}
+
+// settle does the money of the edge. A chain that is short refuses the message.
+func (b *batchRun) settle(p *part, r *recipient, m *sms.Message, view *carrierView) error {
+	if r.old != nil && r.old.Held > 0 {
+		if err := b.money.Release(b.facts.oldChains[r.old.ID], r.old.Held); err != nil {
+			return fmt.Errorf("release the former hold: %w", err)
+		}
+	}
+	if m.State == sms.Refused {
+		return nil
+	}
+	if err := b.money.Hold(view.permit.Chain, m.Units); err != nil {
+		b.refuse(m, sms.BalanceTooLow, "")
+		return nil //nolint:nilerr // a short balance is a verdict, not a failure
+	}
+	m.Held = m.Units
+	return nil
+}
+
+// book takes the edge and puts everything that goes with it into the batch.
+func (b *batchRun) book(p *part, r *recipient, m *sms.Message, view *carrierView) error {
+	from := sms.New
+	if r.old != nil {
+		from = r.old.State
+	}
+	if !(from == sms.Queued && m.State == sms.Permitted) {
+		if _, err := sms.Take(from, m.State, sms.ActorGate); err != nil {
+			return err
+		}
+	}
+	m.Decided = m.State
+	if m.State == sms.Permitted {
+		if _, err := sms.Take(sms.Permitted, sms.Queued, sms.ActorGate); err != nil {
+			return err
+		}
+		m.State = sms.Queued
+	}
+	switch {
+	case m.State == sms.Queued && from != sms.Queued:
+		e := sms.RecipientEvent{
+			PhoneID: m.PhoneID, MessageID: m.ID, At: b.now.UnixMilli(), GroupID: m.GroupID, SignatureID: m.SignatureID,
+			TemplateID: m.TemplateID, ContentHash: p.content, Category: m.Category, ChannelID: m.ChannelID,
+		}
+		b.events = append(b.events, e)
+		b.facts.recent[m.PhoneID] = append(b.facts.recent[m.PhoneID], e)
+	case m.State != sms.Queued && from == sms.Queued:
+		b.removed = append(b.removed, m)
+	}
+	b.hashes = append(b.hashes, DecisionRecord(m, p.decision, p.digest).Hash())
+	b.records = append(b.records, m)
+	if r.old == nil {
+		b.messages = append(b.messages, m)
+	} else {
+		b.redone = append(b.redone, redone{from, m})
+		if m.State == sms.Refused {
+			b.told = append(b.told, sms.StatusEvent(b.g.ids.Next(), m, b.now.UnixMilli()))
+		}
+	}
+	b.g.count(m)
+	if m.State == sms.Queued {
+		permit := &view.permit
+		b.ready = append(b.ready, Ready{Message: m, Number: r.Number, Text: p.text, Permit: permit})
+	}
+	return nil
+}
+
+func (g *Gate) count(m *sms.Message) {
+	g.stats.Recipients.Add(1)
+	if m.State == sms.Refused {
+		g.stats.Refused.Add(1)
+	} else {
+		g.stats.Permitted.Add(1)
+	}
+}
+
+func (b *batchRun) write(ctx context.Context, live []int) error {
+	at := b.now.UnixMilli()
+	if len(b.hashes) > 0 {
+		id := b.g.ids.Next()
+		if err := b.tx.AppendLeaf(ctx, id, KindDecision, at, b.hashes); err != nil {
+			return fmt.Errorf("append the evidence: %w", err)
+		}
+		for i, m := range b.records {
+			m.LeafID, m.LeafPos = id, i
+		}
+	}
+	if err := b.tx.InsertDecisions(ctx, b.decisions); err != nil {
+		return fmt.Errorf("store the decisions: %w", err)
+	}
+	if err := b.tx.InsertMessages(ctx, b.messages); err != nil {
+		return fmt.Errorf("store the messages: %w", err)
+	}
+	for _, r := range b.redone {
+		ok, err := b.tx.Redecide(ctx, r.from, r.m)
+		if err != nil {
+			return fmt.Errorf("store the new decision: %w", err)
+		}
+		if !ok {
+			return errMoved
+		}
+	}
+	for _, m := range b.removed {
+		if err := b.tx.RemoveEvents(ctx, [][16]byte{m.PhoneID}, []sms.ID{m.ID}); err != nil {
+			return err
+		}
+	}
+	if err := b.tx.InsertRecipientEvents(ctx, b.events); err != nil {
+		return fmt.Errorf("store the recipient events: %w", err)
+	}
+	if err := b.tx.InsertEvents(ctx, b.told); err != nil {
+		return err
+	}
+	if err := b.money.Post(ctx, b.tx, b.g.ids, at, ""); err != nil {
+		return err
+	}
+	for _, i := range live {
+		j := b.jobs[i]
+		if j.call.Key == "" {
+			continue
+		}
+		if b.outcomes[i].err != nil {
+			if err := b.tx.Unclaim(ctx, j.app.AccountID, j.call.Key); err != nil {
+				return err
+			}
+			continue
+		}
+		plain, err := json.Marshal(b.outcomes[i].answer)
+		if err != nil {
+			return err
+		}
+		if err := b.tx.Answer(ctx, j.app.AccountID, j.call.Key, b.g.keys.Seal(vault.PurposeAnswer, plain)); err != nil {
+			return fmt.Errorf("store the answer: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,192 @@
+package gate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/ledger"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/vault"
+)
+
+type secretKey struct {
+	phone [16]byte
+	group sms.ID
+}
+
+// people are the recipient facts of a whole batch, read after the locks.
+type people struct {
+	ported     map[[16]byte]sms.Carrier
+	secrets    map[secretKey]vault.Secret
+	grants     map[secretKey][]consent.Grant
+	suppressed map[[16]byte][]consent.Suppression
+	recent     map[[16]byte][]sms.RecipientEvent
+	oldChains  map[sms.ID][]ledger.Line
+}
+
+func (f *people) read(ctx context.Context, b *batchRun, live []int) error {
+	*f = people{
+		ported: map[[16]byte]sms.Carrier{}, secrets: map[secretKey]vault.Secret{}, grants: map[secretKey][]consent.Grant{},
+		suppressed: map[[16]byte][]consent.Suppression{}, recent: map[[16]byte][]sms.RecipientEvent{}, oldChains: map[sms.ID][]ledger.Line{},
+	}
+	var phones [][16]byte
+	byGroup := map[sms.ID][]*job{}
+	for _, i := range live {
+		j := b.jobs[i]
+		phones = append(phones, j.phones...)
+		byGroup[j.party.GroupID] = append(byGroup[j.party.GroupID], j)
+		for _, m := range j.redo {
+			if err := f.readOld(ctx, b.tx, m); err != nil {
+				return err
+			}
+		}
+	}
+	if err := b.tx.Ported(ctx, phones, func(id [16]byte, c sms.Carrier) { f.ported[id] = c }); err != nil {
+		return err
+	}
+	if err := b.tx.Suppressions(ctx, phones, func(s consent.Suppression) { f.suppressed[s.PhoneID] = append(f.suppressed[s.PhoneID], s) }); err != nil {
+		return err
+	}
+	since := b.now.Add(-b.g.book.Longest()).UnixMilli()
+	if err := b.tx.Recent(ctx, phones, since, func(e sms.RecipientEvent) { f.recent[e.PhoneID] = append(f.recent[e.PhoneID], e) }); err != nil {
+		return err
+	}
+	for group, jobs := range byGroup {
+		if err := f.readGroup(ctx, b, group, jobs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *people) readGroup(ctx context.Context, b *batchRun, group sms.ID, jobs []*job) error {
+	var all, marketed [][16]byte
+	for _, j := range jobs {
+		all = append(all, j.phones...)
+		for _, p := range j.parts {
+			if p.category.Commercial() {
+				for i := range p.recipients {
+					marketed = append(marketed, p.recipients[i].phone)
+				}
+			}
+		}
+	}
+	if err := b.tx.Grants(ctx, group, marketed, func(g consent.Grant) {
+		k := secretKey{g.PhoneID, group}
+		f.grants[k] = append(f.grants[k], g)
+	}); err != nil {
+		return err
+	}
+	err := b.tx.Secrets(ctx, group, all, func(id [16]byte, sealed []byte) error {
+		plain, err := b.g.keys.Open(vault.PurposeSecret, sealed)
+		if err != nil || len(plain) != 32 {
+			return fmt.Errorf("a person's secret: %w", vault.ErrSealed)
+		}
+		f.secrets[secretKey{id, group}] = vault.Secret(plain)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var fresh []sms.Person
+	for _, j := range jobs {
+		for _, p := range j.parts {
+			for i := range p.recipients {
+				r := &p.recipients[i]
+				k := secretKey{r.phone, group}
+				if _, ok := f.secrets[k]; ok {
+					continue
+				}
+				s := vault.NewSecret()
+				f.secrets[k] = s
+				fresh = append(fresh, sms.Person{
+					PhoneID: r.phone, GroupID: group,
+					Number: b.g.keys.Seal(vault.PurposeNumber, []byte(r.Number.Reveal())), Secret: b.g.keys.Seal(vault.PurposeSecret, s[:]),
+				})
+			}
+		}
+	}
+	return b.tx.InsertPeople(ctx, b.now.UnixMilli(), fresh)
+}
+
+// readOld finds the prices at which a message that is decided anew was held.
+func (f *people) readOld(ctx context.Context, tx Tx, m *sms.Message) error {
+	d, err := tx.Decision(ctx, m.DecisionID)
+	if err != nil {
+		return fmt.Errorf("decision of message %d: %w", m.ID, err)
+	}
+	p, err := PermitOf(&d, m.Carrier)
+	if err != nil {
+		return err
+	}
+	f.oldChains[m.ID] = p.Chain
+	return nil
+}
+
+// PermitOf reads what a decision permits for a carrier.
+func PermitOf(d *sms.Decision, c sms.Carrier) (*Permit, error) {
+	var all map[sms.Carrier]*Permit
+	if err := json.Unmarshal(d.Permit, &all); err != nil {
+		return nil, fmt.Errorf("permit of decision %d: %w", d.ID, err)
+	}
+	if all[c] == nil {
+		return &Permit{}, nil
+	}
+	return all[c], nil
+}
+
+// fill sets the recipient's facts and returns the consent that was relied on.
+func (f *people) fill(facts *rulebook.Facts, p *part, r *recipient, now time.Time, windows []rulebook.Window) *consent.Grant {
+	at, group := now.UnixMilli(), p.job.party.GroupID
+	var grant *consent.Grant
+	if p.category.Commercial() {
+		grant = consent.Best(f.grants[secretKey{r.phone, group}], p.category, at)
+	}
+	facts.Bool(rulebook.ConsentValid, grant != nil)
+	grade, perWeek := 0, 0
+	if grant != nil {
+		grade, perWeek = int(grant.Grade), grant.PerWeek
+	}
+	facts.Int(rulebook.ConsentGrade, grade)
+	facts.Int(rulebook.ConsentPerWeek, perWeek)
+	marketing, category := false, false
+	for i := range f.suppressed[r.phone] {
+		s := &f.suppressed[r.phone][i]
+		marketing = marketing || s.Against(group, sms.MKT)
+		category = category || s.Against(group, p.category)
+	}
+	facts.Bool(rulebook.SuppressionMarketing, marketing)
+	facts.Bool(rulebook.SuppressionCategory, category)
+	own := sms.ID(0)
+	if r.old != nil {
+		own = r.old.ID
+	}
+	sig := sms.ID(0)
+	if p.signature != nil {
+		sig = p.signature.ID
+	}
+	for i := range windows {
+		facts.Count(i, CountWindow(&windows[i], f.recent[r.phone], own, group, sig, at))
+	}
+	return grant
+}
+
+// CountWindow counts the recipient's events in a window, but for the message's own.
+func CountWindow(w *rulebook.Window, events []sms.RecipientEvent, own, group, signature sms.ID, at int64) int {
+	from, n := at-time.Duration(w.Length).Milliseconds(), 0
+	for i := range events {
+		e := &events[i]
+		if e.MessageID == own || e.At <= from || w.Category != "" && e.Category != w.Category {
+			continue
+		}
+		if w.Scope == "group" && e.GroupID != group || w.Scope == "signature" && e.SignatureID != signature {
+			continue
+		}
+		n++
+	}
+	return n
+}

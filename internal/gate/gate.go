@@ -1,0 +1,342 @@
+package gate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/vault"
+)
+
+// Config is how the gate works.
+type Config struct {
+	BatchRecipients int           // recipients of one transaction
+	BatchWait       time.Duration // how long a batch waits for company
+	QueueRecipients int           // recipients that may wait for their decision; more are told to come again
+	Workers         int           // transactions at a time: 1 on SQLite
+	IdempotencyKept time.Duration
+	NotAfter        map[sms.Category]time.Duration
+	Logger          *slog.Logger
+	// OnReady gets the permitted messages of each batch after its commit, in the
+	// order of their decisions. It must not block.
+	OnReady func([]Ready)
+	// Busy tells whether submits or reports have fallen behind, so that the gate
+	// should not take their turns.
+	Busy func() bool
+}
+
+// Gate decides. It is safe for concurrent use.
+type Gate struct {
+	cfg   Config
+	store Store
+	book  *rulebook.Book
+	keys  *vault.Keys
+	ids   *sms.IDs
+	snap  atomic.Pointer[registry.Snapshot]
+
+	mu      sync.Mutex
+	urgent  []*job // calls with a verification code
+	normal  []*job
+	waiting int // recipients
+	closed  bool
+	wake    chan struct{}
+	done    sync.WaitGroup
+
+	stats Stats
+}
+
+// Stats counts what the gate did since it started.
+type Stats struct {
+	Batches, Calls, Recipients, Permitted, Refused, Busy, Failed atomic.Int64
+	Waiting                                                      atomic.Int64
+}
+
+// New makes a gate; Run makes it work.
+func New(cfg Config, store Store, book *rulebook.Book, keys *vault.Keys, ids *sms.IDs) *Gate {
+	return &Gate{cfg: cfg, store: store, book: book, keys: keys, ids: ids, wake: make(chan struct{}, 1)}
+}
+
+// Stats gives the live counters.
+func (g *Gate) Stats() *Stats { return &g.stats }
+
+// Book is the rulebook in force.
+func (g *Gate) Book() *rulebook.Book { return g.book }
+
+// Snapshot is the registry as the gate last read it. It is re-read when the
+// generation has moved; a decision always checks that inside its transaction.
+func (g *Gate) Snapshot(ctx context.Context) (*registry.Snapshot, error) {
+	err := g.store.Read(ctx, func(ctx context.Context, tx Tx) error {
+		_, err := g.fresh(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the registry: %w", err)
+	}
+	return g.snap.Load(), nil
+}
+
+// Cached is the registry as last read, which may be a moment old; nil before
+// the first read. Decisions never rely on it alone.
+func (g *Gate) Cached() *registry.Snapshot { return g.snap.Load() }
+
+func (g *Gate) fresh(ctx context.Context, tx Tx) (*registry.Snapshot, error) {
+	generation, err := tx.Generation(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s := g.snap.Load(); s != nil && s.Generation == generation {
+		return s, nil
+	}
+	s, err := tx.Registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	g.snap.Store(s)
+	return s, nil
+}
+
+// Submit decides a call and returns once the decision is on disk. Nothing was
+// accepted when it returns an error.
+func (g *Gate) Submit(ctx context.Context, call *Call) (Answer, error) {
+	if err := check(call); err != nil {
+		return Answer{}, err
+	}
+	if g.snap.Load() == nil {
+		if _, err := g.Snapshot(ctx); err != nil {
+			return Answer{}, &sms.Error{Code: sms.StoreUnavailable, Cause: err}
+		}
+	}
+	j := &job{call: call, done: make(chan outcome, 1)}
+	if call.Key != "" {
+		j.payload = g.keys.PayloadHash(call.Payload)
+	}
+	return g.enqueue(ctx, j)
+}
+
+func (g *Gate) enqueue(ctx context.Context, j *job) (Answer, error) {
+	n := j.call.Recipients()
+	g.mu.Lock()
+	switch {
+	case g.closed:
+		g.mu.Unlock()
+		return Answer{}, sms.Errorf(sms.Busy, "", "the platform is stopping")
+	case g.waiting+n > g.cfg.QueueRecipients || j.redo == nil && g.cfg.Busy != nil && g.cfg.Busy():
+		g.mu.Unlock()
+		g.stats.Busy.Add(1)
+		return Answer{}, sms.Errorf(sms.Busy, "", "%d recipients wait for their decision", g.cfg.QueueRecipients)
+	}
+	g.waiting += n
+	g.stats.Waiting.Store(int64(g.waiting))
+	if urgent(j.call) {
+		g.urgent = append(g.urgent, j)
+	} else {
+		g.normal = append(g.normal, j)
+	}
+	g.mu.Unlock()
+	select {
+	case g.wake <- struct{}{}:
+	default:
+	}
+	select {
+	case o := <-j.done:
+		return o.answer, o.err
+	case <-ctx.Done():
+		// The decision may still commit; a caller with a key learns it by asking again.
+		return Answer{}, &sms.Error{Code: sms.Busy, Detail: "the caller went away before the decision", Cause: ctx.Err()}
+	}
+}
+
+func urgent(c *Call) bool { return len(c.Parts) > 0 && c.Parts[0].Category == sms.OTP }
+
+func check(c *Call) error {
+	n := 0
+	for i := range c.Parts {
+		p := &c.Parts[i]
+		n += len(p.Recipients)
+		if len(p.Text) > MaxTextBytes {
+			return sms.Errorf(sms.TextTooLong, "text", "it has %d bytes, the most is %d", len(p.Text), MaxTextBytes)
+		}
+		for k := range p.Recipients {
+			if !p.Recipients[k].Number.Valid() {
+				return sms.Errorf(sms.BadNumber, fmt.Sprintf("recipients[%d]", k), "there is no number")
+			}
+			if len(p.Recipients[k].Ref) > 64 {
+				return sms.Errorf(sms.BadRequest, fmt.Sprintf("recipients[%d].ref", k), "it has %d bytes, the most is 64", len(p.Recipients[k].Ref))
+			}
+		}
+	}
+	switch {
+	case n == 0:
+		return sms.Errorf(sms.BadRequest, "recipients", "there is none")
+	case n > MaxRecipients:
+		return sms.Errorf(sms.TooManyRecipients, "recipients", "there are %d", n)
+	case len(c.Key) > 128:
+		return sms.Errorf(sms.BadRequest, "idempotency key", "it has %d bytes, the most is 128", len(c.Key))
+	}
+	for _, r := range c.Extension {
+		if r < '0' || r > '9' {
+			return sms.Errorf(sms.BadRequest, "extension", "it holds something other than digits")
+		}
+	}
+	return nil
+}
+
+// Run decides until ctx ends, then finishes what waits.
+func (g *Gate) Run(ctx context.Context) {
+	for range max(1, g.cfg.Workers) {
+		g.done.Add(1)
+		go func() {
+			defer g.done.Done()
+			g.work(ctx)
+		}()
+	}
+	<-ctx.Done()
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.done.Wait()
+}
+
+func (g *Gate) work(ctx context.Context) {
+	for {
+		batch := g.gather(ctx)
+		if len(batch) == 0 {
+			if ctx.Err() != nil {
+				return
+			}
+			continue
+		}
+		g.run(context.WithoutCancel(ctx), batch)
+	}
+}
+
+// gather waits for a first call, gives it a moment of company, and takes what
+// fits, codes first.
+func (g *Gate) gather(ctx context.Context) []*job {
+	if g.queued() == 0 {
+		select {
+		case <-g.wake:
+		case <-ctx.Done():
+		}
+	}
+	if n := g.queued(); n > 0 && n < g.cfg.BatchRecipients && g.cfg.BatchWait > 0 && ctx.Err() == nil {
+		timer := time.NewTimer(g.cfg.BatchWait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var batch []*job
+	n := 0
+	for _, q := range []*[]*job{&g.urgent, &g.normal} {
+		for len(*q) > 0 {
+			r := (*q)[0].call.Recipients()
+			if n > 0 && n+r > g.cfg.BatchRecipients {
+				break
+			}
+			batch = append(batch, (*q)[0])
+			*q = (*q)[1:]
+			n += r
+		}
+	}
+	g.waiting -= n
+	g.stats.Waiting.Store(int64(g.waiting))
+	if g.waiting > 0 {
+		select {
+		case g.wake <- struct{}{}:
+		default:
+		}
+	}
+	return batch
+}
+
+func (g *Gate) queued() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.waiting
+}
+
+// errMoved asks for the transaction to be run again on fresher facts.
+var errMoved = errors.New("the registry changed during the decision")
+
+// run decides a batch, and halves it when it fails.
+func (g *Gate) run(ctx context.Context, batch []*job) {
+	var b *batchRun
+	err := errMoved
+	for range 3 {
+		if !errors.Is(err, errMoved) {
+			break
+		}
+		b, err = g.attempt(ctx, batch)
+	}
+	if err == nil {
+		g.stats.Batches.Add(1)
+		if len(b.ready) > 0 && g.cfg.OnReady != nil {
+			g.cfg.OnReady(b.ready)
+		}
+		for i, j := range batch {
+			g.stats.Calls.Add(1)
+			j.done <- b.outcomes[i]
+		}
+		return
+	}
+	var known *sms.Error
+	busy := errors.As(err, &known) && known.Code == sms.Busy
+	if len(batch) == 1 || busy {
+		for _, j := range batch {
+			g.stats.Failed.Add(1)
+			if known == nil {
+				g.cfg.Logger.Error("a call could not be decided", "err", err)
+				j.done <- outcome{err: &sms.Error{Code: sms.StoreUnavailable, Cause: err}}
+				continue
+			}
+			j.done <- outcome{err: err}
+		}
+		return
+	}
+	g.run(ctx, batch[:len(batch)/2])
+	g.run(ctx, batch[len(batch)/2:])
+}
+
+func (g *Gate) attempt(ctx context.Context, batch []*job) (b *batchRun, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.cfg.Logger.Error("a decision panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = &sms.Error{Code: sms.Internal, Cause: fmt.Errorf("panic: %v", p)}
+		}
+	}()
+	err = g.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		b = &batchRun{g: g, tx: tx, jobs: batch, outcomes: make([]outcome, len(batch)), follow: map[int]int{}}
+		return b.decide(ctx)
+	})
+	return b, err
+}
+
+// replay answers a call whose key was used before.
+func (g *Gate) replay(j *job, payload, sealed []byte) outcome {
+	if string(payload) != string(j.payload[:]) {
+		return outcome{err: sms.Errorf(sms.IdempotencyKey, "idempotency key", "")}
+	}
+	plain, err := g.keys.Open(vault.PurposeAnswer, sealed)
+	if err != nil {
+		return outcome{err: &sms.Error{Code: sms.Internal, Detail: "the stored answer does not open", Cause: err}}
+	}
+	var a Answer
+	if err := json.Unmarshal(plain, &a); err != nil {
+		return outcome{err: &sms.Error{Code: sms.Internal, Detail: "the stored answer can't be read", Cause: err}}
+	}
+	a.Replayed = true
+	return outcome{answer: a}
+}
