@@ -1,0 +1,364 @@
+package session
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ServerConfig is a listener for customers' connections. Zero values mean the
+// defaults named with each field.
+type ServerConfig struct {
+	Logger *slog.Logger
+	Now    func() time.Time // wall clock for stamps and message ids, default time.Now
+	// GatewayID is the gateway code in the ids of delivers, 0 to 4,194,303.
+	GatewayID uint32
+
+	LoginTimeout    time.Duration // from accept to a complete login, default 5 s
+	Heartbeat       time.Duration // silence after which the peer is tested, default 180 s
+	HeartbeatTries  int           // tests before the connection is given up, default 3
+	ResponseTimeout time.Duration // for delivers, default 60 s
+	WriteTimeout    time.Duration // for one write, default 10 s
+
+	MaxConnections      int // at once, logged in or not, default 4,096
+	MaxConnectionsPerIP int // at once from one address, default 64
+	// Window is used for accounts that set none, default 16.
+	Window int
+}
+
+func (c ServerConfig) withDefaults() ServerConfig {
+	c.LoginTimeout = orDefault(c.LoginTimeout, 5*time.Second)
+	c.Heartbeat = orDefault(c.Heartbeat, 180*time.Second)
+	c.HeartbeatTries = orDefault(c.HeartbeatTries, 3)
+	c.ResponseTimeout = orDefault(c.ResponseTimeout, 60*time.Second)
+	c.WriteTimeout = orDefault(c.WriteTimeout, 10*time.Second)
+	c.MaxConnections = orDefault(c.MaxConnections, 4096)
+	c.MaxConnectionsPerIP = orDefault(c.MaxConnectionsPerIP, 64)
+	c.Window = orDefault(c.Window, 16)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// Account is what the server must know of a login.
+type Account struct {
+	Login  string
+	Secret string
+	// Version decides the dialect, whatever the client claims.
+	Version Version
+	// MaxSessions is how many connections may be open at once, default 1.
+	MaxSessions int
+	// Window is how many submits of a connection may be unanswered before its
+	// socket is no longer read, and how many delivers to it may be.
+	Window int
+	// TPS is the account's pace in segments a second over all its connections;
+	// what exceeds it is answered with the over-speed status. 0 is unlimited.
+	TPS int
+}
+
+// ServerHandler decides about logins and submits. Its methods are called from
+// the connections' goroutines.
+type ServerHandler interface {
+	// Account looks a login up. status 0 means found; the engine then checks
+	// the proof. Any other value is sent back as it is.
+	Account(login string, remote netip.Addr) (a Account, status uint32)
+	OnOpen(p *Peer)
+	// OnSubmit hands over a message. answer must be called once, from any
+	// goroutine; until then the submit holds a slot of the window.
+	OnSubmit(p *Peer, s Submit, answer func(id uint64, result uint32))
+	// OnClose is the last call for p, after the outcome of every deliver.
+	OnClose(p *Peer, err error)
+}
+
+// admission is a login that was accepted.
+type admission struct {
+	binding binding
+	account Account
+}
+
+// admitFunc runs the server's side of the login. reserve takes one of the
+// account's sessions; when it fails, or the login is refused for another
+// reason, the function answers the client and returns an error.
+type admitFunc func(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, reserve func(Account) bool) (admission, error)
+
+// sharedAccount is what the connections of one login have in common.
+type sharedAccount struct {
+	sessions int
+	pacer    *Pacer
+}
+
+// Server accepts and serves connections of one protocol.
+type Server struct {
+	cfg     ServerConfig
+	handler ServerHandler
+	ln      net.Listener
+	admit   admitFunc
+	ids     atomic.Uint64
+	numbers atomic.Uint64 // of delivers
+	parts   sync.WaitGroup
+	halt    context.CancelFunc
+
+	mu       sync.Mutex
+	conns    map[net.Conn]netip.Addr
+	perIP    map[netip.Addr]int
+	peers    map[uint64]*Peer
+	accounts map[string]*sharedAccount
+	closing  bool
+}
+
+// serve starts accepting. When ctx ends everything is closed at once.
+func serve(ctx context.Context, ln net.Listener, cfg ServerConfig, h ServerHandler, admit admitFunc) *Server {
+	ctx, halt := context.WithCancel(ctx)
+	s := &Server{
+		cfg: cfg.withDefaults(), handler: h, ln: ln, admit: admit, halt: halt,
+		conns: make(map[net.Conn]netip.Addr), perIP: make(map[netip.Addr]int),
+		peers: make(map[uint64]*Peer), accounts: make(map[string]*sharedAccount),
+	}
+	s.parts.Go(s.acceptLoop)
+	s.parts.Go(func() {
+		<-ctx.Done()
+		s.closeAll()
+	})
+	return s
+}
+
+// Addr is the listener's address.
+func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+
+// acceptPause bounds the loop when accept fails for lack of descriptors.
+const acceptPause = 50 * time.Millisecond
+
+func (s *Server) acceptLoop() {
+	for {
+		conn, err := s.ln.Accept()
+		if err != nil {
+			if s.isClosing() || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			s.cfg.Logger.Error("accept connection", "error", err)
+			<-time.After(acceptPause)
+			continue
+		}
+		remote := remoteAddr(conn)
+		if why := s.enter(conn, remote); why != "" {
+			s.cfg.Logger.Info("connection refused", "remote", remote, "reason", why)
+			s.discard(conn)
+			continue
+		}
+		s.parts.Go(func() { s.serveConn(conn, remote) })
+	}
+}
+
+func (s *Server) discard(conn net.Conn) {
+	if err := closeConn(conn); err != nil {
+		s.cfg.Logger.Debug("close connection", "error", err)
+	}
+}
+
+func remoteAddr(conn net.Conn) netip.Addr {
+	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+func (s *Server) isClosing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing
+}
+
+// enter counts the connection, or says why it may not come in.
+func (s *Server) enter(conn net.Conn, remote netip.Addr) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closing:
+		return "server is closing"
+	case len(s.conns) >= s.cfg.MaxConnections:
+		return "too many connections"
+	case s.perIP[remote] >= s.cfg.MaxConnectionsPerIP:
+		return "too many connections from this address"
+	}
+	s.conns[conn] = remote
+	s.perIP[remote]++
+	return ""
+}
+
+func (s *Server) leave(conn net.Conn, remote netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, conn)
+	if s.perIP[remote]--; s.perIP[remote] <= 0 {
+		delete(s.perIP, remote)
+	}
+}
+
+// reserve takes a session of the account. Connections open at once share the
+// pace; a changed rate holds for all of them from the next login on.
+func (s *Server) reserve(a Account) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sh := s.accounts[a.Login]
+	if sh == nil {
+		sh = &sharedAccount{pacer: NewPacer(a.TPS)}
+		s.accounts[a.Login] = sh
+	}
+	if s.closing || sh.sessions >= max(1, a.MaxSessions) {
+		if sh.sessions == 0 {
+			delete(s.accounts, a.Login)
+		}
+		return false
+	}
+	sh.pacer.SetRate(a.TPS)
+	sh.sessions++
+	return true
+}
+
+func (s *Server) release(login string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sh := s.accounts[login]; sh != nil {
+		if sh.sessions--; sh.sessions == 0 {
+			delete(s.accounts, login)
+		}
+	}
+}
+
+// pace is the pacer that the account's connections share.
+func (s *Server) pace(login string) *Pacer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sh := s.accounts[login]; sh != nil {
+		return sh.pacer
+	}
+	return nil
+}
+
+// serveConn is the life of one connection.
+func (s *Server) serveConn(conn net.Conn, remote netip.Addr) {
+	defer s.leave(conn, remote)
+	reserved := ""
+	defer func() {
+		if reserved != "" {
+			s.release(reserved)
+		}
+	}()
+	br := bufio.NewReaderSize(conn, readBuffer)
+	err := conn.SetDeadline(time.Now().Add(s.cfg.LoginTimeout))
+	var adm admission
+	if err == nil {
+		adm, err = s.admit(conn, br, s, remote, func(a Account) bool {
+			if !s.reserve(a) {
+				return false
+			}
+			reserved = a.Login
+			return true
+		})
+	}
+	if err == nil {
+		err = conn.SetDeadline(time.Time{})
+	}
+	if err != nil {
+		s.cfg.Logger.Info("login failed", "remote", remote, "error", err)
+		s.discard(conn)
+		return
+	}
+	s.servePeer(conn, br, remote, adm)
+}
+
+func (s *Server) servePeer(conn net.Conn, br *bufio.Reader, remote netip.Addr, adm admission) {
+	window := min(orDefault(adm.account.Window, s.cfg.Window), maxWindow)
+	p := &Peer{server: s, id: s.ids.Add(1), account: adm.account, remote: remote, pace: s.pace(adm.account.Login)}
+	p.link = newLink(conn, br, adm.binding, p, limits{
+		window: window, inbound: window, heartbeat: s.cfg.Heartbeat, heartbeatTries: s.cfg.HeartbeatTries,
+		response: s.cfg.ResponseTimeout, write: s.cfg.WriteTimeout, drainsInbound: true,
+	}, nil, s.cfg.Logger, s.cfg.Now)
+	s.mu.Lock()
+	s.peers[p.id] = p
+	closing := s.closing
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.peers, p.id)
+		s.mu.Unlock()
+	}()
+	s.handler.OnOpen(p)
+	if closing {
+		p.Close()
+	}
+	p.link.run()
+}
+
+// stopAccepting closes the listener once.
+func (s *Server) stopAccepting() error {
+	s.mu.Lock()
+	was := s.closing
+	s.closing = true
+	s.mu.Unlock()
+	if was {
+		return nil
+	}
+	if err := s.ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("session: close listener: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) closeAll() {
+	if err := s.stopAccepting(); err != nil {
+		s.cfg.Logger.Error("stop accepting", "error", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.peers {
+		p.Close()
+	}
+	for conn := range s.conns {
+		s.discard(conn)
+	}
+}
+
+// Shutdown stops accepting, refuses new submits with the over-speed status (the
+// client may send them again elsewhere), waits until every open submit is
+// answered and every deliver acknowledged, logs each peer out and returns when
+// all goroutines have ended. When ctx ends first the rest is closed at once.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.stopAccepting()
+	s.mu.Lock()
+	peers := make([]*Peer, 0, len(s.peers))
+	busy := make(map[net.Conn]bool, len(s.peers))
+	for _, p := range s.peers {
+		peers = append(peers, p)
+		busy[p.link.conn] = true
+	}
+	for conn := range s.conns { // not logged in yet
+		if !busy[conn] {
+			s.discard(conn)
+		}
+	}
+	s.mu.Unlock()
+	var drains sync.WaitGroup
+	for _, p := range peers {
+		drains.Go(func() {
+			if err := p.link.drain(ctx); err != nil {
+				s.cfg.Logger.Info("drain connection", "session", p.id, "error", err)
+			}
+		})
+	}
+	drains.Wait()
+	s.halt()
+	s.parts.Wait()
+	return errors.Join(err, ctx.Err())
+}

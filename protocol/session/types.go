@@ -1,0 +1,134 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Version is the protocol's own version byte as it stands in the login PDU,
+// for example 0x20 or 0x30.
+type Version uint8
+
+// Submit is one message PDU on its way to handsets (MT).
+type Submit struct {
+	Source    string   // access code and extension shown on the handset
+	Dests     []string // digits; one upstream, up to 99 from a customer
+	ServiceID string   // business code; empty means the connection's own
+	Coding    uint8    // 0 ASCII, 4 binary, 8 UCS2, 15 GB18030
+	UDHI      bool     // Content begins with a user data header
+	Total     uint8    // parts of the long message; 0 and 1 both mean one
+	Number    uint8    // which part, from 1
+	Content   []byte   // at most 140 bytes (ASCII: 159)
+	// WantReport asks for a status report for each destination.
+	WantReport bool
+	// ValidUntil is when the carrier shall give up; zero means its default.
+	ValidUntil time.Time
+	// Sequence is the PDU's number on its connection, set on receipt only.
+	Sequence uint32
+}
+
+// Report is the carrier's word on what became of one submitted PDU.
+type Report struct {
+	ID     uint64 // the id given in the answer to the submit
+	Dest   string // handset
+	Source string // access code and extension that the submit came from
+	Stat   string // up to seven characters, DELIVRD and others, as received
+	// SubmitTime and DoneTime are the carrier's own YYMMDDHHMM, China time,
+	// and come from another clock; they are not for measuring.
+	SubmitTime string
+	DoneTime   string
+}
+
+// MO is a message from a handset.
+type MO struct {
+	ID        uint64 // the carrier's id of this message; a server sets its own when zero
+	Source    string // handset
+	Dest      string // access code and extension that the person wrote to
+	ServiceID string
+	Coding    uint8
+	UDHI      bool
+	Content   []byte
+}
+
+// Kind says what is known about a request when it is over.
+type Kind uint8
+
+// The three ways in which a request ends.
+const (
+	// Answered: the peer replied; Result is its word.
+	Answered Kind = iota + 1
+	// NotWritten: no byte reached the connection; sending it elsewhere is safe.
+	NotWritten
+	// InDoubt: at least one byte was written and no answer came. The peer may
+	// have acted on it.
+	InDoubt
+)
+
+// String names the kind.
+func (k Kind) String() string {
+	switch k {
+	case Answered:
+		return "answered"
+	case NotWritten:
+		return "not written"
+	case InDoubt:
+		return "in doubt"
+	default:
+		return fmt.Sprintf("kind %d", uint8(k))
+	}
+}
+
+// Outcome is the end of one request.
+type Outcome struct {
+	Kind Kind
+	// ID is the peer's id for the message, only with Answered.
+	ID uint64
+	// Result is the peer's status, raw; 0 is success. Only with Answered.
+	Result uint32
+	// OverSpeed says that the peer refused because of speed: it did not take
+	// the message, and the same message may be sent again.
+	OverSpeed bool
+	// Err says why, for NotWritten and InDoubt.
+	Err error
+	// Written is when the bytes were handed to the connection; zero if never.
+	Written time.Time
+	// At is when the outcome was known.
+	At time.Time
+}
+
+// NoAnswer, given as the result to the answer function of ServerHandler.OnSubmit,
+// frees the slot and leaves the peer without an answer. Simulators use it.
+const NoAnswer uint32 = 1<<32 - 1
+
+// Reasons for which a request is not written or a connection ends.
+var (
+	// ErrClosed: the connection was closed by its owner.
+	ErrClosed = errors.New("session: connection closed")
+	// ErrNoCredit: the window is full, the pace allows nothing now, or the
+	// connection backs off after an over-speed answer.
+	ErrNoCredit = errors.New("session: no credit")
+	// ErrDraining: the connection finishes what is open and takes nothing new.
+	ErrDraining = errors.New("session: draining")
+	// ErrTimeout: no answer within ResponseTimeout.
+	ErrTimeout = errors.New("session: no answer in time")
+	// ErrSilent: the peer left every heartbeat unanswered.
+	ErrSilent = errors.New("session: peer is silent")
+	// ErrSlowReader: the peer does not read what it is sent.
+	ErrSlowReader = errors.New("session: peer does not read fast enough")
+	// ErrProtocol: the peer sent what the protocol does not allow.
+	ErrProtocol = errors.New("session: protocol violation")
+	// ErrPeerQuit: the peer logged out.
+	ErrPeerQuit = errors.New("session: peer logged out")
+)
+
+// LoginError is a login that was refused. Status is the protocol's code.
+type LoginError struct {
+	Status uint32
+	Reason string
+}
+
+// Error says the status and what the protocol means by it.
+func (e *LoginError) Error() string {
+	return fmt.Sprintf("session: login refused with status %d: %s", e.Status, e.Reason)
+}
