@@ -3,6 +3,7 @@ package gate
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/ledger"
@@ -130,11 +131,11 @@ func (g *Gate) preparePart(j *job, in *Part, chain []*registry.Party, at int64) 
 	p := &part{job: j, text: in.Text, carriers: map[sms.Carrier]*carrierView{}}
 	units, err := smstext.Units(in.Text)
 	if err != nil {
-		return nil, err
+		return nil, textError(err)
 	}
 	segments, err := smstext.Split(in.Text, 0)
 	if err != nil {
-		return nil, err
+		return nil, textError(err)
 	}
 	p.units, p.segments = units, len(segments)
 	name, body, brackets := registry.SplitSignature(in.Text)
@@ -169,6 +170,15 @@ func (g *Gate) preparePart(j *job, in *Part, chain []*registry.Party, at int64) 
 		j.phones = append(j.phones, r.phone)
 	}
 	return p, nil
+}
+
+// textError gives a text that can't be sent its code.
+func textError(err error) error {
+	code := sms.BadText
+	if errors.Is(err, smstext.ErrLong) {
+		code = sms.TextTooLong
+	}
+	return &sms.Error{Code: code, Field: "text", Detail: err.Error(), Cause: err}
 }
 
 func (g *Gate) sharedFacts(p *part, chain []*registry.Party, brackets bool, at int64) {
