@@ -1,0 +1,326 @@
+package carrier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zhunxin/zhunxin/protocol/cmpp"
+	"github.com/zhunxin/zhunxin/protocol/session"
+)
+
+// Status values of answers. CMPP 3.0 §7.4.1.2, §7.4.3.2.
+const (
+	statusUnknownLogin = 2
+	resultLength       = 4
+	resultOverSpeed    = 8
+	resultSource       = 10
+)
+
+// maxPart is the most bytes of one part's content. CMPP 3.0 §7.4.3.1.
+const maxPart = 159
+
+// Carrier is a running simulator.
+type Carrier struct {
+	cfg     Config
+	log     *slog.Logger
+	now     func() time.Time
+	server  *session.Server
+	records journal
+	plan    *schedule
+	stop    chan struct{}
+	parts   sync.WaitGroup
+
+	mu        sync.Mutex
+	behaviour Behaviour
+	random    *rand.Rand
+	sequence  uint16
+	accounts  map[string]*account
+}
+
+type account struct {
+	Account
+	version session.Version
+	out     *outbox
+	second  int64 // of the clock, for the over-speed count
+	taken   int   // in that second
+}
+
+// Start serves CMPP on ln until Stop, or until ctx ends. record, when not nil,
+// gets each submit as a line of JSON.
+func Start(ctx context.Context, ln net.Listener, cfg Config, log *slog.Logger, now func() time.Time, record io.Writer) (*Carrier, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("carrier: %w", err)
+	}
+	c := &Carrier{
+		cfg: cfg, log: log, now: now, plan: newSchedule(), stop: make(chan struct{}), behaviour: cfg.Behaviour,
+		random: rand.New(rand.NewPCG(cfg.Seed, 0)), accounts: make(map[string]*account, len(cfg.Accounts)), //nolint:gosec // it must repeat
+	}
+	c.records.size = cfg.Retain
+	if c.records.size == 0 {
+		c.records.size = defaultRetain
+	}
+	if record != nil {
+		c.records.writeTo(record)
+	}
+	for _, a := range cfg.Accounts {
+		c.accounts[a.Login] = &account{Account: a, version: versions()[a.Version], out: &outbox{plan: c.plan}}
+	}
+	c.parts.Go(func() { c.plan.run(c.stop) })
+	c.server = session.ServeCMPP(ctx, ln, session.ServerConfig{Logger: log, Now: now, GatewayID: cfg.GatewayID}, (*handler)(c))
+	return c, nil
+}
+
+// Addr is where the simulator listens.
+func (c *Carrier) Addr() net.Addr { return c.server.Addr() }
+
+// Stop logs the sessions out, ends everything and writes out the record.
+func (c *Carrier) Stop(ctx context.Context) error {
+	err := c.server.Shutdown(ctx)
+	close(c.stop)
+	c.parts.Wait()
+	return errors.Join(err, c.records.flush())
+}
+
+// Behaviour is how submits are treated now.
+func (c *Carrier) Behaviour() Behaviour {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.behaviour
+}
+
+// SetBehaviour changes it for the submits to come.
+func (c *Carrier) SetBehaviour(b Behaviour) error {
+	if err := b.Validate(); err != nil {
+		return fmt.Errorf("carrier: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.behaviour = b
+	return nil
+}
+
+// Received lists up to limit submits numbered above since, oldest first.
+func (c *Carrier) Received(since uint64, limit int) []Received { return c.records.since(since, limit) }
+
+// Waiting is how many reports and MOs are not delivered yet.
+func (c *Carrier) Waiting() int {
+	n := c.plan.len()
+	for _, a := range c.accounts {
+		n += a.out.len()
+	}
+	return n
+}
+
+// Disconnect closes every session of an account at once.
+func (c *Carrier) Disconnect(login string) error {
+	a := c.accounts[login]
+	if a == nil {
+		return fmt.Errorf("carrier: no account %.20q", login)
+	}
+	for _, p := range a.out.sessions() {
+		p.Close()
+	}
+	return nil
+}
+
+// SendMO sends a message from a handset to the account whose code dest begins
+// with, and waits until it was acknowledged.
+func (c *Carrier) SendMO(ctx context.Context, from, dest, text string) error {
+	a := c.owner(dest)
+	if a == nil {
+		return fmt.Errorf("carrier: no account receives what is sent to %.30q", dest)
+	}
+	m := session.MO{Source: from, Dest: dest}
+	if m.Coding, m.Content = encodeText(text); len(m.Content) > 140 {
+		return fmt.Errorf("carrier: the text has %d bytes, the most is 140", len(m.Content))
+	}
+	done := make(chan error, 1)
+	a.out.push(&delivery{mo: &m, done: func(err error) { done <- err }})
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("carrier: MO was not acknowledged: %w", ctx.Err())
+	}
+}
+
+// owner finds the account with the longest code that dest begins with.
+func (c *Carrier) owner(dest string) *account {
+	var best *account
+	length := -1
+	for _, a := range c.accounts {
+		if len(a.Codes) == 0 && length < 0 {
+			best, length = a, 0
+		}
+		for _, code := range a.Codes {
+			if strings.HasPrefix(dest, code) && len(code) > length {
+				best, length = a, len(code)
+			}
+		}
+	}
+	return best
+}
+
+// fate is what the dice say about one submit.
+type fate struct {
+	result      uint32
+	id          uint64
+	latency     time.Duration
+	kind        string
+	reports     []string // stat of each destination; empty is no report
+	early       bool
+	reportAfter time.Duration
+	twice       bool
+}
+
+// decide draws the fate of a submit under the lock, so that one seed and one
+// order of submits always give the same.
+func (c *Carrier) decide(a *account, s *session.Submit) fate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := &c.behaviour
+	c.sequence++
+	f := fate{kind: FateAnswered, id: cmpp.MsgID(c.now(), c.cfg.GatewayID, c.sequence)}
+	f.latency = b.Latency.at(c.random.NormFloat64())
+	if second := c.now().Unix(); second != a.second {
+		a.second, a.taken = second, 0
+	}
+	a.taken += len(s.Dests)
+	switch {
+	case b.OverSpeedPerSecond > 0 && a.taken > b.OverSpeedPerSecond:
+		f.result = resultOverSpeed
+	case len(a.Codes) > 0 && !slices.ContainsFunc(a.Codes, func(code string) bool { return strings.HasPrefix(s.Source, code) }):
+		f.result = resultSource
+	case len(s.Content) > maxPart:
+		f.result = resultLength
+	}
+	if f.result != 0 {
+		f.id = 0
+		return f
+	}
+	switch dice := c.random.Float64(); {
+	case dice < b.DisconnectRate:
+		f.kind = FateDisconnected
+	case dice < b.DisconnectRate+b.DropAnswerRate:
+		f.kind = FateUnanswered
+	}
+	if !s.WantReport {
+		return f
+	}
+	f.early, f.twice = c.random.Float64() < b.EarlyReportRate, c.random.Float64() < b.DuplicateReportRate
+	span := time.Duration(max(b.ReportDelay.Max-b.ReportDelay.Min, 0))
+	f.reportAfter = time.Duration(b.ReportDelay.Min) + time.Duration(c.random.Float64()*float64(span))
+	for range s.Dests {
+		stat := c.stat(b)
+		if c.random.Float64() < b.DropReportRate {
+			stat = ""
+		}
+		f.reports = append(f.reports, stat)
+	}
+	return f
+}
+
+// stat draws a report code by weight, in the order of the codes.
+func (c *Carrier) stat(b *Behaviour) string {
+	total, codes := 0.0, make([]string, 0, len(b.ReportCodes))
+	for code, weight := range b.ReportCodes {
+		codes = append(codes, code)
+		total += weight
+	}
+	slices.Sort(codes)
+	at := c.random.Float64() * total
+	for _, code := range codes {
+		if at -= b.ReportCodes[code]; at < 0 {
+			return code
+		}
+	}
+	return "DELIVRD"
+}
+
+// report queues the reports of one submit.
+func (c *Carrier) report(a *account, s *session.Submit, f fate) {
+	stamp := c.now().In(time.FixedZone("CST", 8*60*60)).Format("0601021504")
+	for i, stat := range f.reports {
+		if stat == "" {
+			continue
+		}
+		r := session.Report{
+			ID: f.id + uint64(i), Dest: s.Dests[i], Source: s.Source, Stat: stat, SubmitTime: stamp, DoneTime: stamp,
+		}
+		times := 1
+		if f.twice {
+			times = 2
+		}
+		for range times {
+			a.out.push(&delivery{report: &r, done: func(err error) {
+				if err != nil {
+					c.log.Info("a report was not acknowledged", "stat", stat)
+				}
+			}})
+		}
+	}
+}
+
+// soon runs do after d, at once if d is nothing or there is no room to wait.
+func (c *Carrier) soon(d time.Duration, do func()) {
+	if d <= 0 || !c.plan.after(d, do) {
+		do()
+	}
+}
+
+// handler is the Carrier as the session engine sees it.
+type handler Carrier
+
+// Account implements session.ServerHandler.
+func (h *handler) Account(login string, _ netip.Addr) (session.Account, uint32) {
+	a := h.accounts[login]
+	if a == nil {
+		return session.Account{}, statusUnknownLogin
+	}
+	return session.Account{
+		Login: a.Login, Secret: a.Secret, Version: a.version, MaxSessions: max(a.Sessions, 1), Window: a.Window, TPS: a.TPS,
+	}, 0
+}
+
+// OnOpen implements session.ServerHandler.
+func (h *handler) OnOpen(p *session.Peer) { h.accounts[p.Login()].out.opened(p) }
+
+// OnClose implements session.ServerHandler.
+func (h *handler) OnClose(p *session.Peer, _ error) { h.accounts[p.Login()].out.closed(p) }
+
+// OnSubmit implements session.ServerHandler.
+func (h *handler) OnSubmit(p *session.Peer, s session.Submit, answer func(uint64, uint32)) {
+	c := (*Carrier)(h)
+	a := c.accounts[p.Login()]
+	f := c.decide(a, &s)
+	r := newRecord(p, &s, c.now())
+	r.MsgID, r.Result, r.Fate = f.id, f.result, f.kind
+	c.records.add(r)
+	if f.early {
+		c.report(a, &s, f)
+	}
+	c.soon(f.latency, func() {
+		switch f.kind {
+		case FateDisconnected:
+			answer(0, session.NoAnswer)
+			p.Close()
+		case FateUnanswered:
+			answer(0, session.NoAnswer)
+		default:
+			answer(f.id, f.result)
+		}
+		if !f.early && len(f.reports) > 0 {
+			c.soon(f.reportAfter, func() { c.report(a, &s, f) })
+		}
+	})
+}

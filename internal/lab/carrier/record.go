@@ -1,0 +1,155 @@
+package carrier
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+	"unicode/utf16"
+
+	"github.com/zhunxin/zhunxin/protocol/session"
+)
+
+// Received is one submit as it came in, and what was made of it.
+type Received struct {
+	Number   uint64    `json:"number"` // counts from 1
+	Time     time.Time `json:"time"`
+	Login    string    `json:"login"`
+	Session  uint64    `json:"session"`
+	Sequence uint32    `json:"sequence"`
+	Source   string    `json:"source"`
+	Dests    []string  `json:"dests"`
+	Coding   uint8     `json:"coding"`
+	UDHI     bool      `json:"udhi,omitempty"`
+	Part     uint8     `json:"part"`
+	Parts    uint8     `json:"parts"`
+	Content  []byte    `json:"content"` // base64 in JSON
+	// Text is Content without its header, when the coding is ASCII or UCS2.
+	Text       string `json:"text,omitempty"`
+	WantReport bool   `json:"want_report"`
+	// MsgID is the id given, or that would have been given if the answer was
+	// dropped; a string in JSON, because JavaScript loses integers above 2^53.
+	MsgID  uint64 `json:"msg_id,string"`
+	Result uint32 `json:"result"`
+	// Fate is answered, unanswered (the answer was dropped) or disconnected.
+	Fate string `json:"fate"`
+}
+
+// The values of Received.Fate.
+const (
+	FateAnswered     = "answered"
+	FateUnanswered   = "unanswered"
+	FateDisconnected = "disconnected"
+)
+
+func newRecord(p *session.Peer, s *session.Submit, at time.Time) Received {
+	return Received{
+		Time: at, Login: p.Login(), Session: p.ID(), Sequence: s.Sequence, Source: s.Source, Dests: s.Dests,
+		Coding: s.Coding, UDHI: s.UDHI, Part: s.Number, Parts: s.Total, Content: s.Content,
+		Text: plainText(s), WantReport: s.WantReport,
+	}
+}
+
+// plainText decodes ASCII and UCS2; other codings give nothing.
+func plainText(s *session.Submit) string {
+	b := s.Content
+	if s.UDHI {
+		if len(b) == 0 || int(b[0])+1 > len(b) {
+			return ""
+		}
+		b = b[int(b[0])+1:]
+	}
+	switch s.Coding {
+	case 0:
+		return string(b)
+	case 8:
+		units := make([]uint16, len(b)/2)
+		for i := range units {
+			units[i] = binary.BigEndian.Uint16(b[2*i:])
+		}
+		return string(utf16.Decode(units))
+	default:
+		return ""
+	}
+}
+
+// journal keeps the newest records in a ring and, if asked to, writes each to a
+// stream as a line of JSON.
+type journal struct {
+	mu   sync.Mutex
+	ring []Received
+	size int
+	last uint64
+	out  *bufio.Writer
+	err  error // the first write error; writing stops with it
+}
+
+func (j *journal) add(r Received) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.last++
+	r.Number = j.last
+	if len(j.ring) < j.size {
+		j.ring = append(j.ring, r)
+	} else {
+		j.ring[(r.Number-1)%uint64(j.size)] = r
+	}
+	if j.out == nil || j.err != nil {
+		return
+	}
+	line, err := json.Marshal(r)
+	if err == nil {
+		_, err = j.out.Write(append(line, '\n'))
+	}
+	j.err = err
+}
+
+// since returns up to limit records numbered above n, oldest first.
+func (j *journal) since(n uint64, limit int) []Received {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n = max(n, j.last-uint64(len(j.ring)))
+	if n >= j.last {
+		return nil
+	}
+	list := make([]Received, 0, min(uint64(limit), j.last-n))
+	for ; n < j.last && len(list) < limit; n++ {
+		list = append(list, j.ring[n%uint64(j.size)])
+	}
+	return list
+}
+
+func (j *journal) writeTo(w io.Writer) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.out, j.err = bufio.NewWriterSize(w, 64<<10), nil
+}
+
+// flush writes out what is buffered and returns the first error of all writes.
+func (j *journal) flush() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.out != nil && j.err == nil {
+		j.err = j.out.Flush()
+	}
+	if j.err != nil {
+		return fmt.Errorf("carrier: write record: %w", j.err)
+	}
+	return nil
+}
+
+// encodeText is ASCII where it can be, else UCS2.
+func encodeText(text string) (coding uint8, content []byte) {
+	for _, r := range text {
+		if r >= 0x80 {
+			for _, u := range utf16.Encode([]rune(text)) {
+				content = binary.BigEndian.AppendUint16(content, u)
+			}
+			return 8, content
+		}
+	}
+	return 0, []byte(text)
+}
