@@ -11,10 +11,14 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/gate/gatetest"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
+	"github.com/zhunxin/zhunxin/internal/store/storetest"
 )
+
+func TestMain(m *testing.M) { storetest.Main(m) }
 
 func expect(t *testing.T, r gate.Result, state sms.State, code sms.Code, rule string) {
 	t.Helper()
@@ -24,30 +28,30 @@ func expect(t *testing.T, r gate.Result, state sms.State, code sms.Code, rule st
 }
 
 func TestPermittedMessageIsHeldAlongTheChain(t *testing.T) {
-	everywhere(t, nil, func(w *world) {
-		r := w.send(otpText, stranger)[0]
-		expect(w.t, r, sms.Queued, "", "")
-		for id, unit := range map[sms.ID]sms.Money{money: unitCustomer, agentMoney: unitAgent, operatorMoney: unitOwner} {
-			if b := w.balance(id); b.Held != unit || b.Balance != topUp {
-				w.t.Errorf("account %d holds %s of %s, want %s", id, b.Held, b.Balance, unit)
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		r := w.Send(gatetest.OTPText, gatetest.Stranger)[0]
+		expect(w.T, r, sms.Queued, "", "")
+		for id, unit := range map[sms.ID]sms.Money{gatetest.Money: gatetest.UnitCustomer, gatetest.AgentMoney: gatetest.UnitAgent, gatetest.OperatorMoney: gatetest.UnitOwner} {
+			if b := w.Balance(id); b.Held != unit || b.Balance != gatetest.TopUp {
+				w.T.Errorf("account %d holds %s of %s, want %s", id, b.Held, b.Balance, unit)
 			}
 		}
-		w.sound()
-		ready := w.readies()
-		if len(ready) != 1 || ready[0].Text != otpText || ready[0].Number.Reveal() != "86"+stranger || ready[0].Permit.Channels[0].Source != "1069000001" {
-			w.t.Errorf("%+v", ready)
+		w.Sound()
+		ready := w.Readies()
+		if len(ready) != 1 || ready[0].Text != gatetest.OTPText || ready[0].Number.Reveal() != "86"+gatetest.Stranger || ready[0].Permit.Channels[0].Source != "1069000001" {
+			w.T.Errorf("%+v", ready)
 		}
-		if m := w.message(r.MessageID); m.State != sms.Queued || m.ChannelID != channel || m.Held != 1 || m.Category != sms.OTP {
-			w.t.Errorf("%+v", m)
+		if m := w.Message(r.MessageID); m.State != sms.Queued || m.ChannelID != gatetest.Channel || m.Held != 1 || m.Category != sms.OTP {
+			w.T.Errorf("%+v", m)
 		}
 	})
 }
 
 // P8: the stored leaf commits to the decision, so that a pack can prove it.
 func TestDecisionIsInTheEvidence(t *testing.T) {
-	everywhere(t, nil, func(w *world) {
-		results := w.send(otpText, member, stranger, "13000000003")
-		err := w.db.Read(context.Background(), func(ctx context.Context, tx *store.Tx) error {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		results := w.Send(gatetest.OTPText, gatetest.Member, gatetest.Stranger, "13000000003")
+		err := w.DB.Read(context.Background(), func(ctx context.Context, tx *store.Tx) error {
 			for _, r := range results {
 				m, err := tx.Message(ctx, r.MessageID)
 				if err != nil {
@@ -63,53 +67,53 @@ func TestDecisionIsInTheEvidence(t *testing.T) {
 				}
 				want := gate.DecisionRecord(m, &d, gate.DigestOf(&d)).Hash()
 				if l.Hashes[m.LeafPos] != want {
-					w.t.Errorf("message %d: the record does not hash to what the leaf holds", m.ID)
+					w.T.Errorf("message %d: the record does not hash to what the leaf holds", m.ID)
 				}
 				m.Units++
 				if other := gate.DecisionRecord(m, &d, gate.DigestOf(&d)).Hash(); other == want {
-					w.t.Error("a changed record has the same hash")
+					w.T.Error("a changed record has the same hash")
 				}
 			}
 			return nil
 		})
 		if err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 	})
 }
 
 func TestMarketingNeedsConsentAndEndsWithTheRefusal(t *testing.T) {
-	everywhere(t, nil, func(w *world) {
-		expect(w.t, w.send(mktText, stranger)[0], sms.Refused, sms.ConsentMissing, "CNS-01")
-		w.agree(member)
-		expect(w.t, w.send(mktText, member)[0], sms.Queued, "", "")
-		w.refuse(member)
-		r := w.send(mktText, member)[0]
-		expect(w.t, r, sms.Refused, sms.ConsentMissing, "CNS-01")
-		w.agree(member) // a new list from the customer does not lift the refusal
-		expect(w.t, w.send(mktText, member)[0], sms.Refused, sms.OptedOut, "OPT-03")
-		expect(w.t, w.send(otpText, member)[0], sms.Queued, "", "")
-		if len(w.readies()) != 2 {
-			w.t.Errorf("%d left the gate", len(w.readies()))
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		expect(w.T, w.Send(gatetest.MKTText, gatetest.Stranger)[0], sms.Refused, sms.ConsentMissing, "CNS-01")
+		w.Agree(gatetest.Member)
+		expect(w.T, w.Send(gatetest.MKTText, gatetest.Member)[0], sms.Queued, "", "")
+		w.Refuse(gatetest.Member)
+		r := w.Send(gatetest.MKTText, gatetest.Member)[0]
+		expect(w.T, r, sms.Refused, sms.ConsentMissing, "CNS-01")
+		w.Agree(gatetest.Member) // a new list from the customer does not lift the refusal
+		expect(w.T, w.Send(gatetest.MKTText, gatetest.Member)[0], sms.Refused, sms.OptedOut, "OPT-03")
+		expect(w.T, w.Send(gatetest.OTPText, gatetest.Member)[0], sms.Queued, "", "")
+		if len(w.Readies()) != 2 {
+			w.T.Errorf("%d left the gate", len(w.Readies()))
 		}
-		w.sound()
+		w.Sound()
 	})
 }
 
 func TestRefusalNamesArticleAndRemedy(t *testing.T) {
-	everywhere(t, nil, func(w *world) {
-		r := w.send(mktText, stranger)[0]
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		r := w.Send(gatetest.MKTText, gatetest.Stranger)[0]
 		if len(r.Findings) == 0 || r.Findings[0].Reason.Zh == "" || r.Findings[0].Reason.En == "" || r.Findings[0].Remedy.Zh == "" {
-			w.t.Errorf("%+v", r.Findings)
+			w.T.Errorf("%+v", r.Findings)
 		}
-		if strings.Contains(r.To, stranger) {
-			w.t.Errorf("the answer shows the number: %s", r.To)
+		if strings.Contains(r.To, gatetest.Stranger) {
+			w.T.Errorf("the answer shows the number: %s", r.To)
 		}
 	})
 }
 
 func TestChainIsCheckedForEveryMessage(t *testing.T) {
-	past := registry.Period{From: 1, To: morning.UnixMilli()}
+	past := registry.Period{From: 1, To: gatetest.Morning.UnixMilli()}
 	for name, v := range map[string]struct {
 		spoil any
 		text  string
@@ -117,24 +121,24 @@ func TestChainIsCheckedForEveryMessage(t *testing.T) {
 		rule  string
 	}{
 		"agent's licence ended this second": {
-			registry.Licence{ID: 102, PartyID: agent, Number: "B2-1", USCC: "91110000000000002A", Scope: gate.Business, Provinces: "*", Period: past, State: registry.Active},
-			otpText, sms.LicenceInvalid, "LIC-01",
+			registry.Licence{ID: 102, PartyID: gatetest.Agent, Number: "B2-1", USCC: "91110000000000002A", Scope: gate.Business, Provinces: "*", Period: past, State: registry.Active},
+			gatetest.OTPText, sms.LicenceInvalid, "LIC-01",
 		},
 		"filing withdrawn": {
-			registry.Filing{SignatureID: signature, Carrier: sms.Unicom, State: registry.Revoked},
-			otpText, sms.SignatureNotFiled, "SIG-08",
+			registry.Filing{SignatureID: gatetest.Signature, Carrier: sms.Unicom, State: registry.Revoked},
+			gatetest.OTPText, sms.SignatureNotFiled, "SIG-08",
 		},
 		"text of no template": {nil, "【准信科技】随便说点什么", sms.TemplateNotApproved, "TPL-01"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			everywhere(t, nil, func(w *world) {
-				w.agree(member)
+			gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+				w.Agree(gatetest.Member)
 				if v.spoil != nil {
-					w.put(v.spoil)
+					w.Put(v.spoil)
 				}
-				expect(w.t, w.send(v.text, member)[0], sms.Refused, v.code, v.rule)
-				if b := w.balance(money); b.Held != 0 {
-					w.t.Errorf("a refused message holds %s", b.Held)
+				expect(w.T, w.Send(v.text, gatetest.Member)[0], sms.Refused, v.code, v.rule)
+				if b := w.Balance(gatetest.Money); b.Held != 0 {
+					w.T.Errorf("a refused message holds %s", b.Held)
 				}
 			})
 		})
@@ -142,46 +146,46 @@ func TestChainIsCheckedForEveryMessage(t *testing.T) {
 }
 
 func TestNightDefersMarketingAndNotCodes(t *testing.T) {
-	everywhere(t, nil, func(w *world) {
-		w.agree(member)
-		w.clock.set(time.Date(2026, 11, 24, 14, 30, 0, 0, time.UTC)) // 22:30 in Shanghai
-		r := w.send(mktText, member)[0]
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		w.Agree(gatetest.Member)
+		w.Clock.Set(time.Date(2026, 11, 24, 14, 30, 0, 0, time.UTC)) // 22:30 in Shanghai
+		r := w.Send(gatetest.MKTText, gatetest.Member)[0]
 		if r.State != sms.Deferred || r.Rule != "TIM-01" || r.Release != time.Date(2026, 11, 25, 1, 0, 0, 0, time.UTC).UnixMilli() {
-			w.t.Errorf("%+v", r)
+			w.T.Errorf("%+v", r)
 		}
-		expect(w.t, w.send(otpText, member)[0], sms.Queued, "", "")
-		if b := w.balance(money); b.Held != 2*unitCustomer {
-			w.t.Errorf("held %s: a deferred message keeps its hold", b.Held)
+		expect(w.T, w.Send(gatetest.OTPText, gatetest.Member)[0], sms.Queued, "", "")
+		if b := w.Balance(gatetest.Money); b.Held != 2*gatetest.UnitCustomer {
+			w.T.Errorf("held %s: a deferred message keeps its hold", b.Held)
 		}
-		if len(w.readies()) != 1 {
-			w.t.Error("a deferred message was handed to dispatch")
+		if len(w.Readies()) != 1 {
+			w.T.Error("a deferred message was handed to dispatch")
 		}
 	})
 }
 
 func TestCodesAreLimitedPerNumber(t *testing.T) {
-	everywhere(t, nil, func(w *world) {
-		expect(w.t, w.send(otpText, member)[0], sms.Queued, "", "")
-		expect(w.t, w.send(otpText, member)[0], sms.Refused, sms.FrequencyOTP, "FRQ-01")
-		expect(w.t, w.send(otpText, stranger)[0], sms.Queued, "", "")
-		w.clock.set(morning.Add(time.Minute + time.Second))
-		expect(w.t, w.send(otpText, member)[0], sms.Queued, "", "")
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		expect(w.T, w.Send(gatetest.OTPText, gatetest.Member)[0], sms.Queued, "", "")
+		expect(w.T, w.Send(gatetest.OTPText, gatetest.Member)[0], sms.Refused, sms.FrequencyOTP, "FRQ-01")
+		expect(w.T, w.Send(gatetest.OTPText, gatetest.Stranger)[0], sms.Queued, "", "")
+		w.Clock.Set(gatetest.Morning.Add(time.Minute + time.Second))
+		expect(w.T, w.Send(gatetest.OTPText, gatetest.Member)[0], sms.Queued, "", "")
 	})
 }
 
 // Two calls for one number in the same batch see each other.
 func TestLimitHoldsInsideABatch(t *testing.T) {
-	everywhere(t, nil, func(w *world) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 		var group sync.WaitGroup
 		var mu sync.Mutex
 		permitted := 0
 		for range 20 {
 			group.Go(func() {
-				a, err := w.gate.Submit(context.Background(), w.call(otpText, member))
+				a, err := w.Gate.Submit(context.Background(), w.Call(gatetest.OTPText, gatetest.Member))
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
-					w.t.Error(err)
+					w.T.Error(err)
 				} else if a.Results[0].State == sms.Queued {
 					permitted++
 				}
@@ -189,23 +193,23 @@ func TestLimitHoldsInsideABatch(t *testing.T) {
 		}
 		group.Wait()
 		if permitted != 1 {
-			w.t.Errorf("%d codes to one number in one minute", permitted)
+			w.T.Errorf("%d codes to one number in one minute", permitted)
 		}
 	})
 }
 
 func TestSameNumberTwiceInACall(t *testing.T) {
-	everywhere(t, nil, func(w *world) {
-		r := w.send(otpText, member, "+86 130-0000-0001")
-		expect(w.t, r[0], sms.Queued, "", "")
-		expect(w.t, r[1], sms.Refused, sms.DuplicateRecipient, "")
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		r := w.Send(gatetest.OTPText, gatetest.Member, "+86 130-0000-0001")
+		expect(w.T, r[0], sms.Queued, "", "")
+		expect(w.T, r[1], sms.Refused, sms.DuplicateRecipient, "")
 	})
 }
 
 func TestIdempotencyKey(t *testing.T) {
-	everywhere(t, nil, func(w *world) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 		call := func(payload string) *gate.Call {
-			c := w.call(otpText, member)
+			c := w.Call(gatetest.OTPText, gatetest.Member)
 			c.Key, c.Payload = "order-1", []byte(payload)
 			return c
 		}
@@ -214,49 +218,49 @@ func TestIdempotencyKey(t *testing.T) {
 		for i := range answers {
 			group.Go(func() {
 				var err error
-				if answers[i], err = w.gate.Submit(context.Background(), call("a")); err != nil {
-					w.t.Error(err)
+				if answers[i], err = w.Gate.Submit(context.Background(), call("a")); err != nil {
+					w.T.Error(err)
 				}
 			})
 		}
 		group.Wait()
-		later, err := w.gate.Submit(context.Background(), call("a"))
+		later, err := w.Gate.Submit(context.Background(), call("a"))
 		if err != nil || !later.Replayed {
-			w.t.Fatal(later, err)
+			w.T.Fatal(later, err)
 		}
 		first := 0
 		for _, a := range answers {
 			if len(a.Results) != 1 || a.Results[0].MessageID != later.Results[0].MessageID || a.Results[0].State != sms.Queued {
-				w.t.Errorf("%+v differs from %+v", a, later)
+				w.T.Errorf("%+v differs from %+v", a, later)
 			}
 			if !a.Replayed {
 				first++
 			}
 		}
-		if first != 1 || len(w.readies()) != 1 {
-			w.t.Errorf("%d first answers, %d messages", first, len(w.readies()))
+		if first != 1 || len(w.Readies()) != 1 {
+			w.T.Errorf("%d first answers, %d messages", first, len(w.Readies()))
 		}
 		var known *sms.Error
-		if _, err := w.gate.Submit(context.Background(), call("b")); !errors.As(err, &known) || known.Code != sms.IdempotencyKey {
-			w.t.Errorf("another payload: %v", err)
+		if _, err := w.Gate.Submit(context.Background(), call("b")); !errors.As(err, &known) || known.Code != sms.IdempotencyKey {
+			w.T.Errorf("another payload: %v", err)
 		}
 	})
 }
 
 // P5: no interleaving takes an account below its floor.
 func TestBalanceIsNeverOverdrawn(t *testing.T) {
-	everywhere(t, nil, func(w *world) {
-		w.put(registry.Account{ID: money, PartyID: customer, PayerID: agentMoney, Currency: "CNY", Floor: topUp - 5*unitCustomer, State: registry.Active})
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		w.Put(registry.Account{ID: gatetest.Money, PartyID: gatetest.Customer, PayerID: gatetest.AgentMoney, Currency: "CNY", Floor: gatetest.TopUp - 5*gatetest.UnitCustomer, State: registry.Active})
 		var group sync.WaitGroup
 		var mu sync.Mutex
 		count := map[sms.Code]int{}
 		for i := range 40 {
 			group.Go(func() {
-				a, err := w.gate.Submit(context.Background(), w.call(otpText, fmt.Sprintf("130000001%02d", i)))
+				a, err := w.Gate.Submit(context.Background(), w.Call(gatetest.OTPText, fmt.Sprintf("130000001%02d", i)))
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
-					w.t.Error(err)
+					w.T.Error(err)
 					return
 				}
 				count[a.Results[0].Code]++
@@ -264,9 +268,9 @@ func TestBalanceIsNeverOverdrawn(t *testing.T) {
 		}
 		group.Wait()
 		if count[""] != 5 || count[sms.BalanceTooLow] != 35 {
-			w.t.Errorf("%v", count)
+			w.T.Errorf("%v", count)
 		}
-		w.sound()
+		w.Sound()
 	})
 }
 
@@ -291,29 +295,29 @@ func (t spoiledTx) InsertMessages(ctx context.Context, list []*sms.Message) erro
 }
 
 func TestPoisonedCallFailsAlone(t *testing.T) {
-	everywhere(t, func(s gate.Store) gate.Store { return spoiled{s} }, func(w *world) {
+	gatetest.Everywhere(t, func(s gate.Store) gate.Store { return spoiled{s} }, func(w *gatetest.World) {
 		var group sync.WaitGroup
 		for i := range 30 {
 			group.Go(func() {
-				c := w.call(otpText, fmt.Sprintf("130000002%02d", i))
+				c := w.Call(gatetest.OTPText, fmt.Sprintf("130000002%02d", i))
 				if i == 17 {
 					c.Parts[0].Recipients[0].Ref = "poison"
 				}
-				a, err := w.gate.Submit(context.Background(), c)
+				a, err := w.Gate.Submit(context.Background(), c)
 				var known *sms.Error
 				switch {
 				case i != 17 && (err != nil || a.Results[0].State != sms.Queued):
-					w.t.Errorf("call %d: %+v, %v", i, a, err)
+					w.T.Errorf("call %d: %+v, %v", i, a, err)
 				case i == 17 && (!errors.As(err, &known) || known.Code != sms.StoreUnavailable || !errors.Is(err, errDisk)):
-					w.t.Errorf("the poisoned call: %+v, %v", a, err)
+					w.T.Errorf("the poisoned call: %+v, %v", a, err)
 				}
 			})
 		}
 		group.Wait()
-		if b := w.balance(money); b.Held != 29*unitCustomer {
-			w.t.Errorf("held %s", b.Held)
+		if b := w.Balance(gatetest.Money); b.Held != 29*gatetest.UnitCustomer {
+			w.T.Errorf("held %s", b.Held)
 		}
-		w.sound()
+		w.Sound()
 	})
 }
 
@@ -332,20 +336,20 @@ func (blindTx) Suppressions(context.Context, [][16]byte, func(consent.Suppressio
 
 // P11: a fact that can't be read means that nothing is accepted.
 func TestUnreadableFactFailsClosed(t *testing.T) {
-	everywhere(t, func(s gate.Store) gate.Store { return blind{s} }, func(w *world) {
+	gatetest.Everywhere(t, func(s gate.Store) gate.Store { return blind{s} }, func(w *gatetest.World) {
 		var known *sms.Error
-		_, err := w.gate.Submit(context.Background(), w.call(otpText, member))
+		_, err := w.Gate.Submit(context.Background(), w.Call(gatetest.OTPText, gatetest.Member))
 		if !errors.As(err, &known) || !sms.Lookup(known.Code).Again {
-			w.t.Errorf("%v is not a retryable error", err)
+			w.T.Errorf("%v is not a retryable error", err)
 		}
-		if len(w.readies()) != 0 || w.balance(money).Held != 0 {
-			w.t.Error("something was accepted")
+		if len(w.Readies()) != 0 || w.Balance(gatetest.Money).Held != 0 {
+			w.T.Error("something was accepted")
 		}
 	})
 }
 
 func TestBadCalls(t *testing.T) {
-	everywhere(t, nil, func(w *world) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 		many := make([]string, 1001)
 		for i := range many {
 			many[i] = fmt.Sprintf("1300001%04d", i)
@@ -354,20 +358,20 @@ func TestBadCalls(t *testing.T) {
 			call *gate.Call
 			code sms.Code
 		}{
-			"nobody":         {w.call(otpText), sms.BadRequest},
-			"1,001 numbers":  {w.call(otpText, many...), sms.TooManyRecipients},
-			"no text":        {w.call("", member), sms.BadText},
-			"lone surrogate": {w.call("a\xed\xa0\x80", member), sms.BadText},
-			"too long":       {w.call(strings.Repeat("短", 1300), member), sms.TextTooLong},
-			"far too long":   {w.call(strings.Repeat("短", 2000), member), sms.TextTooLong},
-			"no application": {&gate.Call{Application: 999, Parts: w.call(otpText, member).Parts}, sms.NotFound},
-			"extension":      {&gate.Call{Application: application, Extension: "1a", Parts: w.call(otpText, member).Parts}, sms.BadRequest},
+			"nobody":         {w.Call(gatetest.OTPText), sms.BadRequest},
+			"1,001 numbers":  {w.Call(gatetest.OTPText, many...), sms.TooManyRecipients},
+			"no text":        {w.Call("", gatetest.Member), sms.BadText},
+			"lone surrogate": {w.Call("a\xed\xa0\x80", gatetest.Member), sms.BadText},
+			"too long":       {w.Call(strings.Repeat("短", 1300), gatetest.Member), sms.TextTooLong},
+			"far too long":   {w.Call(strings.Repeat("短", 2000), gatetest.Member), sms.TextTooLong},
+			"no application": {&gate.Call{Application: 999, Parts: w.Call(gatetest.OTPText, gatetest.Member).Parts}, sms.NotFound},
+			"extension":      {&gate.Call{Application: gatetest.Application, Extension: "1a", Parts: w.Call(gatetest.OTPText, gatetest.Member).Parts}, sms.BadRequest},
 		} {
 			var known *sms.Error
-			if _, err := w.gate.Submit(context.Background(), v.call); !errors.As(err, &known) || known.Code != v.code {
-				w.t.Errorf("%s: %v, want %s", name, err, v.code)
+			if _, err := w.Gate.Submit(context.Background(), v.call); !errors.As(err, &known) || known.Code != v.code {
+				w.T.Errorf("%s: %v, want %s", name, err, v.code)
 			}
 		}
-		w.sound()
+		w.Sound()
 	})
 }

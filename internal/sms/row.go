@@ -89,3 +89,26 @@ func StatusEvent(id ID, m *Message, at int64) Event {
 	})
 	return Event{ID: id, ApplicationID: m.ApplicationID, Kind: "report", ObjectID: m.ID, Body: body, At: at}
 }
+
+// Change is what happens to a stored message after its decision.
+type Change struct {
+	ID        ID
+	From, To  State
+	Reason    string
+	Held      int
+	Captured  int
+	ChannelID ID
+	At        int64
+}
+
+// Revocation is one entry of the journal: something that a decision may have
+// relied on has ended.
+type Revocation struct {
+	N        int64
+	Kind     string // optout | withdrawal | freeze | licence | filing | template | pack | portability
+	PhoneID  []byte // of opt-outs, withdrawals and portability
+	GroupID  int64  // 0 is every group
+	ObjectID int64  // party, signature, template, channel …
+	Scope    string
+	At       int64
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
 const (
@@ -30,21 +32,9 @@ func (t *Tx) Journal(ctx context.Context) (int64, error) { return t.Counter(ctx,
 // Generation reads the generation of the registry's facts.
 func (t *Tx) Generation(ctx context.Context) (int64, error) { return t.Counter(ctx, counterFacts) }
 
-// Revocation is one entry of the journal: something that a decision may have
-// relied on has ended.
-type Revocation struct {
-	N        int64
-	Kind     string // optout | withdrawal | freeze | licence | filing | template | pack | portability
-	PhoneID  []byte // of opt-outs, withdrawals and portability
-	GroupID  int64  // 0 is every group
-	ObjectID int64  // party, signature, template, channel …
-	Scope    string
-	At       int64
-}
-
 // Revoke appends to the journal. The counter row is locked from here to the
 // commit, so numbers are in commit order: call it last.
-func (t *Tx) Revoke(ctx context.Context, r Revocation) (int64, error) {
+func (t *Tx) Revoke(ctx context.Context, r sms.Revocation) (int64, error) {
 	if err := t.bump(ctx, counterRevocation); err != nil {
 		return 0, err
 	}
@@ -57,11 +47,11 @@ func (t *Tx) Revoke(ctx context.Context, r Revocation) (int64, error) {
 }
 
 // RevocationsSince lists the entries above a number, at most limit.
-func (t *Tx) RevocationsSince(ctx context.Context, n int64, limit int) ([]Revocation, error) {
-	var out []Revocation
+func (t *Tx) RevocationsSince(ctx context.Context, n int64, limit int) ([]sms.Revocation, error) {
+	var out []sms.Revocation
 	err := t.Query(ctx, "SELECT n, kind, phone_id, COALESCE(group_id,0), COALESCE(object_id,0), scope, at FROM revocation WHERE n > ? ORDER BY n LIMIT ?",
 		[]any{n, int64(limit)}, func(r *sql.Rows) error {
-			var x Revocation
+			var x sms.Revocation
 			if err := r.Scan(&x.N, &x.Kind, &x.PhoneID, &x.GroupID, &x.ObjectID, &x.Scope, &x.At); err != nil {
 				return err
 			}

@@ -132,21 +132,10 @@ func (t *Tx) InState(ctx context.Context, s sms.State, before int64, limit int) 
 	return t.messages(ctx, "WHERE state = '"+string(s)+"' AND updated_at < ? ORDER BY updated_at, id LIMIT ?", []any{before, int64(limit)})
 }
 
-// Change is what happens to a stored message after its decision.
-type Change struct {
-	ID        sms.ID
-	From, To  sms.State
-	Reason    string
-	Held      int
-	Captured  int
-	ChannelID sms.ID
-	At        int64
-}
-
 // ApplyChanges moves messages along their edges. A message that is no longer in
 // its From state is not moved; the number that moved is returned, and the caller
 // must treat any other number as a lost race.
-func (t *Tx) ApplyChanges(ctx context.Context, list []Change) (int, error) {
+func (t *Tx) ApplyChanges(ctx context.Context, list []sms.Change) (int, error) {
 	args := make([]any, 0, len(list)*8)
 	for i := range list {
 		c := &list[i]

@@ -188,7 +188,7 @@ func (t *Tx) SubmittingTo(ctx context.Context, phone [16]byte, group sms.ID) ([]
 
 // RevokePhone appends an entry about one recipient to the revocation journal.
 func (t *Tx) RevokePhone(ctx context.Context, kind string, phone [16]byte, group sms.ID, scope string, at int64) error {
-	_, err := t.Revoke(ctx, Revocation{Kind: kind, PhoneID: phone[:], GroupID: int64(group), Scope: scope, At: at})
+	_, err := t.Revoke(ctx, sms.Revocation{Kind: kind, PhoneID: phone[:], GroupID: int64(group), Scope: scope, At: at})
 	return err
 }
 

@@ -25,7 +25,7 @@ func (t *Tx) PutSegments(ctx context.Context, list []sms.Segment) error {
 	}
 	return t.insert(ctx, "INSERT INTO segment(message_id, no, channel_id, state, source, attempt, epoch, submit_at) VALUES ", 8,
 		` ON CONFLICT(message_id, no) DO UPDATE SET channel_id = excluded.channel_id, state = excluded.state, source = excluded.source,
-		attempt = excluded.attempt, epoch = excluded.epoch, submit_at = excluded.submit_at, upstream_id = '', result = 0, stat = '', answer_at = 0, report_at = 0`, args)
+		attempt = segment.attempt + 1, epoch = excluded.epoch, submit_at = excluded.submit_at, upstream_id = '', result = 0, stat = '', answer_at = 0, report_at = 0`, args)
 }
 
 // AnswerSegments stores what the carrier answered, or that it did not.

@@ -1,0 +1,366 @@
+// Package dispatch takes permitted messages to the carrier: the second look just
+// before a PDU is written, and the booking of what the carrier answered.
+//
+// A PDU may be written only for what Look has moved to submitting and committed
+// (P1). What Look cancels, or sends back to the gate, never left. A message whose
+// PDU may have been written is never looked at again: it is answered, or it is in
+// doubt (P3).
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/ledger"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// Tx is what dispatch needs of a transaction.
+type Tx interface {
+	ledger.Tx
+	Now(ctx context.Context) (time.Time, error)
+	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
+	LockRecipients(ctx context.Context, ids [][16]byte) error
+	RevocationsSince(ctx context.Context, n int64, limit int) ([]sms.Revocation, error)
+	Recent(ctx context.Context, ids [][16]byte, since int64, each func(sms.RecipientEvent)) error
+	Grant(ctx context.Context, phone [16]byte, group, id sms.ID) (consent.Grant, error)
+	ApplyChanges(ctx context.Context, list []sms.Change) (int, error)
+	PutSegments(ctx context.Context, list []sms.Segment) error
+	AnswerSegments(ctx context.Context, list []sms.Segment) error
+	SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error
+	StampEvents(ctx context.Context, events []sms.RecipientEvent) error
+	RemoveEvents(ctx context.Context, phones [][16]byte, messages []sms.ID) error
+	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
+	InsertEvents(ctx context.Context, list []sms.Event) error
+}
+
+// Desk joins what every transaction of dispatch needs.
+type Desk struct {
+	Book *rulebook.Book
+	IDs  *sms.IDs
+}
+
+// Lease is the right to write on a channel: the epoch under which its
+// connections are owned.
+type Lease struct {
+	Channel sms.ID
+	Epoch   int64
+}
+
+// Verdict is what the second look gave.
+type Verdict struct {
+	Go   []gate.Ready // in submitting: write their PDUs after the commit
+	Back []gate.Ready // rest on facts that may have ended: the gate decides anew
+	Gone int          // cancelled, expired, or moved by somebody else
+}
+
+// maxRevocations bounds what one look reads of the journal; behind more than
+// that everything goes back to the gate.
+const maxRevocations = 10_000
+
+// KindCancellation is the evidence that a permitted message never left.
+const KindCancellation = "cancellation"
+
+// look is one transaction of the second look.
+type look struct {
+	*Desk
+	tx      Tx
+	now     time.Time
+	lease   Lease
+	events  map[[16]byte][]sms.RecipientEvent
+	changes []sms.Change
+	hashes  [][32]byte
+	told    []sms.Event
+	frees   []hold
+	verdict Verdict
+}
+
+// hold is money that is set free or charged along a message's chain.
+type hold struct {
+	chain []ledger.Line
+	units int
+}
+
+// Look takes the second look at messages for one channel, no more of them than
+// the channel has credit for now. It must run in a transaction of its own, and
+// nothing may be written to the carrier before that has committed.
+func (d *Desk) Look(ctx context.Context, tx Tx, lease Lease, list []gate.Ready) (Verdict, error) {
+	l := &look{Desk: d, tx: tx, lease: lease, events: map[[16]byte][]sms.RecipientEvent{}}
+	rows, err := l.lock(ctx, list)
+	if err != nil {
+		return Verdict{}, err
+	}
+	revoked, err := l.revocations(ctx, rows)
+	if err != nil {
+		return Verdict{}, err
+	}
+	var segments []sms.Segment
+	var stamps []sms.RecipientEvent
+	for _, i := range newestCodesFirst(list) {
+		r := &list[i]
+		m := rows[r.Message.ID]
+		if m == nil || m.State != sms.Queued || m.DecisionID != r.Message.DecisionID {
+			l.verdict.Gone++
+			continue
+		}
+		end, code, rule, err := l.judge(ctx, r, m, revoked)
+		switch {
+		case err != nil:
+			return Verdict{}, err
+		case end != "":
+			if err := l.end(ctx, r, m, end, code, rule); err != nil {
+				return Verdict{}, err
+			}
+			continue
+		}
+		way := l.way(r)
+		if way == nil || slices.Contains(l.stale(m, revoked), true) {
+			l.verdict.Back = append(l.verdict.Back, *r)
+			continue
+		}
+		if err := l.change(m, sms.Submitting, "", m.Held); err != nil {
+			return Verdict{}, err
+		}
+		for no := 1; no <= way.Segments; no++ {
+			segments = append(segments, sms.Segment{
+				MessageID: m.ID, No: no, ChannelID: lease.Channel, State: sms.SegSubmitting, Source: way.Source, Attempt: 1,
+				Epoch: lease.Epoch, SubmitAt: l.now.UnixMilli(),
+			})
+		}
+		stamps = append(stamps, sms.RecipientEvent{PhoneID: m.PhoneID, MessageID: m.ID, At: l.now.UnixMilli(), ChannelID: lease.Channel})
+		l.verdict.Go = append(l.verdict.Go, *r)
+	}
+	if err := tx.PutSegments(ctx, segments); err != nil {
+		return Verdict{}, fmt.Errorf("store segments: %w", err)
+	}
+	if err := tx.StampEvents(ctx, stamps); err != nil {
+		return Verdict{}, fmt.Errorf("stamp recipient events: %w", err)
+	}
+	return l.verdict, l.write(ctx)
+}
+
+// newestCodesFirst orders messages for the frequency rules: of several
+// verification codes to one person only the newest is of use.
+func newestCodesFirst(list []gate.Ready) []int {
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		x, y := list[a].Message, list[b].Message
+		if x.Category == sms.OTP && y.Category == sms.OTP && x.ID != y.ID {
+			if x.ID > y.ID {
+				return -1
+			}
+			return 1
+		}
+		return 0
+	})
+	return order
+}
+
+// lock takes the locks in the one order and reads what hangs on them.
+func (l *look) lock(ctx context.Context, list []gate.Ready) (map[sms.ID]*sms.Message, error) {
+	ids := make([]sms.ID, len(list))
+	phones := make([][16]byte, len(list))
+	for i := range list {
+		ids[i], phones[i] = list[i].Message.ID, list[i].Message.PhoneID
+	}
+	slices.Sort(ids)
+	found, err := l.tx.Messages(ctx, ids, true)
+	if err != nil {
+		return nil, fmt.Errorf("lock messages: %w", err)
+	}
+	if err := l.tx.LockRecipients(ctx, phones); err != nil {
+		return nil, fmt.Errorf("lock recipients: %w", err)
+	}
+	if l.now, err = l.tx.Now(ctx); err != nil {
+		return nil, fmt.Errorf("read the clock: %w", err)
+	}
+	since := l.now.Add(-l.Book.Longest()).UnixMilli()
+	err = l.tx.Recent(ctx, phones, since, func(e sms.RecipientEvent) { l.events[e.PhoneID] = append(l.events[e.PhoneID], e) })
+	if err != nil {
+		return nil, fmt.Errorf("read recipient events: %w", err)
+	}
+	rows := make(map[sms.ID]*sms.Message, len(found))
+	for _, m := range found {
+		rows[m.ID] = m
+	}
+	return rows, nil
+}
+
+func (l *look) revocations(ctx context.Context, rows map[sms.ID]*sms.Message) ([]sms.Revocation, error) {
+	oldest := int64(-1)
+	for _, m := range rows {
+		if oldest < 0 || m.Journal < oldest {
+			oldest = m.Journal
+		}
+	}
+	if oldest < 0 {
+		return nil, nil
+	}
+	list, err := l.tx.RevocationsSince(ctx, oldest, maxRevocations)
+	if err != nil {
+		return nil, fmt.Errorf("read the revocation journal: %w", err)
+	}
+	return list, nil
+}
+
+// judge says whether the message ends here, and why. State "" means that it does not.
+func (l *look) judge(ctx context.Context, r *gate.Ready, m *sms.Message, revoked []sms.Revocation) (end sms.State, code sms.Code, rule string, err error) {
+	if m.NotAfter != 0 && l.now.UnixMilli() >= m.NotAfter {
+		return sms.Expired, sms.NotAfterPassed, "", nil
+	}
+	for i := range revoked {
+		if x := &revoked[i]; x.N > m.Journal && x.Kind == "optout" && concerns(x, m) {
+			s := consent.Suppression{GroupID: sms.ID(x.GroupID), Scope: x.Scope}
+			if s.Against(m.GroupID, m.Category) {
+				return sms.Cancelled, sms.OptedOut, "", nil
+			}
+		}
+	}
+	f := l.Book.NewFacts()
+	f.String(rulebook.Category, string(m.Category))
+	if m.ConsentID != 0 {
+		g, err := l.tx.Grant(ctx, m.PhoneID, m.GroupID, m.ConsentID)
+		if err != nil {
+			return "", "", "", fmt.Errorf("consent of message %d: %w", m.ID, err)
+		}
+		f.Int(rulebook.ConsentPerWeek, g.PerWeek)
+	}
+	windows := l.Book.Windows()
+	for i := range windows {
+		f.Count(i, gate.CountWindow(&windows[i], l.events[m.PhoneID], m.ID, m.GroupID, m.SignatureID, l.now.UnixMilli()))
+	}
+	findings, _ := l.Book.Evaluate(rulebook.StageRecipient, f, l.now)
+	if x := rulebook.Refusing(findings); x != nil {
+		return sms.Cancelled, x.Code, x.Rule, nil
+	}
+	return "", "", "", nil
+}
+
+// concerns tells whether an entry of the journal names the message's recipient.
+func concerns(x *sms.Revocation, m *sms.Message) bool {
+	return string(x.PhoneID) == string(m.PhoneID[:]) && (x.GroupID == 0 || sms.ID(x.GroupID) == m.GroupID)
+}
+
+// stale says for each reason to ask the gate again whether it is given: a fact
+// ended by itself, something about the recipient changed, or any object was
+// revoked since the decision. Objects are not told apart: it happens rarely, and
+// the gate knows which messages it touches.
+func (l *look) stale(m *sms.Message, revoked []sms.Revocation) []bool {
+	return []bool{
+		m.ValidUntil != 0 && l.now.UnixMilli() >= m.ValidUntil,
+		len(revoked) >= maxRevocations,
+		slices.ContainsFunc(revoked, func(x sms.Revocation) bool {
+			return x.N > m.Journal && (len(x.PhoneID) == 0 || x.Kind != "optout" && concerns(&x, m))
+		}),
+	}
+}
+
+// way finds this channel in what the decision permits.
+func (l *look) way(r *gate.Ready) *gate.PermitChannel {
+	for i := range r.Permit.Channels {
+		if c := &r.Permit.Channels[i]; c.ID == l.lease.Channel {
+			return c
+		}
+	}
+	return nil
+}
+
+func (l *look) change(m *sms.Message, to sms.State, reason string, held int) error {
+	if _, err := sms.Take(m.State, to, sms.ActorDispatch); err != nil {
+		return err
+	}
+	l.changes = append(l.changes, sms.Change{
+		ID: m.ID, From: m.State, To: to, Reason: reason, Held: held, Captured: m.Captured, ChannelID: l.lease.Channel, At: l.now.UnixMilli(),
+	})
+	return nil
+}
+
+// end cancels or expires a message: its hold is released and its event removed
+// before the next message of the same person is judged.
+func (l *look) end(ctx context.Context, r *gate.Ready, m *sms.Message, to sms.State, code sms.Code, rule string) error {
+	if err := l.change(m, to, string(code), 0); err != nil {
+		return err
+	}
+	l.frees = append(l.frees, hold{r.Permit.Chain, m.Held})
+	if err := l.tx.RemoveEvents(ctx, [][16]byte{m.PhoneID}, []sms.ID{m.ID}); err != nil {
+		return err
+	}
+	l.events[m.PhoneID] = slices.DeleteFunc(l.events[m.PhoneID], func(e sms.RecipientEvent) bool { return e.MessageID == m.ID })
+	l.hashes = append(l.hashes, CancellationRecord(m, to, code, rule, l.now.UnixMilli()).Hash())
+	ended := *m
+	ended.State, ended.Reason, ended.Held = to, string(code), 0
+	l.told = append(l.told, sms.StatusEvent(l.IDs.Next(), &ended, l.now.UnixMilli()))
+	l.verdict.Gone++
+	return nil
+}
+
+// CancellationRecord says that a permitted message never left, and why.
+func CancellationRecord(m *sms.Message, to sms.State, code sms.Code, rule string, at int64) leaf.Record {
+	return leaf.New(KindCancellation, int64(m.ID), at,
+		leaf.Str("code", string(code)),
+		leaf.Int("decision", int64(m.DecisionID)),
+		leaf.Hash("phone", m.PhoneCommit),
+		leaf.Str("rule", rule),
+		leaf.Str("state", string(to)),
+	)
+}
+
+func (l *look) write(ctx context.Context) error {
+	at := l.now.UnixMilli()
+	if len(l.hashes) > 0 {
+		if err := l.tx.AppendLeaf(ctx, l.IDs.Next(), KindCancellation, at, l.hashes); err != nil {
+			return fmt.Errorf("append the evidence: %w", err)
+		}
+	}
+	n, err := l.tx.ApplyChanges(ctx, l.changes)
+	if err != nil {
+		return fmt.Errorf("move the messages: %w", err)
+	}
+	if n != len(l.changes) {
+		return fmt.Errorf("%d of %d messages moved: somebody else holds the others", n, len(l.changes))
+	}
+	if err := l.tx.InsertEvents(ctx, l.told); err != nil {
+		return err
+	}
+	return post(ctx, l.tx, l.IDs, at, nil, l.frees)
+}
+
+// post locks the accounts, charges and releases, and writes the entries. It is
+// the last lock but for the journal's.
+func post(ctx context.Context, tx Tx, ids *sms.IDs, at int64, charges, frees []hold) error {
+	var accounts []sms.ID
+	for _, list := range [][]hold{charges, frees} {
+		for _, h := range list {
+			for _, line := range h.chain {
+				accounts = append(accounts, line.Account)
+			}
+		}
+	}
+	if len(accounts) == 0 {
+		return nil
+	}
+	money, err := ledger.Begin(ctx, tx, accounts)
+	if err != nil {
+		return err
+	}
+	for _, h := range charges {
+		if err := money.Capture(h.chain, h.units); err != nil {
+			return fmt.Errorf("capture: %w", err)
+		}
+	}
+	for _, h := range frees {
+		if err := money.Release(h.chain, h.units); err != nil {
+			return fmt.Errorf("release: %w", err)
+		}
+	}
+	return money.Post(ctx, tx, ids, at, "")
+}

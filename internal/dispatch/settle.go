@@ -1,0 +1,222 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/protocol/session"
+)
+
+// Answer is the end of one PDU.
+type Answer struct {
+	Ready   gate.Ready
+	No      int // segment, from 1
+	Outcome session.Outcome
+}
+
+// KindSubmission is the evidence of what the carrier answered to one PDU.
+const KindSubmission = "submission"
+
+// SubmissionRecord says what became of one PDU: the carrier's own id, its
+// refusal, or that no answer came.
+func SubmissionRecord(m *sms.Message, s *sms.Segment) leaf.Record {
+	return leaf.New(KindSubmission, int64(m.ID), s.AnswerAt,
+		leaf.Int("attempt", int64(s.Attempt)),
+		leaf.Int("channel", int64(s.ChannelID)),
+		leaf.Int("decision", int64(m.DecisionID)),
+		leaf.Int("epoch", s.Epoch),
+		leaf.Hash("phone", m.PhoneCommit),
+		leaf.Int("result", s.Result),
+		leaf.Int("segment", int64(s.No)),
+		leaf.Str("source", s.Source),
+		leaf.Str("state", string(s.State)),
+		leaf.Int("submitted", s.SubmitAt),
+		leaf.Str("upstream", s.UpstreamID),
+	)
+}
+
+// Settle books what the carrier answered to PDUs, and gives the messages that
+// certainly were not taken and wait again. Answers of one message may come in
+// different transactions: it moves when the last of its segments is answered.
+//
+// An accepted segment is charged its share of the units, by largest remainder;
+// what the carrier refused is released; the share of a segment in doubt stays
+// held until somebody knows (P3, P6).
+func (d *Desk) Settle(ctx context.Context, tx Tx, answers []Answer) (again []gate.Ready, err error) {
+	ids := make([]sms.ID, 0, len(answers))
+	byMessage := map[sms.ID][]*Answer{}
+	for i := range answers {
+		id := answers[i].Ready.Message.ID
+		if byMessage[id] == nil {
+			ids = append(ids, id)
+		}
+		byMessage[id] = append(byMessage[id], &answers[i])
+	}
+	slices.Sort(ids)
+	rows, err := tx.Messages(ctx, ids, true)
+	if err != nil {
+		return nil, fmt.Errorf("lock messages: %w", err)
+	}
+	segments := map[sms.ID][]sms.Segment{}
+	err = tx.SegmentsOf(ctx, ids, func(s sms.Segment) { segments[s.MessageID] = append(segments[s.MessageID], s) })
+	if err != nil {
+		return nil, fmt.Errorf("read segments: %w", err)
+	}
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the clock: %w", err)
+	}
+	s := &settlement{Desk: d, tx: tx, at: now.UnixMilli()}
+	for _, m := range rows {
+		if err := s.message(m, segments[m.ID], byMessage[m.ID]); err != nil {
+			return nil, err
+		}
+	}
+	return s.again, s.write(ctx)
+}
+
+// settlement is one transaction of answers.
+type settlement struct {
+	*Desk
+	tx       Tx
+	at       int64
+	answered []sms.Segment
+	hashes   [][32]byte
+	changes  []sms.Change
+	removed  []*sms.Message
+	told     []sms.Event
+	charges  []hold
+	frees    []hold
+	again    []gate.Ready
+}
+
+func (s *settlement) message(m *sms.Message, all []sms.Segment, answers []*Answer) error {
+	for _, a := range answers {
+		i := slices.IndexFunc(all, func(x sms.Segment) bool { return x.No == a.No })
+		if i < 0 {
+			return fmt.Errorf("message %d has no segment %d", m.ID, a.No)
+		}
+		seg := &all[i]
+		if seg.State != sms.SegSubmitting {
+			continue // booked before: an answer counts once
+		}
+		seg.AnswerAt = s.at
+		switch o := a.Outcome; {
+		case o.Kind == session.Answered && o.Result == 0:
+			seg.State, seg.UpstreamID = sms.SegAccepted, strconv.FormatUint(o.ID, 10)
+		case o.Kind == session.InDoubt:
+			seg.State = sms.SegInDoubt
+		default:
+			seg.State, seg.Result = sms.SegRefused, refusal(o)
+		}
+		s.answered = append(s.answered, *seg)
+		s.hashes = append(s.hashes, SubmissionRecord(m, seg).Hash())
+	}
+	if m.State != sms.Submitting || slices.ContainsFunc(all, func(x sms.Segment) bool { return x.State == sms.SegSubmitting }) {
+		return nil
+	}
+	return s.close(m, all, answers)
+}
+
+// NotWritten and OverSpeed stand as results of segments that the carrier
+// certainly did not take and that may be sent again on the same channel.
+const (
+	NotWritten = -1
+	OverSpeed  = -2
+)
+
+func refusal(o session.Outcome) int64 {
+	switch {
+	case o.Kind == session.NotWritten:
+		return NotWritten
+	case o.OverSpeed:
+		return OverSpeed
+	default:
+		return int64(o.Result)
+	}
+}
+
+// close moves a message all of whose segments are answered.
+func (s *settlement) close(m *sms.Message, all []sms.Segment, answers []*Answer) error {
+	accepted, doubt, retry, reason := 0, 0, true, ""
+	for i := range all {
+		switch x := &all[i]; x.State {
+		case sms.SegInDoubt:
+			doubt++
+		case sms.SegRefused:
+			if x.Result > 0 {
+				retry, reason = false, "RESULT:"+strconv.FormatInt(x.Result, 10)
+			}
+		default:
+			accepted++
+		}
+	}
+	ready := answers[0].Ready
+	chain := ready.Permit.Chain
+	share := func(k int) int { return int(sms.Money(m.Units).Share(k, len(all))) }
+	c := sms.Change{ID: m.ID, From: m.State, Reason: reason, ChannelID: m.ChannelID, At: s.at}
+	switch {
+	case accepted == 0 && doubt == 0 && retry:
+		c.To, c.Held, c.Captured = sms.Queued, m.Held, m.Captured
+		s.again = append(s.again, ready)
+	case accepted == 0 && doubt == 0:
+		c.To = sms.Failed
+		s.frees = append(s.frees, hold{chain, m.Held})
+		s.removed = append(s.removed, m)
+	default:
+		c.To = sms.Submitted
+		if doubt > 0 {
+			c.To = sms.InDoubt
+		}
+		c.Captured = share(accepted)
+		c.Held = share(accepted+doubt) - c.Captured
+		s.charges = append(s.charges, hold{chain, c.Captured})
+		s.frees = append(s.frees, hold{chain, m.Held - c.Captured - c.Held})
+	}
+	if _, err := sms.Take(m.State, c.To, sms.ActorDispatch); err != nil {
+		return err
+	}
+	s.changes = append(s.changes, c)
+	if c.To == sms.Failed || c.To == sms.InDoubt {
+		after := *m
+		after.State, after.Reason = c.To, c.Reason
+		s.told = append(s.told, sms.StatusEvent(s.IDs.Next(), &after, s.at))
+	}
+	return nil
+}
+
+func (s *settlement) write(ctx context.Context) error {
+	if len(s.hashes) > 0 {
+		id := s.IDs.Next()
+		if err := s.tx.AppendLeaf(ctx, id, KindSubmission, s.at, s.hashes); err != nil {
+			return fmt.Errorf("append the evidence: %w", err)
+		}
+		for i := range s.answered {
+			s.answered[i].SubmitLeaf, s.answered[i].SubmitPos = id, i
+		}
+	}
+	if err := s.tx.AnswerSegments(ctx, s.answered); err != nil {
+		return fmt.Errorf("store the answers: %w", err)
+	}
+	n, err := s.tx.ApplyChanges(ctx, s.changes)
+	if err != nil {
+		return fmt.Errorf("move the messages: %w", err)
+	}
+	if n != len(s.changes) {
+		return fmt.Errorf("%d of %d messages moved under their lock", n, len(s.changes))
+	}
+	for _, m := range s.removed {
+		if err := s.tx.RemoveEvents(ctx, [][16]byte{m.PhoneID}, []sms.ID{m.ID}); err != nil {
+			return err
+		}
+	}
+	if err := s.tx.InsertEvents(ctx, s.told); err != nil {
+		return err
+	}
+	return post(ctx, s.tx, s.IDs, s.at, s.charges, s.frees)
+}
