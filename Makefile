@@ -1,4 +1,4 @@
-# run starts the demonstration, test runs every test, lint checks the style.
+# run starts what there is to see: the carrier simulator. test runs every test, lint checks the style.
 # fuzz and race are the slow suites; they are not part of test.
 
 export CGO_ENABLED := 0
@@ -13,7 +13,7 @@ build:
 	$(GO) build -o bin/ ./cmd/...
 
 run: build
-	./bin/zhunxin demo
+	./bin/zhunxin sim cmpp
 
 test:
 	$(GO) test -timeout 20m $(PACKAGES)
