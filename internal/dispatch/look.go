@@ -88,7 +88,7 @@ type hold struct {
 }
 
 // Look takes the second look at messages for one channel, no more of them than
-// the channel has credit for now. It must run in a transaction of its own, and
+// the channel has credit for. It must run in a transaction of its own, and
 // nothing may be written to the carrier before that has committed.
 func (d *Desk) Look(ctx context.Context, tx Tx, lease Lease, list []gate.Ready) (Verdict, error) {
 	l := &look{Desk: d, tx: tx, lease: lease, events: map[[16]byte][]sms.RecipientEvent{}}
