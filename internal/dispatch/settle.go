@@ -88,6 +88,7 @@ type settlement struct {
 	answered []sms.Segment
 	hashes   [][32]byte
 	changes  []sms.Change
+	follow   []sms.Change // of messages whose reports came before the last answer
 	removed  []*sms.Message
 	told     []sms.Event
 	charges  []hold
@@ -182,6 +183,17 @@ func (s *settlement) close(m *sms.Message, all []sms.Segment, answers []*Answer)
 		return err
 	}
 	s.changes = append(s.changes, c)
+	if final := sms.StateOf(all); c.To == sms.Submitted && final != c.To {
+		if _, err := sms.Take(c.To, final, sms.ActorInbound); err != nil {
+			return err
+		}
+		next := c
+		next.From, next.To = c.To, final
+		s.follow = append(s.follow, next)
+		after := *m
+		after.State, after.Reason = final, c.Reason
+		s.told = append(s.told, sms.StatusEvent(s.IDs.Next(), &after, s.at))
+	}
 	if c.To == sms.Failed || c.To == sms.InDoubt {
 		after := *m
 		after.State, after.Reason = c.To, c.Reason
@@ -203,12 +215,14 @@ func (s *settlement) write(ctx context.Context) error {
 	if err := s.tx.AnswerSegments(ctx, s.answered); err != nil {
 		return fmt.Errorf("store the answers: %w", err)
 	}
-	n, err := s.tx.ApplyChanges(ctx, s.changes)
-	if err != nil {
-		return fmt.Errorf("move the messages: %w", err)
-	}
-	if n != len(s.changes) {
-		return fmt.Errorf("%d of %d messages moved under their lock", n, len(s.changes))
+	for _, list := range [][]sms.Change{s.changes, s.follow} {
+		n, err := s.tx.ApplyChanges(ctx, list)
+		if err != nil {
+			return fmt.Errorf("move the messages: %w", err)
+		}
+		if n != len(list) {
+			return fmt.Errorf("%d of %d messages moved under their lock", n, len(list))
+		}
 	}
 	for _, m := range s.removed {
 		if err := s.tx.RemoveEvents(ctx, [][16]byte{m.PhoneID}, []sms.ID{m.ID}); err != nil {

@@ -1,0 +1,299 @@
+// Package inbound books what comes from carriers. A report may be acknowledged to
+// the carrier only after the transaction that booked or kept it has committed.
+package inbound
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/ledger"
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// Tx is what the package needs of a transaction.
+type Tx interface {
+	ledger.Tx
+	Now(ctx context.Context) (time.Time, error)
+	SegmentsByUpstream(ctx context.Context, channel sms.ID, upstream []string, since int64, each func(sms.Segment)) error
+	InDoubtFor(ctx context.Context, channel sms.ID, phone [16]byte, source string, since int64) ([]sms.Segment, error)
+	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
+	SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error
+	Decision(ctx context.Context, id sms.ID) (sms.Decision, error)
+	AnswerSegments(ctx context.Context, list []sms.Segment) error
+	ReportSegments(ctx context.Context, list []sms.Segment) error
+	ApplyChanges(ctx context.Context, list []sms.Change) (int, error)
+	InsertOrphans(ctx context.Context, ids []sms.ID, list []sms.Report) error
+	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
+	InsertEvents(ctx context.Context, list []sms.Event) error
+}
+
+// Reach is how far back a report may name a submit. A carrier's ids come round
+// again after a year; reports come within days.
+const Reach = 7 * 24 * time.Hour
+
+// KindReport is the evidence of a carrier's report for one segment.
+const KindReport = "report"
+
+// ReportRecord is a segment's report as evidence.
+func ReportRecord(m *sms.Message, s *sms.Segment) leaf.Record {
+	return leaf.New(KindReport, int64(m.ID), s.ReportAt,
+		leaf.Int("channel", int64(s.ChannelID)),
+		leaf.Hash("phone", m.PhoneCommit),
+		leaf.Int("segment", int64(s.No)),
+		leaf.Str("stat", s.Stat),
+		leaf.Str("state", string(s.State)),
+		leaf.Str("upstream", s.UpstreamID),
+	)
+}
+
+// Counts is what became of a batch of reports.
+type Counts struct {
+	Booked     int // a segment has its end
+	Duplicates int // the segment had its end before
+	Passing    int // not final: ACCEPTD
+	Unmatched  int // kept, because no submit is known by that id
+}
+
+// Final tells whether a status ends a segment, and whether it reached the
+// handset. ACCEPTD is the only one that ends nothing. CMPP 3.0 §7.4.5.1.
+func Final(stat string) (final, delivered bool) { return stat != "ACCEPTD", stat == "DELIVRD" }
+
+// intake is one transaction of reports.
+type intake struct {
+	tx       Tx
+	ids      *sms.IDs
+	at       int64
+	rows     map[sms.ID]*sms.Message
+	segments map[sms.ID][]sms.Segment
+	touched  map[sms.ID]bool
+	supplied []sms.Segment // in doubt until now: the report gave the id
+	ended    []sms.Segment
+	hashes   [][32]byte
+}
+
+// Reports books the reports of one channel. What matches no submit is kept: the
+// report may have come before the answer to its submit.
+func Reports(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, list []sms.Report) (n Counts, err error) {
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return n, fmt.Errorf("read the clock: %w", err)
+	}
+	in := &intake{tx: tx, ids: ids, at: now.UnixMilli(), touched: map[sms.ID]bool{}}
+	targets, err := in.match(ctx, channel, list, now.Add(-Reach).UnixMilli())
+	if err != nil {
+		return n, err
+	}
+	var orphans []sms.Report
+	var orphanIDs []sms.ID
+	for i := range list {
+		r := &list[i]
+		final, _ := Final(r.Stat)
+		switch t, ok := targets[i]; {
+		case !final:
+			n.Passing++
+		case ok && in.end(t, r):
+			n.Booked++
+		case ok:
+			n.Duplicates++
+		default:
+			n.Unmatched++
+			orphans, orphanIDs = append(orphans, *r), append(orphanIDs, ids.Next())
+		}
+	}
+	if err := tx.InsertOrphans(ctx, orphanIDs, orphans); err != nil {
+		return n, fmt.Errorf("keep unmatched reports: %w", err)
+	}
+	return n, in.write(ctx)
+}
+
+// target is a segment that a report is about.
+type target struct {
+	message sms.ID
+	no      int
+}
+
+// match finds the segment of each report, locks the messages and reads them
+// again under the lock.
+func (in *intake) match(ctx context.Context, channel sms.ID, list []sms.Report, since int64) (map[int]target, error) {
+	upstream := make([]string, len(list))
+	for i := range list {
+		upstream[i] = list[i].UpstreamID
+	}
+	known := map[string][]sms.Segment{}
+	err := in.tx.SegmentsByUpstream(ctx, channel, upstream, since, func(s sms.Segment) {
+		known[s.UpstreamID] = append(known[s.UpstreamID], s)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find segments: %w", err)
+	}
+	candidates := make(map[int][]sms.Segment, len(list))
+	var ids []sms.ID
+	for i := range list {
+		found := known[list[i].UpstreamID]
+		if len(found) == 0 {
+			if found, err = in.tx.InDoubtFor(ctx, channel, list[i].PhoneID, list[i].Source, since); err != nil {
+				return nil, fmt.Errorf("find segments in doubt: %w", err)
+			}
+			if len(found) != 1 { // none, or only a person can tell which
+				continue
+			}
+		}
+		candidates[i] = found
+		for _, s := range found {
+			ids = append(ids, s.MessageID)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	rows, err := in.tx.Messages(ctx, ids, true)
+	if err != nil {
+		return nil, fmt.Errorf("lock messages: %w", err)
+	}
+	in.rows, in.segments = map[sms.ID]*sms.Message{}, map[sms.ID][]sms.Segment{}
+	for _, m := range rows {
+		in.rows[m.ID] = m
+	}
+	err = in.tx.SegmentsOf(ctx, ids, func(s sms.Segment) { in.segments[s.MessageID] = append(in.segments[s.MessageID], s) })
+	if err != nil {
+		return nil, fmt.Errorf("read segments: %w", err)
+	}
+	targets := make(map[int]target, len(candidates))
+	for i, found := range candidates {
+		for _, s := range found {
+			if m := in.rows[s.MessageID]; m != nil && m.PhoneID == list[i].PhoneID {
+				targets[i] = target{s.MessageID, s.No}
+			}
+		}
+	}
+	return targets, nil
+}
+
+// end gives a segment its end; false means that it had one.
+func (in *intake) end(t target, r *sms.Report) bool {
+	for i := range in.segments[t.message] {
+		s := &in.segments[t.message][i]
+		if s.No != t.no || s.State != sms.SegAccepted && s.State != sms.SegInDoubt {
+			continue
+		}
+		if s.State == sms.SegInDoubt {
+			s.UpstreamID = r.UpstreamID
+			supplied := *s
+			supplied.State = sms.SegAccepted
+			in.supplied = append(in.supplied, supplied)
+		}
+		s.State = sms.SegFailed
+		if _, delivered := Final(r.Stat); delivered {
+			s.State = sms.SegDelivered
+		}
+		s.Stat, s.ReportAt = r.Stat, in.at
+		in.ended = append(in.ended, *s)
+		in.hashes = append(in.hashes, ReportRecord(in.rows[t.message], s).Hash())
+		in.touched[t.message] = true
+		return true
+	}
+	return false
+}
+
+func (in *intake) write(ctx context.Context) error {
+	if len(in.ended) == 0 {
+		return nil
+	}
+	id := in.ids.Next()
+	if err := in.tx.AppendLeaf(ctx, id, KindReport, in.at, in.hashes); err != nil {
+		return fmt.Errorf("append the evidence: %w", err)
+	}
+	for i := range in.ended {
+		in.ended[i].ReportLeaf, in.ended[i].ReportPos = id, i
+	}
+	if err := in.tx.AnswerSegments(ctx, in.supplied); err != nil {
+		return fmt.Errorf("store the ids: %w", err)
+	}
+	if err := in.tx.ReportSegments(ctx, in.ended); err != nil {
+		return fmt.Errorf("store the reports: %w", err)
+	}
+	return in.fold(ctx)
+}
+
+// fold derives the messages' states from their segments, and charges what the
+// reports have proved to be taken (P3, P6).
+func (in *intake) fold(ctx context.Context) error {
+	var changes []sms.Change
+	var told []sms.Event
+	charges := map[sms.ID]int{}
+	for id := range in.touched {
+		m, all := in.rows[id], in.segments[id]
+		if m.State == sms.Submitting {
+			continue // other segments are still open: dispatch closes the message
+		}
+		to, taken := sms.StateOf(all), 0
+		for i := range all {
+			if all[i].State == sms.SegDelivered || all[i].State == sms.SegFailed || all[i].State == sms.SegAccepted {
+				taken++
+			}
+		}
+		c := sms.Change{ID: id, From: m.State, To: to, Reason: m.Reason, Held: m.Held, Captured: m.Captured, ChannelID: m.ChannelID, At: in.at}
+		if due := int(sms.Money(m.Units).Share(taken, len(all))) - m.Captured; due > 0 && m.Held > 0 {
+			due = min(due, m.Held)
+			charges[id] = due
+			c.Captured, c.Held = m.Captured+due, m.Held-due
+		}
+		if to != m.State {
+			if _, err := sms.Take(m.State, to, sms.ActorInbound); err != nil {
+				return err
+			}
+			after := *m
+			after.State = to
+			told = append(told, sms.StatusEvent(in.ids.Next(), &after, in.at))
+		}
+		changes = append(changes, c)
+	}
+	n, err := in.tx.ApplyChanges(ctx, changes)
+	if err != nil {
+		return fmt.Errorf("move the messages: %w", err)
+	}
+	if n != len(changes) {
+		return fmt.Errorf("%d of %d messages moved under their lock", n, len(changes))
+	}
+	if err := in.tx.InsertEvents(ctx, told); err != nil {
+		return err
+	}
+	return in.charge(ctx, charges)
+}
+
+// charge captures along the chain that the decision named.
+func (in *intake) charge(ctx context.Context, charges map[sms.ID]int) error {
+	if len(charges) == 0 {
+		return nil
+	}
+	chains := map[sms.ID][]ledger.Line{}
+	var accounts []sms.ID
+	for id := range charges {
+		m := in.rows[id]
+		d, err := in.tx.Decision(ctx, m.DecisionID)
+		if err != nil {
+			return fmt.Errorf("decision of message %d: %w", id, err)
+		}
+		p, err := gate.PermitOf(&d, m.Carrier)
+		if err != nil {
+			return err
+		}
+		chains[id] = p.Chain
+		for _, line := range p.Chain {
+			accounts = append(accounts, line.Account)
+		}
+	}
+	money, err := ledger.Begin(ctx, in.tx, accounts)
+	if err != nil {
+		return err
+	}
+	for id, units := range charges {
+		if err := money.Capture(chains[id], units); err != nil {
+			return fmt.Errorf("capture for message %d: %w", id, err)
+		}
+	}
+	return money.Post(ctx, in.tx, in.ids, in.at, "")
+}
