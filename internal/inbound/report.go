@@ -26,6 +26,7 @@ type Tx interface {
 	AnswerSegments(ctx context.Context, list []sms.Segment) error
 	ReportSegments(ctx context.Context, list []sms.Segment) error
 	ApplyChanges(ctx context.Context, list []sms.Change) (int, error)
+	TakeOrphans(ctx context.Context, channel sms.ID, upstream []string, at int64) ([]sms.Report, error)
 	InsertOrphans(ctx context.Context, ids []sms.ID, list []sms.Report) error
 	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
 	InsertEvents(ctx context.Context, list []sms.Event) error
@@ -108,6 +109,20 @@ func Reports(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, list []sm
 		return n, fmt.Errorf("keep unmatched reports: %w", err)
 	}
 	return n, in.write(ctx)
+}
+
+// Early books reports that came before the answers to their submits. Call it in
+// the transaction that stores those answers, with the ids that they gave.
+func Early(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, upstream []string) (n Counts, err error) {
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return n, fmt.Errorf("read the clock: %w", err)
+	}
+	kept, err := tx.TakeOrphans(ctx, channel, upstream, now.UnixMilli())
+	if err != nil || len(kept) == 0 {
+		return n, err
+	}
+	return Reports(ctx, tx, ids, channel, kept)
 }
 
 // target is a segment that a report is about.

@@ -170,3 +170,34 @@ func TestReportsBeforeTheLastAnswer(t *testing.T) {
 		w.Sound()
 	})
 }
+
+func TestReportBeforeTheAnswerIsNotLost(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		w.Send(gatetest.OTPText, gatetest.Member)
+		r := w.Readies()[0]
+		desk := dispatch.Desk{Book: w.Book, IDs: w.IDs}
+		w.Write(func(ctx context.Context, tx *store.Tx) error {
+			_, err := desk.Look(ctx, tx, dispatch.Lease{Channel: gatetest.Channel}, []gate.Ready{r})
+			return err
+		})
+		if n := report(w, r, "42", "DELIVRD"); n.Unmatched != 1 {
+			w.T.Errorf("%+v", n)
+		}
+		for i, want := range []int{1, 0} {
+			w.Write(func(ctx context.Context, tx *store.Tx) error {
+				if _, err := desk.Settle(ctx, tx, []dispatch.Answer{{Ready: r, No: 1, Outcome: accepted}}); err != nil {
+					return err
+				}
+				n, err := inbound.Early(ctx, tx, w.IDs, gatetest.Channel, []string{"42"})
+				if n.Booked != want {
+					w.T.Errorf("time %d: %+v", i, n)
+				}
+				return err
+			})
+		}
+		if m := w.Message(r.Message.ID); m.State != sms.Delivered || m.Captured != 1 {
+			w.T.Errorf("%+v", m)
+		}
+		w.Sound()
+	})
+}
