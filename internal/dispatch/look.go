@@ -77,14 +77,8 @@ type look struct {
 	changes []sms.Change
 	hashes  [][32]byte
 	told    []sms.Event
-	frees   []hold
+	frees   []ledger.Share
 	verdict Verdict
-}
-
-// hold is money that is set free or charged along a message's chain.
-type hold struct {
-	chain []ledger.Line
-	units int
 }
 
 // Look takes the second look at messages for one channel, no more of them than
@@ -120,7 +114,7 @@ func (d *Desk) Look(ctx context.Context, tx Tx, lease Lease, list []gate.Ready) 
 			continue
 		}
 		way := l.way(r)
-		if way == nil || slices.Contains(l.stale(m, revoked), true) {
+		if way == nil || l.stale(m, revoked) {
 			l.verdict.Back = append(l.verdict.Back, *r)
 			continue
 		}
@@ -250,18 +244,17 @@ func concerns(x *sms.Revocation, m *sms.Message) bool {
 	return string(x.PhoneID) == string(m.PhoneID[:]) && (x.GroupID == 0 || sms.ID(x.GroupID) == m.GroupID)
 }
 
-// stale says for each reason to ask the gate again whether it is given: a fact
-// ended by itself, something about the recipient changed, or any object was
-// revoked since the decision. Objects are not told apart: it happens rarely, and
-// the gate knows which messages it touches.
-func (l *look) stale(m *sms.Message, revoked []sms.Revocation) []bool {
-	return []bool{
-		m.ValidUntil != 0 && l.now.UnixMilli() >= m.ValidUntil,
-		len(revoked) >= maxRevocations,
-		slices.ContainsFunc(revoked, func(x sms.Revocation) bool {
-			return x.N > m.Journal && (len(x.PhoneID) == 0 || x.Kind != "optout" && concerns(&x, m))
-		}),
+// stale tells whether the gate must be asked again: a fact ended by itself,
+// something about the recipient changed, or any object was revoked since the
+// decision. Objects are not told apart: it happens rarely, and the gate knows
+// which messages it touches.
+func (l *look) stale(m *sms.Message, revoked []sms.Revocation) bool {
+	if m.ValidUntil != 0 && l.now.UnixMilli() >= m.ValidUntil || len(revoked) >= maxRevocations {
+		return true
 	}
+	return slices.ContainsFunc(revoked, func(x sms.Revocation) bool {
+		return x.N > m.Journal && (len(x.PhoneID) == 0 || x.Kind != "optout" && concerns(&x, m))
+	})
 }
 
 // way finds this channel in what the decision permits.
@@ -290,7 +283,7 @@ func (l *look) end(ctx context.Context, r *gate.Ready, m *sms.Message, to sms.St
 	if err := l.change(m, to, string(code), 0); err != nil {
 		return err
 	}
-	l.frees = append(l.frees, hold{r.Permit.Chain, m.Held})
+	l.frees = append(l.frees, ledger.Share{Chain: r.Permit.Chain, Units: m.Held})
 	if err := l.tx.RemoveEvents(ctx, [][16]byte{m.PhoneID}, []sms.ID{m.ID}); err != nil {
 		return err
 	}
@@ -331,36 +324,5 @@ func (l *look) write(ctx context.Context) error {
 	if err := l.tx.InsertEvents(ctx, l.told); err != nil {
 		return err
 	}
-	return post(ctx, l.tx, l.IDs, at, nil, l.frees)
-}
-
-// post locks the accounts, charges and releases, and writes the entries. It is
-// the last lock but for the journal's.
-func post(ctx context.Context, tx Tx, ids *sms.IDs, at int64, charges, frees []hold) error {
-	var accounts []sms.ID
-	for _, list := range [][]hold{charges, frees} {
-		for _, h := range list {
-			for _, line := range h.chain {
-				accounts = append(accounts, line.Account)
-			}
-		}
-	}
-	if len(accounts) == 0 {
-		return nil
-	}
-	money, err := ledger.Begin(ctx, tx, accounts)
-	if err != nil {
-		return err
-	}
-	for _, h := range charges {
-		if err := money.Capture(h.chain, h.units); err != nil {
-			return fmt.Errorf("capture: %w", err)
-		}
-	}
-	for _, h := range frees {
-		if err := money.Release(h.chain, h.units); err != nil {
-			return fmt.Errorf("release: %w", err)
-		}
-	}
-	return money.Post(ctx, tx, ids, at, "")
+	return ledger.Settle(ctx, l.tx, l.IDs, at, nil, l.frees)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/protocol/session"
 )
@@ -91,8 +92,8 @@ type settlement struct {
 	follow   []sms.Change // of messages whose reports came before the last answer
 	removed  []*sms.Message
 	told     []sms.Event
-	charges  []hold
-	frees    []hold
+	charges  []ledger.Share
+	frees    []ledger.Share
 	again    []gate.Ready
 }
 
@@ -167,7 +168,7 @@ func (s *settlement) close(m *sms.Message, all []sms.Segment, answers []*Answer)
 		s.again = append(s.again, ready)
 	case accepted == 0 && doubt == 0:
 		c.To = sms.Failed
-		s.frees = append(s.frees, hold{chain, m.Held})
+		s.frees = append(s.frees, ledger.Share{Chain: chain, Units: m.Held})
 		s.removed = append(s.removed, m)
 	default:
 		c.To = sms.Submitted
@@ -176,8 +177,8 @@ func (s *settlement) close(m *sms.Message, all []sms.Segment, answers []*Answer)
 		}
 		c.Captured = share(accepted)
 		c.Held = share(accepted+doubt) - c.Captured
-		s.charges = append(s.charges, hold{chain, c.Captured})
-		s.frees = append(s.frees, hold{chain, m.Held - c.Captured - c.Held})
+		s.charges = append(s.charges, ledger.Share{Chain: chain, Units: c.Captured})
+		s.frees = append(s.frees, ledger.Share{Chain: chain, Units: m.Held - c.Captured - c.Held})
 	}
 	if _, err := sms.Take(m.State, c.To, sms.ActorDispatch); err != nil {
 		return err
@@ -232,5 +233,5 @@ func (s *settlement) write(ctx context.Context) error {
 	if err := s.tx.InsertEvents(ctx, s.told); err != nil {
 		return err
 	}
-	return post(ctx, s.tx, s.IDs, s.at, s.charges, s.frees)
+	return ledger.Settle(ctx, s.tx, s.IDs, s.at, s.charges, s.frees)
 }

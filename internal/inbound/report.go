@@ -281,12 +281,8 @@ func (in *intake) fold(ctx context.Context) error {
 
 // charge captures along the chain that the decision named.
 func (in *intake) charge(ctx context.Context, charges map[sms.ID]int) error {
-	if len(charges) == 0 {
-		return nil
-	}
-	chains := map[sms.ID][]ledger.Line{}
-	var accounts []sms.ID
-	for id := range charges {
+	shares := make([]ledger.Share, 0, len(charges))
+	for id, units := range charges {
 		m := in.rows[id]
 		d, err := in.tx.Decision(ctx, m.DecisionID)
 		if err != nil {
@@ -296,19 +292,7 @@ func (in *intake) charge(ctx context.Context, charges map[sms.ID]int) error {
 		if err != nil {
 			return err
 		}
-		chains[id] = p.Chain
-		for _, line := range p.Chain {
-			accounts = append(accounts, line.Account)
-		}
+		shares = append(shares, ledger.Share{Chain: p.Chain, Units: units})
 	}
-	money, err := ledger.Begin(ctx, in.tx, accounts)
-	if err != nil {
-		return err
-	}
-	for id, units := range charges {
-		if err := money.Capture(chains[id], units); err != nil {
-			return fmt.Errorf("capture for message %d: %w", id, err)
-		}
-	}
-	return money.Post(ctx, in.tx, in.ids, in.at, "")
+	return ledger.Settle(ctx, in.tx, in.ids, in.at, shares, nil)
 }

@@ -218,6 +218,43 @@ func (b *Batch) Post(ctx context.Context, tx Tx, ids *sms.IDs, at int64, referen
 	return nil
 }
 
+// Share is what part of a message's hold is settled along its chain.
+type Share struct {
+	Chain []Line
+	Units int
+}
+
+// Settle locks the accounts of what is held, captures and releases it, and posts
+// the entries. With nothing to settle it locks nothing.
+func Settle(ctx context.Context, tx Tx, ids *sms.IDs, at int64, captures, releases []Share) error {
+	var accounts []sms.ID
+	for _, list := range [][]Share{captures, releases} {
+		for _, s := range list {
+			for _, line := range s.Chain {
+				accounts = append(accounts, line.Account)
+			}
+		}
+	}
+	if len(accounts) == 0 {
+		return nil
+	}
+	b, err := Begin(ctx, tx, accounts)
+	if err != nil {
+		return err
+	}
+	for _, s := range captures {
+		if err := b.Capture(s.Chain, s.Units); err != nil {
+			return fmt.Errorf("capture: %w", err)
+		}
+	}
+	for _, s := range releases {
+		if err := b.Release(s.Chain, s.Units); err != nil {
+			return fmt.Errorf("release: %w", err)
+		}
+	}
+	return b.Post(ctx, tx, ids, at, "")
+}
+
 // Change posts a top-up or an adjustment of one account.
 func Change(ctx context.Context, tx Tx, ids *sms.IDs, account sms.ID, kind Kind, amount sms.Money, reference string, at int64) (Entry, error) {
 	if kind != Topup && kind != Adjustment {

@@ -44,6 +44,16 @@ func maxContent(format uint8) int {
 	return 140
 }
 
+// putContent writes what SUBMIT and DELIVER end with.
+func putContent(w *wire.Writer, v Version, format uint8, content []byte, link string) {
+	if most := maxContent(format); len(content) > most {
+		w.Fail(fmt.Errorf("content has %d bytes, the most for format %d is %d", len(content), format, most))
+	}
+	w.U8(uint8(len(content)))
+	w.Bytes(content)
+	w.Text("LinkID", link, v.linkLen())
+}
+
 func (v Version) linkLen() int {
 	if v.is3() {
 		return 20
@@ -84,12 +94,7 @@ func (p *Submit) AppendBody(dst []byte, v Version) ([]byte, error) {
 	if v.is3() {
 		w.U8(p.DestTerminalType)
 	}
-	if most := maxContent(p.MsgFmt); len(p.Content) > most {
-		w.Fail(fmt.Errorf("content has %d bytes, the most for format %d is %d", len(p.Content), p.MsgFmt, most))
-	}
-	w.U8(uint8(len(p.Content)))
-	w.Bytes(p.Content)
-	w.Text("LinkID", p.LinkID, v.linkLen())
+	putContent(&w, v, p.MsgFmt, p.Content, p.LinkID)
 	return w.Done()
 }
 
@@ -155,12 +160,7 @@ func (p *Deliver) AppendBody(dst []byte, v Version) ([]byte, error) {
 		w.U8(p.SrcTerminalType)
 	}
 	w.U8(p.RegisteredDelivery)
-	if most := maxContent(p.MsgFmt); len(p.Content) > most {
-		w.Fail(fmt.Errorf("content has %d bytes, the most for format %d is %d", len(p.Content), p.MsgFmt, most))
-	}
-	w.U8(uint8(len(p.Content)))
-	w.Bytes(p.Content)
-	w.Text("LinkID", p.LinkID, v.linkLen())
+	putContent(&w, v, p.MsgFmt, p.Content, p.LinkID)
 	return w.Done()
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/protocol/cmpp"
 	"github.com/zhunxin/zhunxin/protocol/session"
+	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
 // Status values of answers. CMPP 3.0 §7.4.1.2, §7.4.3.2.
@@ -140,10 +141,14 @@ func (c *Carrier) SendMO(ctx context.Context, from, dest, text string) error {
 	if a == nil {
 		return fmt.Errorf("carrier: no account receives what is sent to %.30q", dest)
 	}
-	m := session.MO{Source: from, Dest: dest}
-	if m.Coding, m.Content = encodeText(text); len(m.Content) > 140 {
-		return fmt.Errorf("carrier: the text has %d bytes, the most is 140", len(m.Content))
+	parts, err := smstext.Split(text, 0)
+	if err != nil {
+		return fmt.Errorf("carrier: %w", err)
 	}
+	if len(parts) > 1 {
+		return errors.New("carrier: the text does not fit one message")
+	}
+	m := session.MO{Source: from, Dest: dest, Coding: uint8(parts[0].Coding), Content: parts[0].Content}
 	done := make(chan error, 1)
 	a.out.push(&delivery{mo: &m, done: func(err error) { done <- err }})
 	select {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/protocol/session"
+	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
 // client keeps what the simulator delivers.
@@ -76,9 +77,12 @@ func start(t *testing.T, b Behaviour) *lab {
 
 func (l *lab) submit(source, text string) session.Outcome {
 	out := make(chan session.Outcome, 1)
-	coding, content := encodeText(text)
+	parts, err := smstext.Split(text, 0)
+	if err != nil || len(parts) != 1 {
+		return session.Outcome{Err: err}
+	}
 	l.conn.Submit(session.Submit{
-		Source: source, Dests: []string{"17000000001"}, Coding: coding, Content: content, WantReport: true,
+		Source: source, Dests: []string{"17000000001"}, Coding: uint8(parts[0].Coding), Content: parts[0].Content, WantReport: true,
 	}, func(o session.Outcome) { out <- o })
 	return <-out
 }

@@ -2,15 +2,14 @@ package carrier
 
 import (
 	"bufio"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
 	"sync"
 	"time"
-	"unicode/utf16"
 
 	"github.com/zhunxin/zhunxin/protocol/session"
+	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
 // Received is one submit as it came in, and what was made of it.
@@ -27,7 +26,7 @@ type Received struct {
 	Part     uint8     `json:"part"`
 	Parts    uint8     `json:"parts"`
 	Content  []byte    `json:"content"` // base64 in JSON
-	// Text is Content without its header, when the coding is ASCII or UCS2.
+	// Text is Content without its header, when its coding is one of text.
 	Text       string `json:"text,omitempty"`
 	WantReport bool   `json:"want_report"`
 	// MsgID is the id given, or that would have been given if the answer was
@@ -53,27 +52,21 @@ func newRecord(p *session.Peer, s *session.Submit, at time.Time) Received {
 	}
 }
 
-// plainText decodes ASCII and UCS2; other codings give nothing.
+// plainText decodes the content without its header; what can't be read gives
+// nothing, because the record holds the bytes as well.
 func plainText(s *session.Submit) string {
-	b := s.Content
+	body := s.Content
 	if s.UDHI {
-		if len(b) == 0 || int(b[0])+1 > len(b) {
+		var err error
+		if _, body, err = smstext.ParseUDH(body); err != nil {
 			return ""
 		}
-		b = b[int(b[0])+1:]
 	}
-	switch s.Coding {
-	case 0:
-		return string(b)
-	case 8:
-		units := make([]uint16, len(b)/2)
-		for i := range units {
-			units[i] = binary.BigEndian.Uint16(b[2*i:])
-		}
-		return string(utf16.Decode(units))
-	default:
+	text, err := smstext.Decode(smstext.Coding(s.Coding), body)
+	if err != nil {
 		return ""
 	}
+	return text
 }
 
 // journal keeps the newest records in a ring and, if asked to, writes each to a
@@ -139,17 +132,4 @@ func (j *journal) flush() error {
 		return fmt.Errorf("carrier: write record: %w", j.err)
 	}
 	return nil
-}
-
-// encodeText is ASCII where it can be, else UCS2.
-func encodeText(text string) (coding uint8, content []byte) {
-	for _, r := range text {
-		if r >= 0x80 {
-			for _, u := range utf16.Encode([]rune(text)) {
-				content = binary.BigEndian.AppendUint16(content, u)
-			}
-			return 8, content
-		}
-	}
-	return 0, []byte(text)
 }
