@@ -123,7 +123,8 @@ type Tx interface {
 	RemoveEvents(ctx context.Context, phones [][16]byte, messages []sms.ID) error
 	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
 	Decision(ctx context.Context, id sms.ID) (sms.Decision, error)
-	Number(ctx context.Context, id [16]byte) ([]byte, error)
+	Decisions(ctx context.Context, ids []sms.ID, each func(sms.Decision)) error
+	Numbers(ctx context.Context, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error
 	Redecide(ctx context.Context, from sms.State, m *sms.Message) (bool, error)
 	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
 	InsertEvents(ctx context.Context, list []sms.Event) error

@@ -255,6 +255,8 @@ func (b *batchRun) decideOne(p *part, r *recipient, twice bool) (Result, error) 
 	switch {
 	case twice:
 		b.refuse(m, sms.DuplicateRecipient, "")
+	case p.job.against != "":
+		b.refuse(m, p.job.against, "")
 	case view.code != "":
 		b.refuse(m, view.code, "")
 	case against != nil && against.Outcome == rulebook.Block:

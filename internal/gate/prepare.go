@@ -22,6 +22,7 @@ const Business = "B25"
 type job struct {
 	call    *Call
 	redo    []*sms.Message // messages decided anew; then call is made of them
+	review  bool           // a person has approved it
 	payload [32]byte
 	done    chan outcome
 
@@ -30,7 +31,8 @@ type job struct {
 	party    *registry.Party
 	accounts []*registry.Account
 	parts    []*part
-	err      error // against the whole call
+	err      error    // against the whole call
+	against  sms.Code // against messages that are decided anew: they must not wait on
 	phones   [][16]byte
 }
 
@@ -83,7 +85,7 @@ func DigestOf(d *sms.Decision) Digest {
 }
 
 func (g *Gate) prepare(j *job, snap *registry.Snapshot, now time.Time) {
-	j.snap, j.err, j.parts, j.phones = snap, nil, nil, j.phones[:0]
+	j.snap, j.err, j.against, j.parts, j.phones = snap, nil, "", nil, j.phones[:0]
 	at := now.UnixMilli()
 	j.app = snap.Application[j.call.Application]
 	if j.app == nil {
@@ -92,8 +94,12 @@ func (g *Gate) prepare(j *job, snap *registry.Snapshot, now time.Time) {
 	}
 	j.party = snap.Party[j.app.PartyID]
 	j.accounts = snap.Accounts(j.app.AccountID)
-	if j.err = g.standing(j); j.err != nil {
-		return
+	if err := g.standing(j); err != nil {
+		if len(j.redo) == 0 || j.party == nil || len(j.accounts) == 0 {
+			j.err = err
+			return
+		}
+		j.against = sms.PartyFrozen
 	}
 	chain := snap.Chain(j.party.ID)
 	for i := range j.call.Parts {
@@ -217,6 +223,7 @@ func (g *Gate) sharedFacts(p *part, chain []*registry.Party, brackets bool, at i
 	if p.template != nil {
 		p.ends(p.template.Version.To)
 	}
+	f.Bool(rulebook.ReviewApproved, p.job.review)
 	f.Int(rulebook.UnitsLength, smstext.Length(p.text))
 	f.Int(rulebook.UnitsBilled, p.units)
 	p.facts = f

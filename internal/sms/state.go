@@ -146,7 +146,8 @@ func releaseEdges() []Edge {
 	var out []Edge
 	for _, from := range []State{Held, Deferred, Scheduled, Paused} {
 		for _, to := range []State{Held, Deferred, Scheduled, Paused} {
-			if from != to && to != Scheduled {
+			// Asked again, a message may have to wait on: the rules of that moment say.
+			if (from != to || to == Held || to == Deferred) && to != Scheduled {
 				out = append(out, Edge{from, to, []Actor{ActorGate}, MoneyRehold, EventNone, "decision"})
 			}
 		}

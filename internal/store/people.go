@@ -77,11 +77,15 @@ func (t *Tx) InsertPeople(ctx context.Context, at int64, people []sms.Person) er
 	return t.insert(ctx, "INSERT INTO person_secret(phone_id, group_id, secret) VALUES ", 3, "", secrets)
 }
 
-// Number reads a person's sealed number.
-func (t *Tx) Number(ctx context.Context, id [16]byte) ([]byte, error) {
-	var b []byte
-	err := t.One(ctx, "SELECT number FROM person WHERE phone_id = ?", []any{id[:]}, &b)
-	return b, err
+// Numbers reads the sealed numbers of people.
+func (t *Tx) Numbers(ctx context.Context, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error {
+	return t.in(ctx, "SELECT phone_id, number FROM person WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, func(r *sql.Rows) error {
+		var id, number []byte
+		if err := r.Scan(&id, &number); err != nil {
+			return err
+		}
+		return each([16]byte(id), number)
+	})
 }
 
 // InsertGrants stores consents.

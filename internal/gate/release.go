@@ -1,0 +1,135 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/vault"
+)
+
+// Opened is a stored message with its number and text in clear, and what its
+// decision permits. It never leaves memory.
+type Opened = Ready
+
+// Reader is what Open needs of a transaction.
+type Reader interface {
+	Decisions(ctx context.Context, ids []sms.ID, each func(sms.Decision)) error
+	Numbers(ctx context.Context, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error
+	Secrets(ctx context.Context, group sms.ID, ids [][16]byte, each func([16]byte, []byte) error) error
+}
+
+// Open opens stored messages. One whose person was erased is left out: nothing
+// can be sent to a number that is no longer known.
+func Open(ctx context.Context, tx Reader, keys *vault.Keys, list []*sms.Message) ([]Opened, error) {
+	decisions, numbers, secrets := map[sms.ID]sms.Decision{}, map[[16]byte]sms.MSISDN{}, map[secretKey]vault.Secret{}
+	ids, phones, groups := make([]sms.ID, 0, len(list)), make([][16]byte, 0, len(list)), map[sms.ID][][16]byte{}
+	for _, m := range list {
+		ids, phones = append(ids, m.DecisionID), append(phones, m.PhoneID)
+		groups[m.GroupID] = append(groups[m.GroupID], m.PhoneID)
+	}
+	slices.Sort(ids)
+	if err := tx.Decisions(ctx, slices.Compact(ids), func(d sms.Decision) { decisions[d.ID] = d }); err != nil {
+		return nil, fmt.Errorf("read decisions: %w", err)
+	}
+	err := tx.Numbers(ctx, phones, func(id [16]byte, sealed []byte) error {
+		plain, err := keys.Open(vault.PurposeNumber, sealed)
+		if err != nil {
+			return err
+		}
+		numbers[id], err = sms.ParseMSISDN("+" + string(plain))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open numbers: %w", err)
+	}
+	for group, of := range groups {
+		err := tx.Secrets(ctx, group, of, func(id [16]byte, sealed []byte) error {
+			plain, err := keys.Open(vault.PurposeSecret, sealed)
+			if err != nil || len(plain) != len(vault.Secret{}) {
+				return vault.ErrSealed
+			}
+			secrets[secretKey{id, group}] = vault.Secret(plain)
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("open secrets: %w", err)
+		}
+	}
+	out := make([]Opened, 0, len(list))
+	for _, m := range list {
+		number, known := numbers[m.PhoneID]
+		secret, bound := secrets[secretKey{m.PhoneID, m.GroupID}]
+		d, decided := decisions[m.DecisionID]
+		if !known || !bound {
+			continue
+		}
+		if !decided {
+			return nil, fmt.Errorf("message %d has no decision %d", m.ID, m.DecisionID)
+		}
+		text, err := secret.OpenText(m.ID, m.Text)
+		if err != nil {
+			return nil, fmt.Errorf("text of message %d: %w", m.ID, err)
+		}
+		permit, err := PermitOf(&d, m.Carrier)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Opened{Message: m, Number: number, Text: text, Permit: permit})
+	}
+	return out, nil
+}
+
+// Redecide passes stored messages without a permit, and queued ones whose
+// decision may rest on facts that have ended, through the gate as new decisions
+// on the facts and rules of this moment. approved says that a reviewer has
+// approved them: one fact, which overrides no other rule. It returns how many
+// were decided; those that moved meanwhile are left alone.
+func (g *Gate) Redecide(ctx context.Context, list []*sms.Message, approved bool) (int, error) {
+	if len(list) == 0 {
+		return 0, nil
+	}
+	var opened []Opened
+	err := g.store.Read(ctx, func(ctx context.Context, tx Tx) (err error) {
+		opened, err = Open(ctx, tx, g.keys, list)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("open the messages: %w", err)
+	}
+	slices.SortFunc(opened, func(a, b Opened) int { return cmp.Compare(a.Message.ID, b.Message.ID) }) // lock order
+	decided := 0
+	for chunk := range slices.Chunk(opened, max(1, g.cfg.BatchRecipients)) {
+		jobs := make([]*job, len(chunk))
+		for i := range chunk {
+			jobs[i] = again(&chunk[i], approved)
+		}
+		g.run(context.WithoutCancel(ctx), jobs)
+		for _, j := range jobs {
+			o := <-j.done
+			var known *sms.Error
+			switch {
+			case o.err == nil:
+				decided++
+			case errors.As(o.err, &known) && known.Code == sms.MessageNotWaiting:
+			default:
+				err = o.err
+			}
+		}
+	}
+	return decided, err
+}
+
+// again makes the job by which a stored message is decided anew.
+func again(o *Opened, approved bool) *job {
+	m := o.Message
+	return &job{
+		call: &Call{Application: m.ApplicationID, Extension: m.Extension, Parts: []Part{{
+			Text: o.Text, Template: m.TemplateID, Category: m.Category, Recipients: []Recipient{{Number: o.Number, Ref: m.Ref}},
+		}}},
+		redo: []*sms.Message{m}, review: approved, done: make(chan outcome, 1),
+	}
+}
