@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { storetest.Main(m) }
 
-var lease = dispatch.Lease{Channel: gatetest.Channel, Epoch: 7}
+var lease = dispatch.Lease{Channel: gatetest.Channel, Epoch: 1}
 
 // desk runs dispatch's transactions on a world.
 type desk struct {
@@ -27,7 +27,14 @@ type desk struct {
 	dispatch.Desk
 }
 
-func on(w *gatetest.World) *desk { return &desk{w, dispatch.Desk{Book: w.Book, IDs: w.IDs}} }
+func on(w *gatetest.World) *desk {
+	w.T.Helper()
+	w.Write(func(ctx context.Context, tx *store.Tx) error {
+		_, _, err := tx.AcquireLease(ctx, gatetest.Channel, 1, w.Clock.Now().UnixMilli(), w.Clock.Now().Add(time.Minute).UnixMilli())
+		return err
+	})
+	return &desk{w, dispatch.Desk{Book: w.Book, IDs: w.IDs}}
+}
 
 func (d *desk) look(list ...gate.Ready) (v dispatch.Verdict) {
 	d.T.Helper()
@@ -41,7 +48,8 @@ func (d *desk) look(list ...gate.Ready) (v dispatch.Verdict) {
 func (d *desk) settle(answers ...dispatch.Answer) (again []gate.Ready) {
 	d.T.Helper()
 	d.Write(func(ctx context.Context, tx *store.Tx) (err error) {
-		again, err = d.Settle(ctx, tx, answers)
+		left, err := d.Settle(ctx, tx, answers)
+		again = left.Again
 		return err
 	})
 	return again
@@ -95,7 +103,7 @@ func TestAcceptedIsChargedWithTheCarriersID(t *testing.T) {
 		d.settle(answered(r, 1, 1<<63+5, 0))
 		d.expect(r.Message.ID, sms.Submitted, "")
 		s := d.segments(r.Message.ID)
-		if len(s) != 1 || s[0].UpstreamID != "9223372036854775813" || s[0].State != sms.SegAccepted || s[0].Epoch != 7 || s[0].Source != "1069000001" {
+		if len(s) != 1 || s[0].UpstreamID != "9223372036854775813" || s[0].State != sms.SegAccepted || s[0].Epoch != 1 || s[0].Source != "1069000001" {
 			d.T.Errorf("%+v", s)
 		}
 		if b := d.Balance(gatetest.Money); b.Held != 0 || b.Balance != gatetest.TopUp-gatetest.UnitCustomer {
@@ -300,3 +308,70 @@ func TestLongMessageIsChargedByAcceptedSegments(t *testing.T) {
 		}
 	})
 }
+
+// A node whose lease has passed to another writes nothing more (P3).
+func TestFormerOwnerMayNotSubmit(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		d := on(w)
+		r := d.permitted(gatetest.OTPText, gatetest.Member)
+		take := func(node int, at time.Time) (epoch int64, ok bool) {
+			d.Write(func(ctx context.Context, tx *store.Tx) (err error) {
+				epoch, ok, err = tx.AcquireLease(ctx, gatetest.Channel, node, at.UnixMilli(), at.Add(time.Minute).UnixMilli())
+				return err
+			})
+			return epoch, ok
+		}
+		if _, ok := take(2, gatetest.Morning); ok {
+			d.T.Fatal("another node took a lease that stands")
+		}
+		if epoch, ok := take(2, gatetest.Morning.Add(time.Minute)); !ok || epoch != 2 {
+			d.T.Fatalf("epoch %d, %v", epoch, ok)
+		}
+		err := d.DB.Write(context.Background(), store.TurnSubmit, func(ctx context.Context, tx *store.Tx) error {
+			_, err := d.Look(ctx, tx, lease, []gate.Ready{r})
+			return err
+		})
+		if err == nil {
+			d.T.Error("the former owner's second look passed")
+		}
+		d.expect(r.Message.ID, sms.Queued, "")
+	})
+}
+
+// Half a text is of use to nobody: a segment that was refused for speed beside
+// one that was taken is made again, and its first attempt stays on record.
+func TestSegmentRefusedForSpeedIsMadeAgain(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		d := on(w)
+		d.Put(registry.TemplateVersion{
+			TemplateID: gatetest.TemplateOTP, Version: 2, Body: long, State: registry.Approved, Period: registry.Period{From: 1},
+		})
+		r := d.permitted("【准信科技】"+long, gatetest.Member)
+		d.look(r)
+		var left dispatch.Settled
+		d.Write(func(ctx context.Context, tx *store.Tx) (err error) {
+			left, err = d.Settle(ctx, tx, []dispatch.Answer{answered(r, 1, 70, 0), answered(r, 2, 0, 8)})
+			return err
+		})
+		d.expect(r.Message.ID, sms.Submitting, "")
+		if len(left.Again) != 0 || len(left.Resend) != 1 || left.Resend[0].No != 2 {
+			d.T.Fatalf("%+v", left)
+		}
+		d.settle(answered(r, 2, 71, 0))
+		d.expect(r.Message.ID, sms.Submitted, "")
+		s := d.segments(r.Message.ID)
+		if s[1].Attempt != 2 || s[1].UpstreamID != "71" || d.Balance(gatetest.Money).Held != 0 {
+			d.T.Errorf("%+v", s)
+		}
+		d.Write(func(ctx context.Context, tx *store.Tx) error {
+			past, err := tx.PastSegments(ctx, r.Message.ID)
+			if len(past) != 1 || past[0].No != 2 || past[0].Attempt != 1 || past[0].Result != dispatch.OverSpeed || past[0].SubmitLeaf == 0 {
+				d.T.Errorf("%+v", past)
+			}
+			return err
+		})
+		d.Sound()
+	})
+}
+
+const long = "您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字。"

@@ -24,6 +24,9 @@ import (
 // Tx is what dispatch needs of a transaction.
 type Tx interface {
 	ledger.Tx
+	AfterCommit(f func())
+	// LeaseEpoch is the epoch of the channel's present owner.
+	LeaseEpoch(ctx context.Context, channel sms.ID) (int64, error)
 	Now(ctx context.Context) (time.Time, error)
 	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
 	LockRecipients(ctx context.Context, ids [][16]byte) error
@@ -32,6 +35,7 @@ type Tx interface {
 	Grant(ctx context.Context, phone [16]byte, group, id sms.ID) (consent.Grant, error)
 	ApplyChanges(ctx context.Context, list []sms.Change) (int, error)
 	PutSegments(ctx context.Context, list []sms.Segment) error
+	RetireSegments(ctx context.Context, list []sms.Segment) error
 	AnswerSegments(ctx context.Context, list []sms.Segment) error
 	SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error
 	StampEvents(ctx context.Context, events []sms.RecipientEvent) error
@@ -85,6 +89,13 @@ type look struct {
 // the channel has credit for. It must run in a transaction of its own, and
 // nothing may be written to the carrier before that has committed.
 func (d *Desk) Look(ctx context.Context, tx Tx, lease Lease, list []gate.Ready) (Verdict, error) {
+	epoch, err := tx.LeaseEpoch(ctx, lease.Channel)
+	if err != nil {
+		return Verdict{}, fmt.Errorf("read the lease: %w", err)
+	}
+	if epoch != lease.Epoch {
+		return Verdict{}, fmt.Errorf("channel %d has the epoch %d: %w", lease.Channel, epoch, errLease)
+	}
 	l := &look{Desk: d, tx: tx, lease: lease, events: map[[16]byte][]sms.RecipientEvent{}}
 	rows, err := l.lock(ctx, list)
 	if err != nil {
@@ -113,7 +124,7 @@ func (d *Desk) Look(ctx context.Context, tx Tx, lease Lease, list []gate.Ready) 
 			}
 			continue
 		}
-		way := l.way(r)
+		way := r.Permit.Way(lease.Channel)
 		if way == nil || l.stale(m, revoked) {
 			l.verdict.Back = append(l.verdict.Back, *r)
 			continue
@@ -255,16 +266,6 @@ func (l *look) stale(m *sms.Message, revoked []sms.Revocation) bool {
 	return slices.ContainsFunc(revoked, func(x sms.Revocation) bool {
 		return x.N > m.Journal && (len(x.PhoneID) == 0 || x.Kind != "optout" && concerns(&x, m))
 	})
-}
-
-// way finds this channel in what the decision permits.
-func (l *look) way(r *gate.Ready) *gate.PermitChannel {
-	for i := range r.Permit.Channels {
-		if c := &r.Permit.Channels[i]; c.ID == l.lease.Channel {
-			return c
-		}
-	}
-	return nil
 }
 
 func (l *look) change(m *sms.Message, to sms.State, reason string, held int) error {

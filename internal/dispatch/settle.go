@@ -17,6 +17,7 @@ import (
 type Answer struct {
 	Ready   gate.Ready
 	No      int // segment, from 1
+	Channel sms.ID
 	Outcome session.Outcome
 }
 
@@ -41,14 +42,28 @@ func SubmissionRecord(m *sms.Message, s *sms.Segment) leaf.Record {
 	)
 }
 
-// Settle books what the carrier answered to PDUs, and gives the messages that
-// certainly were not taken and wait again. Answers of one message may come in
-// different transactions: it moves when the last of its segments is answered.
+// Settled is what is left to do after answers were booked.
+type Settled struct {
+	Again  []gate.Ready // certainly not taken: they wait in the queue again
+	Resend []Part       // segments certainly not taken, of messages of which others were
+}
+
+// Part is one segment that is to be written: its row says submitting.
+type Part struct {
+	Ready gate.Ready
+	No    int // from 1
+	Epoch int64
+}
+
+// Settle books what the carrier answered to PDUs. Answers of one message may come
+// in different transactions: it moves when the last of its segments is answered.
 //
-// An accepted segment is charged its share of the units, by largest remainder;
+// A segment that was certainly not taken is made again on the same channel, until
+// not_after: alone if others of its message were taken, else with its message,
+// after another look. An accepted segment is charged its share of the units, by largest remainder;
 // what the carrier refused is released; the share of a segment in doubt stays
 // held until somebody knows (P3, P6).
-func (d *Desk) Settle(ctx context.Context, tx Tx, answers []Answer) (again []gate.Ready, err error) {
+func (d *Desk) Settle(ctx context.Context, tx Tx, answers []Answer) (Settled, error) {
 	ids := make([]sms.ID, 0, len(answers))
 	byMessage := map[sms.ID][]*Answer{}
 	for i := range answers {
@@ -61,24 +76,24 @@ func (d *Desk) Settle(ctx context.Context, tx Tx, answers []Answer) (again []gat
 	slices.Sort(ids)
 	rows, err := tx.Messages(ctx, ids, true)
 	if err != nil {
-		return nil, fmt.Errorf("lock messages: %w", err)
+		return Settled{}, fmt.Errorf("lock messages: %w", err)
 	}
 	segments := map[sms.ID][]sms.Segment{}
 	err = tx.SegmentsOf(ctx, ids, func(s sms.Segment) { segments[s.MessageID] = append(segments[s.MessageID], s) })
 	if err != nil {
-		return nil, fmt.Errorf("read segments: %w", err)
+		return Settled{}, fmt.Errorf("read segments: %w", err)
 	}
 	now, err := tx.Now(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the clock: %w", err)
+		return Settled{}, fmt.Errorf("read the clock: %w", err)
 	}
 	s := &settlement{Desk: d, tx: tx, at: now.UnixMilli()}
 	for _, m := range rows {
 		if err := s.message(m, segments[m.ID], byMessage[m.ID]); err != nil {
-			return nil, err
+			return Settled{}, err
 		}
 	}
-	return s.again, s.write(ctx)
+	return s.left, s.write(ctx)
 }
 
 // settlement is one transaction of answers.
@@ -94,7 +109,9 @@ type settlement struct {
 	told     []sms.Event
 	charges  []ledger.Share
 	frees    []ledger.Share
-	again    []gate.Ready
+	retired  []sms.Segment // refused attempts that are made again
+	reopened []sms.Segment
+	left     Settled
 }
 
 func (s *settlement) message(m *sms.Message, all []sms.Segment, answers []*Answer) error {
@@ -110,7 +127,7 @@ func (s *settlement) message(m *sms.Message, all []sms.Segment, answers []*Answe
 		seg.AnswerAt = s.at
 		switch o := a.Outcome; {
 		case o.Kind == session.Answered && o.Result == 0:
-			seg.State, seg.UpstreamID = sms.SegAccepted, strconv.FormatUint(o.ID, 10)
+			seg.State, seg.UpstreamID = sms.SegAccepted, sms.ID(o.ID).Unsigned()
 		case o.Kind == session.InDoubt:
 			seg.State = sms.SegInDoubt
 		default:
@@ -119,10 +136,34 @@ func (s *settlement) message(m *sms.Message, all []sms.Segment, answers []*Answe
 		s.answered = append(s.answered, *seg)
 		s.hashes = append(s.hashes, SubmissionRecord(m, seg).Hash())
 	}
+	if m.State == sms.Submitting {
+		s.resend(m, all, answers[0].Ready)
+	}
 	if m.State != sms.Submitting || slices.ContainsFunc(all, func(x sms.Segment) bool { return x.State == sms.SegSubmitting }) {
 		return nil
 	}
 	return s.close(m, all, answers)
+}
+
+// resend opens the segments again that were certainly not taken, if others of the
+// message were or may have been: half a text is of use to nobody.
+func (s *settlement) resend(m *sms.Message, all []sms.Segment, ready gate.Ready) {
+	taken := slices.ContainsFunc(all, func(x sms.Segment) bool { return x.State != sms.SegRefused && x.State != sms.SegSubmitting })
+	if !taken || m.NotAfter != 0 && s.at >= m.NotAfter {
+		return
+	}
+	for i := range all {
+		x := &all[i]
+		if x.State != sms.SegRefused || x.Result > 0 {
+			continue
+		}
+		s.retired = append(s.retired, *x)
+		next := *x
+		next.State, next.SubmitAt, next.Attempt = sms.SegSubmitting, s.at, x.Attempt+1
+		*x = next
+		s.reopened = append(s.reopened, next)
+		s.left.Resend = append(s.left.Resend, Part{Ready: ready, No: x.No, Epoch: x.Epoch})
+	}
 }
 
 // NotWritten and OverSpeed stand as results of segments that the carrier
@@ -161,11 +202,14 @@ func (s *settlement) close(m *sms.Message, all []sms.Segment, answers []*Answer)
 	ready := answers[0].Ready
 	chain := ready.Permit.Chain
 	share := func(k int) int { return int(sms.Money(m.Units).Share(k, len(all))) }
+	way := ready.Permit.Way(m.ChannelID)
+	onDelivery := way != nil && way.OnDelivery
 	c := sms.Change{ID: m.ID, From: m.State, Reason: reason, ChannelID: m.ChannelID, At: s.at}
 	switch {
 	case accepted == 0 && doubt == 0 && retry:
 		c.To, c.Held, c.Captured = sms.Queued, m.Held, m.Captured
-		s.again = append(s.again, ready)
+		s.left.Again = append(s.left.Again, ready)
+		s.retired = append(s.retired, all...)
 	case accepted == 0 && doubt == 0:
 		c.To = sms.Failed
 		s.frees = append(s.frees, ledger.Share{Chain: chain, Units: m.Held})
@@ -177,6 +221,9 @@ func (s *settlement) close(m *sms.Message, all []sms.Segment, answers []*Answer)
 		}
 		c.Captured = share(accepted)
 		c.Held = share(accepted+doubt) - c.Captured
+		if onDelivery {
+			c.Captured, c.Held = 0, c.Captured+c.Held
+		}
 		s.charges = append(s.charges, ledger.Share{Chain: chain, Units: c.Captured})
 		s.frees = append(s.frees, ledger.Share{Chain: chain, Units: m.Held - c.Captured - c.Held})
 	}
@@ -190,6 +237,11 @@ func (s *settlement) close(m *sms.Message, all []sms.Segment, answers []*Answer)
 		}
 		next := c
 		next.From, next.To = c.To, final
+		if onDelivery {
+			next.Captured, next.Held = share(delivered(all)), 0
+			s.charges = append(s.charges, ledger.Share{Chain: chain, Units: next.Captured})
+			s.frees = append(s.frees, ledger.Share{Chain: chain, Units: c.Held - next.Captured})
+		}
 		s.follow = append(s.follow, next)
 		after := *m
 		after.State, after.Reason = final, c.Reason
@@ -201,6 +253,15 @@ func (s *settlement) close(m *sms.Message, all []sms.Segment, answers []*Answer)
 		s.told = append(s.told, sms.StatusEvent(s.IDs.Next(), &after, s.at))
 	}
 	return nil
+}
+
+func delivered(all []sms.Segment) (n int) {
+	for i := range all {
+		if all[i].State == sms.SegDelivered {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *settlement) write(ctx context.Context) error {
@@ -215,6 +276,12 @@ func (s *settlement) write(ctx context.Context) error {
 	}
 	if err := s.tx.AnswerSegments(ctx, s.answered); err != nil {
 		return fmt.Errorf("store the answers: %w", err)
+	}
+	if err := s.tx.RetireSegments(ctx, s.retired); err != nil {
+		return fmt.Errorf("keep refused attempts: %w", err)
+	}
+	if err := s.tx.PutSegments(ctx, s.reopened); err != nil {
+		return fmt.Errorf("open segments again: %w", err)
 	}
 	for _, list := range [][]sms.Change{s.changes, s.follow} {
 		n, err := s.tx.ApplyChanges(ctx, list)

@@ -82,6 +82,9 @@ type PermitChannel struct {
 	ID       sms.ID `json:"id"`
 	Source   string `json:"source"`
 	Segments int    `json:"segments"`
+	// OnDelivery says that the contract behind the sub-code charges what was
+	// delivered, not what was submitted.
+	OnDelivery bool `json:"charge_on_delivery,omitempty"`
 }
 
 // Permit is what a decision allows for recipients of one carrier: the channels
@@ -89,6 +92,16 @@ type PermitChannel struct {
 type Permit struct {
 	Channels []PermitChannel `json:"channels"`
 	Chain    []ledger.Line   `json:"chain"`
+}
+
+// Way finds a channel among what is permitted, or returns nil.
+func (p *Permit) Way(channel sms.ID) *PermitChannel {
+	for i := range p.Channels {
+		if p.Channels[i].ID == channel {
+			return &p.Channels[i]
+		}
+	}
+	return nil
 }
 
 // Ready is a permitted message on its way to dispatch, with what it takes to

@@ -325,7 +325,7 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 	if !t.IsZero() {
 		ends(t.UnixMilli())
 	}
-	pc := PermitChannel{ID: ch.ID, Segments: p.segments}
+	pc := PermitChannel{ID: ch.ID, Segments: p.segments, OnDelivery: contract != nil && contract.ChargeOn == registry.OnDelivery}
 	if code != nil && sub != nil {
 		source, err := routing.SourceNumber(code.Code, sub.Digits, p.job.call.Extension)
 		if err != nil {

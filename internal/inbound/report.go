@@ -5,6 +5,7 @@ package inbound
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,7 +23,7 @@ type Tx interface {
 	InDoubtFor(ctx context.Context, channel sms.ID, phone [16]byte, source string, since int64) ([]sms.Segment, error)
 	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
 	SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error
-	Decision(ctx context.Context, id sms.ID) (sms.Decision, error)
+	Decisions(ctx context.Context, ids []sms.ID, each func(sms.Decision)) error
 	AnswerSegments(ctx context.Context, list []sms.Segment) error
 	ReportSegments(ctx context.Context, list []sms.Segment) error
 	ApplyChanges(ctx context.Context, list []sms.Change) (int, error)
@@ -234,27 +235,26 @@ func (in *intake) write(ctx context.Context) error {
 }
 
 // fold derives the messages' states from their segments, and charges what the
-// reports have proved to be taken (P3, P6).
+// reports have proved to be taken, or delivered, as the contract says (P3, P6).
 func (in *intake) fold(ctx context.Context) error {
+	permits, err := in.permits(ctx)
+	if err != nil {
+		return err
+	}
 	var changes []sms.Change
 	var told []sms.Event
-	charges := map[sms.ID]int{}
-	for id := range in.touched {
+	var charges, frees []ledger.Share
+	for _, id := range slices.Sorted(maps.Keys(in.touched)) {
 		m, all := in.rows[id], in.segments[id]
 		if m.State == sms.Submitting {
 			continue // other segments are still open: dispatch closes the message
 		}
-		to, taken := sms.StateOf(all), 0
-		for i := range all {
-			if all[i].State == sms.SegDelivered || all[i].State == sms.SegFailed || all[i].State == sms.SegAccepted {
-				taken++
-			}
-		}
+		to := sms.StateOf(all)
 		c := sms.Change{ID: id, From: m.State, To: to, Reason: m.Reason, Held: m.Held, Captured: m.Captured, ChannelID: m.ChannelID, At: in.at}
-		if due := int(sms.Money(m.Units).Share(taken, len(all))) - m.Captured; due > 0 && m.Held > 0 {
-			due = min(due, m.Held)
-			charges[id] = due
-			c.Captured, c.Held = m.Captured+due, m.Held-due
+		if p := permits[id]; p != nil {
+			charge, free := due(m, all, to, p)
+			c.Captured, c.Held = m.Captured+charge, m.Held-charge-free
+			charges, frees = append(charges, ledger.Share{Chain: p.Chain, Units: charge}), append(frees, ledger.Share{Chain: p.Chain, Units: free})
 		}
 		if to != m.State {
 			if _, err := sms.Take(m.State, to, sms.ActorInbound); err != nil {
@@ -276,23 +276,59 @@ func (in *intake) fold(ctx context.Context) error {
 	if err := in.tx.InsertEvents(ctx, told); err != nil {
 		return err
 	}
-	return in.charge(ctx, charges)
+	return ledger.Settle(ctx, in.tx, in.ids, in.at, charges, frees)
 }
 
-// charge captures along the chain that the decision named.
-func (in *intake) charge(ctx context.Context, charges map[sms.ID]int) error {
-	shares := make([]ledger.Share, 0, len(charges))
-	for id, units := range charges {
-		m := in.rows[id]
-		d, err := in.tx.Decision(ctx, m.DecisionID)
-		if err != nil {
-			return fmt.Errorf("decision of message %d: %w", id, err)
+// permits reads what the decisions of those messages permit whose money is open.
+func (in *intake) permits(ctx context.Context) (map[sms.ID]*gate.Permit, error) {
+	var ids []sms.ID
+	for id := range in.touched {
+		if in.rows[id].Held > 0 {
+			ids = append(ids, in.rows[id].DecisionID)
 		}
-		p, err := gate.PermitOf(&d, m.Carrier)
-		if err != nil {
-			return err
-		}
-		shares = append(shares, ledger.Share{Chain: p.Chain, Units: units})
 	}
-	return ledger.Settle(ctx, in.tx, in.ids, in.at, shares, nil)
+	slices.Sort(ids)
+	decisions := map[sms.ID]sms.Decision{}
+	if err := in.tx.Decisions(ctx, slices.Compact(ids), func(d sms.Decision) { decisions[d.ID] = d }); err != nil {
+		return nil, fmt.Errorf("read decisions: %w", err)
+	}
+	out := map[sms.ID]*gate.Permit{}
+	for id := range in.touched {
+		m := in.rows[id]
+		if d, ok := decisions[m.DecisionID]; ok && m.Held > 0 {
+			p, err := gate.PermitOf(&d, m.Carrier)
+			if err != nil {
+				return nil, err
+			}
+			out[id] = p
+		}
+	}
+	return out, nil
+}
+
+// due is what a message's segments now make chargeable and free. By contract, a
+// unit is earned when the carrier took it or when it was delivered; in the second
+// case nothing moves before the message has its end.
+func due(m *sms.Message, all []sms.Segment, to sms.State, p *gate.Permit) (charge, free int) {
+	taken, delivered := 0, 0
+	for i := range all {
+		switch all[i].State {
+		case sms.SegDelivered:
+			taken, delivered = taken+1, delivered+1
+		case sms.SegFailed, sms.SegAccepted:
+			taken++
+		}
+	}
+	share := func(k int) int {
+		return min(m.Held, max(0, int(sms.Money(m.Units).Share(k, len(all)))-m.Captured))
+	}
+	way := p.Way(m.ChannelID)
+	switch {
+	case way == nil || !way.OnDelivery:
+		return share(taken), 0
+	case to == sms.Delivered || to == sms.Failed:
+		charge = share(delivered)
+		return charge, m.Held - charge
+	}
+	return 0, 0
 }

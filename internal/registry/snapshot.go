@@ -3,6 +3,7 @@ package registry
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"sort"
 	"strings"
 
@@ -321,3 +322,24 @@ func (s *Snapshot) Login(protocol, login string) *SPAccount { return s.logins[pr
 
 // Keys tells how many API keys there are.
 func (s *Snapshot) Keys() int { return len(s.keys) }
+
+// ApplicationsOf lists a party's applications, oldest first.
+func (s *Snapshot) ApplicationsOf(party sms.ID) []sms.ID {
+	return s.applications(func(p *Party) bool { return p.ID == party })
+}
+
+// Applications lists those of a content provider group, oldest first.
+func (s *Snapshot) Applications(group sms.ID) []sms.ID {
+	return s.applications(func(p *Party) bool { return p.GroupID == group })
+}
+
+func (s *Snapshot) applications(of func(*Party) bool) []sms.ID {
+	var out []sms.ID
+	for id, a := range s.Application {
+		if p := s.Party[a.PartyID]; p != nil && of(p) {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

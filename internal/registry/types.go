@@ -79,6 +79,10 @@ type AccessCode struct {
 	State string `db:"state" json:"state" enum:"active,frozen,revoked"`
 }
 
+// OnDelivery is the ChargeOn of contracts that charge what was delivered; the
+// others charge what was submitted.
+const OnDelivery = "delivery"
+
 // Contract binds a party to the one above it.
 type Contract struct {
 	ID             sms.ID `db:"id" json:"id"`

@@ -77,7 +77,7 @@ const (
 	MoneyRehold  Effect = "rehold"  // a new decision adjusts the hold
 	MoneyCapture Effect = "capture" // capture the accepted segments' share, release the rest
 	MoneyRelease Effect = "release" // release all
-	MoneySettle  Effect = "settle"  // release if the contract charges on delivery, else nothing
+	MoneySettle  Effect = "settle"  // if the contract charges on delivery: capture what was delivered, release the rest
 )
 
 // EventEffect says what an edge does to the recipient's event, which frequency
@@ -132,7 +132,7 @@ var edges = append([]Edge{
 	{InDoubt, Failed, []Actor{ActorInbound, ActorPerson, ActorSweeper}, MoneyRelease, EventNone, "report"},
 	{InDoubt, Queued, []Actor{ActorDispatch}, MoneyKeep, EventNone, "resend"},
 
-	{Submitted, Delivered, []Actor{ActorInbound}, MoneyNone, EventNone, "report"},
+	{Submitted, Delivered, []Actor{ActorInbound}, MoneySettle, EventNone, "report"},
 	{Submitted, Failed, []Actor{ActorInbound}, MoneySettle, EventNone, "report"},
 	{Submitted, Unknown, []Actor{ActorSweeper}, MoneySettle, EventNone, "report"},
 

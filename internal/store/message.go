@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
@@ -116,10 +117,35 @@ func (t *Tx) Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Mess
 	return out, err
 }
 
-// Queued reads what waits for a channel in a class, above an id, oldest first.
-func (t *Tx) Queued(ctx context.Context, channel sms.ID, class sms.Class, after sms.ID, limit int) ([]*sms.Message, error) {
-	return t.messages(ctx, "WHERE state = 'queued' AND channel_id = ? AND class = ? AND id > ? ORDER BY id LIMIT ?",
-		[]any{int64(channel), int64(class), int64(after), int64(limit)})
+// Queued reads what an account has waiting for a channel in a class, oldest first.
+func (t *Tx) Queued(ctx context.Context, channel sms.ID, class sms.Class, account sms.ID, limit int) ([]*sms.Message, error) {
+	return t.messages(ctx, "WHERE state = 'queued' AND channel_id = ? AND class = ? AND account_id = ? ORDER BY id LIMIT ?",
+		[]any{int64(channel), int64(class), int64(account), int64(limit)})
+}
+
+// QueuedAccounts lists the accounts that have something waiting for a channel in
+// a class. It jumps from account to account in the index.
+func (t *Tx) QueuedAccounts(ctx context.Context, channel sms.ID, class sms.Class) ([]sms.ID, error) {
+	var out []sms.ID
+	for last := sms.ID(-1); ; last = out[len(out)-1] {
+		var id sms.ID
+		err := t.One(ctx, "SELECT account_id FROM message WHERE state = 'queued' AND channel_id = ? AND class = ? AND account_id > ? ORDER BY account_id LIMIT 1",
+			[]any{int64(channel), int64(class), int64(last)}, &id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, id)
+	}
+}
+
+// SubmittingOn reads messages that a former owner of a channel may have written.
+func (t *Tx) SubmittingOn(ctx context.Context, channel sms.ID, before int64, limit int) ([]*sms.Message, error) {
+	return t.messages(ctx, `WHERE state = 'submitting' AND channel_id = ? AND EXISTS
+		(SELECT 1 FROM segment s WHERE s.message_id = message.id AND s.state = 'submitting' AND s.epoch < ?) ORDER BY id LIMIT ?`,
+		[]any{int64(channel), before, int64(limit)})
 }
 
 // Due reads messages whose release time has come.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
@@ -26,6 +27,32 @@ func (t *Tx) PutSegments(ctx context.Context, list []sms.Segment) error {
 	return t.insert(ctx, "INSERT INTO segment(message_id, no, channel_id, state, source, attempt, epoch, submit_at) VALUES ", 8,
 		` ON CONFLICT(message_id, no) DO UPDATE SET channel_id = excluded.channel_id, state = excluded.state, source = excluded.source,
 		attempt = segment.attempt + 1, epoch = excluded.epoch, submit_at = excluded.submit_at, upstream_id = '', result = 0, stat = '', answer_at = 0, report_at = 0`, args)
+}
+
+// RetireSegments keeps refused attempts aside before they are made again.
+func (t *Tx) RetireSegments(ctx context.Context, list []sms.Segment) error {
+	for i := range list {
+		err := t.Exec(ctx, `INSERT INTO segment_past(message_id, no, attempt, channel_id, state, source, result, epoch, submit_at, answer_at, submit_leaf, submit_pos)
+			SELECT message_id, no, attempt, channel_id, state, source, result, epoch, submit_at, answer_at, submit_leaf, submit_pos FROM segment
+			WHERE message_id = ? AND no = ?`, int64(list[i].MessageID), int64(list[i].No))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PastSegments reads the attempts of a message that were made again.
+func (t *Tx) PastSegments(ctx context.Context, message sms.ID) ([]sms.Segment, error) {
+	var out []sms.Segment
+	err := t.Query(ctx, `SELECT message_id, no, attempt, channel_id, state, source, result, epoch, submit_at, answer_at, submit_leaf, submit_pos FROM segment_past
+		WHERE message_id = ? ORDER BY no, attempt`, []any{int64(message)}, func(r *sql.Rows) error {
+		var s sms.Segment
+		err := r.Scan(&s.MessageID, &s.No, &s.Attempt, &s.ChannelID, &s.State, &s.Source, &s.Result, &s.Epoch, &s.SubmitAt, &s.AnswerAt, &s.SubmitLeaf, &s.SubmitPos)
+		out = append(out, s)
+		return err
+	})
+	return out, err
 }
 
 // AnswerSegments stores what the carrier answered, or that it did not.
@@ -164,4 +191,16 @@ func (t *Tx) MarketedFrom(ctx context.Context, phone [16]byte, source string, si
 			return err
 		})
 	return out, err
+}
+
+// LastApplication is the application that last sent to a phone under a
+// signature, 0 when none did.
+func (t *Tx) LastApplication(ctx context.Context, phone [16]byte, signature sms.ID) (sms.ID, error) {
+	var id sms.ID
+	err := t.One(ctx, `SELECT m.application_id FROM recipient_event e JOIN message m ON m.id = e.message_id
+		WHERE e.phone_id = ? AND e.signature_id = ? ORDER BY e.at DESC LIMIT 1`, []any{phone[:], int64(signature)}, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return id, err
 }

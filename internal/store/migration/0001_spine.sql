@@ -380,9 +380,10 @@ CREATE TABLE message (
   leaf_id        INTEGER NOT NULL,
   leaf_pos       INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX message_queue ON message(channel_id, class, id) WHERE state = 'queued';
+CREATE INDEX message_queue ON message(channel_id, class, account_id, id) WHERE state = 'queued';
 CREATE INDEX message_release ON message(state, release_at) WHERE state IN ('deferred', 'scheduled');
-CREATE INDEX message_open ON message(state, updated_at) WHERE state IN ('submitting', 'in_doubt', 'held');
+CREATE INDEX message_open ON message(state, updated_at) WHERE state IN ('submitting', 'in_doubt', 'held', 'submitted');
+CREATE INDEX message_doubt ON message(phone_id) WHERE state IN ('submitting', 'in_doubt');
 CREATE INDEX message_account ON message(account_id, id);
 
 -- Decisions that a later one replaced (release, new look): their evidence stays provable.
@@ -420,6 +421,24 @@ CREATE TABLE segment (
   PRIMARY KEY (message_id, no)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX segment_upstream ON segment(channel_id, upstream_id) WHERE upstream_id <> '';
+
+-- Attempts that the carrier certainly refused and that were made again: what it
+-- answered to them stays provable.
+CREATE TABLE segment_past (
+  message_id  INTEGER NOT NULL,
+  no          INTEGER NOT NULL,
+  attempt     INTEGER NOT NULL,
+  channel_id  INTEGER NOT NULL,
+  state       TEXT NOT NULL,
+  source      TEXT NOT NULL,
+  result      INTEGER NOT NULL,
+  epoch       INTEGER NOT NULL,
+  submit_at   INTEGER NOT NULL,
+  answer_at   INTEGER NOT NULL,
+  submit_leaf INTEGER NOT NULL,
+  submit_pos  INTEGER NOT NULL,
+  PRIMARY KEY (message_id, no, attempt)
+) STRICT, WITHOUT ROWID;
 
 -- Reports that match nothing yet, kept and matched later.
 CREATE TABLE orphan_report (

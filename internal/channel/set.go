@@ -1,0 +1,85 @@
+package channel
+
+import (
+	"bytes"
+	"sync"
+
+	"github.com/zhunxin/zhunxin/internal/dispatch"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// Set is the channels of one node. It follows the registry.
+type Set struct {
+	cfg Config
+	use func([]dispatch.Line)
+
+	mu   sync.Mutex
+	list map[sms.ID]*Channel
+}
+
+// NewSet makes an empty set; use is told each time which lines there are.
+func NewSet(cfg Config, use func([]dispatch.Line)) *Set {
+	return &Set{cfg: cfg, use: use, list: map[sms.ID]*Channel{}}
+}
+
+// same tells whether a change of definition leaves the sessions as they are.
+func same(a, b *registry.Channel) bool {
+	return a.Address == b.Address && a.Login == b.Login && bytes.Equal(a.Secret, b.Secret) && a.Protocol == b.Protocol &&
+		a.ServiceID == b.ServiceID && a.Sessions == b.Sessions && a.Window == b.Window && a.TPS == b.TPS
+}
+
+// Sync starts the channels that are active, and ends those that are not any more
+// or have changed.
+func (s *Set) Sync(snap *registry.Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ending sync.WaitGroup
+	for id, c := range s.list {
+		if def := snap.Channel[id]; def == nil || def.State != registry.Active || !same(def, &c.def) {
+			delete(s.list, id)
+			ending.Go(c.close)
+		}
+	}
+	ending.Wait()
+	for _, def := range snap.Channels {
+		if def.State != registry.Active || s.list[def.ID] != nil {
+			continue
+		}
+		c, err := start(s.cfg, *def)
+		if err != nil {
+			s.cfg.Logger.Error("a channel can't start", "channel", def.ID, "name", def.Name, "err", err)
+			continue
+		}
+		s.list[def.ID] = c
+	}
+	lines := make([]dispatch.Line, 0, len(s.list))
+	for _, c := range s.list {
+		lines = append(lines, c)
+	}
+	s.use(lines)
+}
+
+// Close ends every channel in order: open submits are answered or in doubt when
+// it returns.
+func (s *Set) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ending sync.WaitGroup
+	for _, c := range s.list {
+		ending.Go(c.close)
+	}
+	ending.Wait()
+	s.list = map[sms.ID]*Channel{}
+}
+
+// States lists the channels as operators see them.
+func (s *Set) States() []State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]State, 0, len(s.list))
+	for _, c := range s.list {
+		out = append(out, c.State())
+	}
+	return out
+}

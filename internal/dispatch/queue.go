@@ -1,0 +1,140 @@
+package dispatch
+
+import (
+	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// Bounds of what waits in memory for one channel; the rest waits in the database.
+const (
+	maxFlow = 2000  // messages of one account in one class
+	maxLine = 20000 // messages of all
+)
+
+// queue is what waits for one channel: by class, and inside a class in turns
+// between accounts, so that nobody's million messages hold up a neighbour's ten.
+type queue struct {
+	classes [sms.NumClasses]class
+	size    int
+}
+
+type class struct {
+	flows map[sms.ID]*flow
+	ring  []*flow // accounts with something to give, next first
+}
+
+// flow is one account's share. Its messages are in memory, or, when spilled, at
+// least partly in the database alone.
+type flow struct {
+	account sms.ID
+	list    []gate.Ready
+	spilled bool
+	inRing  bool
+}
+
+func (c *class) flow(account sms.ID) *flow {
+	if c.flows == nil {
+		c.flows = map[sms.ID]*flow{}
+	}
+	f := c.flows[account]
+	if f == nil {
+		f = &flow{account: account}
+		c.flows[account] = f
+	}
+	return f
+}
+
+func (c *class) ringUp(f *flow) {
+	if !f.inRing {
+		f.inRing = true
+		c.ring = append(c.ring, f)
+	}
+}
+
+// add queues a message that has just been decided. What does not fit is left to
+// the database, and all that follows it, so that the order stays.
+func (q *queue) add(r gate.Ready) {
+	c := &q.classes[r.Message.Category.Class()]
+	f := c.flow(r.Message.AccountID)
+	c.ringUp(f)
+	if f.spilled || len(f.list) >= maxFlow || q.size >= maxLine {
+		f.spilled = true
+		return
+	}
+	f.list = append(f.list, r)
+	q.size++
+}
+
+// back puts messages in front again.
+func (q *queue) back(list []gate.Ready) {
+	for i := len(list) - 1; i >= 0; i-- {
+		c := &q.classes[list[i].Message.Category.Class()]
+		f := c.flow(list[i].Message.AccountID)
+		f.list = append([]gate.Ready{list[i]}, f.list...)
+		c.ringUp(f)
+		q.size++
+	}
+}
+
+// spill says that an account has something in the database.
+func (q *queue) spill(at sms.Class, account sms.ID) {
+	c := &q.classes[at]
+	f := c.flow(account)
+	if len(f.list) == 0 {
+		f.spilled = true
+		c.ringUp(f)
+	}
+}
+
+// dry lists the flows whose next message must be read from the database.
+func (q *queue) dry() (out []*flow, classes []sms.Class) {
+	for i := range q.classes {
+		for _, f := range q.classes[i].ring {
+			if f.spilled && len(f.list) == 0 {
+				out, classes = append(out, f), append(classes, sms.Class(i))
+			}
+		}
+	}
+	return out, classes
+}
+
+// refill puts what was read behind. full says that there may be more.
+func (q *queue) refill(f *flow, list []gate.Ready, full bool) {
+	f.list = append(f.list, list...)
+	f.spilled = full
+	q.size += len(list)
+}
+
+// pop takes the next message of a class, account after account.
+func (q *queue) pop(at sms.Class) (gate.Ready, bool) {
+	c := &q.classes[at]
+	for tries := len(c.ring); tries > 0; tries-- {
+		f := c.ring[0]
+		c.ring = c.ring[1:]
+		if len(f.list) == 0 {
+			if f.spilled {
+				c.ring = append(c.ring, f) // waits for its refill
+				continue
+			}
+			f.inRing = false
+			delete(c.flows, f.account)
+			continue
+		}
+		r := f.list[0]
+		f.list = f.list[1:]
+		q.size--
+		c.ring = append(c.ring, f)
+		return r, true
+	}
+	return gate.Ready{}, false
+}
+
+// depth counts what is in memory by class.
+func (q *queue) depth() (n [sms.NumClasses]int) {
+	for i := range q.classes {
+		for _, f := range q.classes[i].ring {
+			n[i] += len(f.list)
+		}
+	}
+	return n
+}

@@ -1,0 +1,550 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zhunxin/zhunxin/internal/batch"
+	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/inbound"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/vault"
+	"github.com/zhunxin/zhunxin/protocol/session"
+	"github.com/zhunxin/zhunxin/protocol/smstext"
+)
+
+// Line is a channel's connections as dispatch sees them.
+type Line interface {
+	Channel() sms.ID
+	// Lease is the right to write; ok is false while there is none with margin.
+	Lease() (l Lease, ok bool)
+	// Credit is how many PDUs of a class may be written at once now; for all but
+	// verification codes a share of the window is kept back.
+	Credit(c sms.Class) int
+	// Submit writes one PDU; done is called once, never by Submit itself.
+	Submit(s session.Submit, done func(session.Outcome))
+}
+
+// WorkTx is what the worker needs of a transaction.
+type WorkTx interface {
+	Tx
+	inbound.Tx
+	gate.Reader
+	Queued(ctx context.Context, channel sms.ID, class sms.Class, account sms.ID, limit int) ([]*sms.Message, error)
+	QueuedAccounts(ctx context.Context, channel sms.ID, class sms.Class) ([]sms.ID, error)
+	SubmittingOn(ctx context.Context, channel sms.ID, before int64, limit int) ([]*sms.Message, error)
+}
+
+// Store runs the worker's transactions.
+type Store interface {
+	Write(ctx context.Context, fn func(context.Context, WorkTx) error) error
+	Read(ctx context.Context, fn func(context.Context, WorkTx) error) error
+}
+
+// Config is how the worker works.
+type Config struct {
+	MaxClaims  int           // messages of one second look
+	MaxAnswers int           // answers booked in one transaction
+	Poll       time.Duration // how often the database is asked for what memory does not know of
+	// Together puts answers and second looks of a cycle into one transaction: on
+	// SQLite, where one sync costs more than all else. On PostgreSQL each has its
+	// own, because together they would break the lock order.
+	Together bool
+	// Redecide passes messages through the gate again.
+	Redecide func(ctx context.Context, list []*sms.Message) error
+	Logger   *slog.Logger
+}
+
+// Worker takes permitted messages to the carriers.
+type Worker struct {
+	cfg   Config
+	desk  *Desk
+	store Store
+	keys  *vault.Keys
+	wake  chan struct{}
+	lines atomic.Pointer[[]Line]
+	Stats Stats
+
+	mu      sync.Mutex
+	queues  map[sms.ID]*queue
+	answers []Answer
+
+	// parts are written as soon as there is credit: their rows say submitting.
+	parts map[sms.ID][]Part // by channel; only the worker's goroutine touches it
+	back  chan []*sms.Message
+}
+
+// Stats counts what the worker did since it started.
+type Stats struct {
+	Cycles, Claimed, Cancelled, SentBack, Written, Answers, Failures atomic.Int64
+}
+
+// NewWorker makes a worker; Run makes it work.
+func NewWorker(cfg Config, desk *Desk, store Store, keys *vault.Keys) *Worker {
+	w := &Worker{
+		cfg: cfg, desk: desk, store: store, keys: keys, wake: make(chan struct{}, 1), queues: map[sms.ID]*queue{},
+		parts: map[sms.ID][]Part{}, back: make(chan []*sms.Message, 16),
+	}
+	w.lines.Store(&[]Line{})
+	return w
+}
+
+// SetLines replaces the channels that this node writes on.
+func (w *Worker) SetLines(lines []Line) {
+	w.lines.Store(&lines)
+	w.Wake()
+}
+
+// Wake says that there is credit, or something to do.
+func (w *Worker) Wake() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Offer takes permitted messages from the gate after their commit. It never
+// blocks: what memory does not hold waits in the database.
+func (w *Worker) Offer(list []gate.Ready) {
+	w.mu.Lock()
+	for i := range list {
+		if q := w.queues[list[i].Message.ChannelID]; q != nil {
+			q.add(list[i])
+		}
+	}
+	w.mu.Unlock()
+	w.Wake()
+}
+
+// Depth counts what waits in memory for a channel, by class.
+func (w *Worker) Depth(channel sms.ID) (n [sms.NumClasses]int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if q := w.queues[channel]; q != nil {
+		n = q.depth()
+	}
+	return n
+}
+
+// Run works until ctx ends, then books the answers that came.
+func (w *Worker) Run(ctx context.Context) {
+	var returns sync.WaitGroup
+	returns.Go(func() { w.redecide(ctx) })
+	defer returns.Wait()
+	poll := time.NewTicker(w.cfg.Poll)
+	defer poll.Stop()
+	w.poll(ctx)
+	for {
+		select {
+		case <-w.wake:
+		case <-poll.C:
+			w.poll(ctx)
+		case <-ctx.Done():
+			w.book(context.WithoutCancel(ctx))
+			return
+		}
+		for w.cycle(ctx) && ctx.Err() == nil {
+		}
+	}
+}
+
+// redecide passes what the second look sent back through the gate.
+func (w *Worker) redecide(ctx context.Context) {
+	for {
+		select {
+		case list := <-w.back:
+			if err := w.cfg.Redecide(ctx, list); err != nil && ctx.Err() == nil {
+				w.cfg.Logger.Error("messages could not be decided anew", "count", len(list), "err", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// poll looks for messages that this node's memory does not know of: after a
+// start, from other nodes, and what a failed transaction left.
+func (w *Worker) poll(ctx context.Context) {
+	for _, line := range *w.lines.Load() {
+		w.mu.Lock()
+		q := w.queues[line.Channel()]
+		if q == nil {
+			q = &queue{}
+			w.queues[line.Channel()] = q
+		}
+		w.mu.Unlock()
+		for c := sms.Class(0); c < sms.NumClasses; c++ {
+			var accounts []sms.ID
+			err := w.store.Read(ctx, func(ctx context.Context, tx WorkTx) (err error) {
+				accounts, err = tx.QueuedAccounts(ctx, line.Channel(), c)
+				return err
+			})
+			if err != nil {
+				w.failed("look for queued messages", err)
+				return
+			}
+			w.mu.Lock()
+			for _, a := range accounts {
+				q.spill(c, a)
+			}
+			w.mu.Unlock()
+		}
+	}
+	w.Wake()
+}
+
+func (w *Worker) failed(what string, err error) {
+	w.Stats.Failures.Add(1)
+	w.cfg.Logger.Error("dispatch: "+what, "err", err)
+}
+
+// claim is what one line may take in one cycle.
+type claim struct {
+	line  Line
+	lease Lease
+	list  []gate.Ready
+}
+
+// cycle books answers, takes second looks and writes what passed. It tells
+// whether there may be more to do at once.
+func (w *Worker) cycle(ctx context.Context) bool {
+	w.flush()
+	answers := w.takeAnswers()
+	w.refill(ctx)
+	claims := w.claims()
+	if len(answers) == 0 && len(claims) == 0 {
+		return false
+	}
+	w.Stats.Cycles.Add(1)
+	if w.cfg.Together {
+		err := w.store.Write(ctx, func(ctx context.Context, tx WorkTx) error { return w.both(ctx, tx, answers, claims) })
+		if err == nil {
+			w.flush()
+			return true
+		}
+		w.failed("answers and second looks together", err)
+	}
+	sound := w.settleAll(ctx, answers)
+	for _, c := range claims {
+		sound = w.lookAll(ctx, c) && sound
+	}
+	w.flush()
+	return sound // a store at fault is asked again at the next poll
+}
+
+// both runs everything of a cycle in one transaction. Its effects on memory come
+// after the commit.
+func (w *Worker) both(ctx context.Context, tx WorkTx, answers []Answer, claims []claim) error {
+	left, err := w.settle(ctx, tx, answers)
+	if err != nil {
+		return err
+	}
+	verdicts := make([]Verdict, len(claims))
+	for i, c := range claims {
+		if verdicts[i], err = w.desk.Look(ctx, tx, c.lease, c.list); err != nil {
+			return err
+		}
+	}
+	tx.AfterCommit(func() {
+		w.settled(answers, left)
+		for i, c := range claims {
+			w.looked(c, verdicts[i])
+		}
+	})
+	return nil
+}
+
+// settle books answers, and the reports that came before them.
+func (w *Worker) settle(ctx context.Context, tx WorkTx, answers []Answer) (Settled, error) {
+	if len(answers) == 0 {
+		return Settled{}, nil
+	}
+	left, err := w.desk.Settle(ctx, tx, answers)
+	if err != nil {
+		return left, err
+	}
+	accepted := map[sms.ID][]string{}
+	for i := range answers {
+		if a := &answers[i]; a.Outcome.Kind == session.Answered && a.Outcome.Result == 0 {
+			accepted[a.Channel] = append(accepted[a.Channel], sms.ID(a.Outcome.ID).Unsigned())
+		}
+	}
+	for channel, ids := range accepted {
+		if _, err := inbound.Early(ctx, tx, w.desk.IDs, channel, ids); err != nil {
+			return left, err
+		}
+	}
+	return left, nil
+}
+
+// settleAll books answers in transactions of their own. One that can't be booked
+// holds up no other: its message stays submitting, and is in doubt after the next
+// start.
+func (w *Worker) settleAll(ctx context.Context, answers []Answer) bool {
+	if len(answers) == 0 {
+		return true
+	}
+	lo, hi, err := batch.Isolate(len(answers), func(lo, hi int) error {
+		return w.store.Write(ctx, func(ctx context.Context, tx WorkTx) error {
+			left, err := w.settle(ctx, tx, answers[lo:hi])
+			if err == nil {
+				tx.AfterCommit(func() { w.settled(answers[lo:hi], left) })
+			}
+			return err
+		})
+	})
+	if err == nil {
+		return true
+	}
+	w.failed("book the answer to message "+answers[lo].Ready.Message.ID.String(), err)
+	if hi-lo > 1 {
+		w.mu.Lock()
+		w.answers = append(append([]Answer(nil), answers[lo:hi]...), w.answers...)
+		w.mu.Unlock()
+	}
+	return hi-lo == 1
+}
+
+// lookAll takes second looks in transactions of their own. A message that can't
+// be looked at stays queued in the database, and the next poll finds it.
+func (w *Worker) lookAll(ctx context.Context, c claim) bool {
+	lo, hi, err := batch.Isolate(len(c.list), func(lo, hi int) error {
+		part := claim{c.line, c.lease, c.list[lo:hi]}
+		return w.store.Write(ctx, func(ctx context.Context, tx WorkTx) error {
+			v, err := w.desk.Look(ctx, tx, part.lease, part.list)
+			if err == nil {
+				tx.AfterCommit(func() { w.looked(part, v) })
+			}
+			return err
+		})
+	})
+	if err == nil {
+		return true
+	}
+	w.failed("second look at message "+c.list[lo].Message.ID.String(), err)
+	return hi-lo == 1
+}
+
+func (w *Worker) settled(answers []Answer, left Settled) {
+	w.Stats.Answers.Add(int64(len(answers)))
+	for _, p := range left.Resend {
+		w.parts[p.Ready.Message.ChannelID] = append(w.parts[p.Ready.Message.ChannelID], p)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	byChannel := map[sms.ID][]gate.Ready{}
+	for _, r := range left.Again {
+		byChannel[r.Message.ChannelID] = append(byChannel[r.Message.ChannelID], r)
+	}
+	for channel, list := range byChannel {
+		if q := w.queues[channel]; q != nil {
+			q.back(list)
+		}
+	}
+}
+
+func (w *Worker) looked(c claim, v Verdict) {
+	w.Stats.Claimed.Add(int64(len(v.Go)))
+	w.Stats.Cancelled.Add(int64(v.Gone))
+	w.Stats.SentBack.Add(int64(len(v.Back)))
+	channel := c.line.Channel()
+	for _, r := range v.Go {
+		for no := 1; no <= r.Permit.Way(channel).Segments; no++ {
+			w.parts[channel] = append(w.parts[channel], Part{Ready: r, No: no, Epoch: c.lease.Epoch})
+		}
+	}
+	if len(v.Back) == 0 {
+		return
+	}
+	list := make([]*sms.Message, len(v.Back))
+	for i := range v.Back {
+		list[i] = v.Back[i].Message
+	}
+	select {
+	case w.back <- list:
+	default: // they stay queued in the database, and the next poll finds them
+	}
+}
+
+// claims takes from the queues what the lines have credit for.
+func (w *Worker) claims() []claim {
+	var out []claim
+	budget := w.cfg.MaxClaims
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, line := range *w.lines.Load() {
+		lease, ok := line.Lease()
+		q := w.queues[line.Channel()]
+		if !ok || q == nil || len(w.parts[line.Channel()]) > 0 {
+			continue
+		}
+		c := claim{line: line, lease: lease}
+		taken := 0
+		for at := sms.Class(0); at < sms.NumClasses; at++ {
+			for credit := line.Credit(at); taken < credit && len(c.list) < budget; {
+				r, ok := q.pop(at)
+				if !ok {
+					break
+				}
+				c.list = append(c.list, r)
+				taken += max(1, r.Message.Segments)
+			}
+		}
+		if budget -= len(c.list); len(c.list) > 0 {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// refill reads what waits in the database for accounts whose memory is empty.
+func (w *Worker) refill(ctx context.Context) {
+	for _, line := range *w.lines.Load() {
+		if _, ok := line.Lease(); !ok || line.Credit(sms.ClassOTP) == 0 {
+			continue
+		}
+		w.mu.Lock()
+		q := w.queues[line.Channel()]
+		var flows []*flow
+		var classes []sms.Class
+		if q != nil {
+			flows, classes = q.dry()
+			for _, f := range flows {
+				f.spilled = false // what is decided from here on comes to memory
+			}
+		}
+		w.mu.Unlock()
+		for i, f := range flows {
+			list, err := w.load(ctx, line.Channel(), classes[i], f.account)
+			if err != nil {
+				w.failed("read queued messages", err)
+			}
+			w.mu.Lock()
+			q.refill(f, list, err != nil || len(list) == refillSize)
+			w.mu.Unlock()
+		}
+	}
+}
+
+const refillSize = 500
+
+func (w *Worker) load(ctx context.Context, channel sms.ID, class sms.Class, account sms.ID) (out []gate.Ready, err error) {
+	err = w.store.Read(ctx, func(ctx context.Context, tx WorkTx) error {
+		list, err := tx.Queued(ctx, channel, class, account, refillSize)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		out, err = gate.Open(ctx, tx, w.keys, list)
+		return err
+	})
+	return out, err
+}
+
+// flush writes the parts whose rows say submitting, as far as there is credit.
+func (w *Worker) flush() {
+	for _, line := range *w.lines.Load() {
+		channel := line.Channel()
+		parts := w.parts[channel]
+		for len(parts) > 0 && line.Credit(sms.ClassOTP) > 0 {
+			w.write(line, parts[0])
+			parts = parts[1:]
+		}
+		w.parts[channel] = parts
+	}
+}
+
+// errLease says why a PDU was not written.
+var errLease = errors.New("dispatch: the channel's lease has passed to another owner")
+
+// write hands one PDU to the line, if the lease under which it was claimed still
+// stands. Its outcome comes back as an answer.
+func (w *Worker) write(line Line, p Part) {
+	m := p.Ready.Message
+	done := func(o session.Outcome) {
+		w.mu.Lock()
+		w.answers = append(w.answers, Answer{Ready: p.Ready, No: p.No, Channel: line.Channel(), Outcome: o})
+		w.mu.Unlock()
+		w.Wake()
+	}
+	if lease, ok := line.Lease(); !ok || lease.Epoch != p.Epoch {
+		done(session.Outcome{Kind: session.NotWritten, Err: errLease})
+		return
+	}
+	parts, err := smstext.Split(p.Ready.Text, reference(m.ID))
+	if err != nil || p.No > len(parts) {
+		done(session.Outcome{Kind: session.NotWritten, Err: err})
+		return
+	}
+	s := session.Submit{
+		Source: p.Ready.Permit.Way(line.Channel()).Source, Dests: []string{p.Ready.Number.National()}, Coding: uint8(parts[p.No-1].Coding),
+		UDHI: parts[p.No-1].UDHI, Total: parts[p.No-1].Total, Number: parts[p.No-1].Number, Content: parts[p.No-1].Content, WantReport: true,
+	}
+	if m.NotAfter != 0 {
+		s.ValidUntil = time.UnixMilli(m.NotAfter)
+	}
+	w.Stats.Written.Add(1)
+	line.Submit(s, done)
+}
+
+// reference spreads ids over the eight bits that tie the parts of a long text
+// together: neighbours in time must differ.
+func reference(id sms.ID) uint8 { return uint8(uint64(id) * 0x9E3779B97F4A7C15 >> 56) }
+
+func (w *Worker) takeAnswers() []Answer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := min(len(w.answers), w.cfg.MaxAnswers)
+	out := w.answers[:n:n]
+	w.answers = w.answers[n:]
+	return out
+}
+
+// book stores the answers that are there.
+func (w *Worker) book(ctx context.Context) {
+	for answers := w.takeAnswers(); len(answers) > 0; answers = w.takeAnswers() {
+		if !w.settleAll(ctx, answers) {
+			return
+		}
+	}
+}
+
+// adoptChunk is how many messages one transaction takes over.
+const adoptChunk = 200
+
+// Adopt puts in doubt what a former owner of the channel may have written: it
+// died before it could book the answers. Call it with a fresh lease, before the
+// line is used. It returns how many messages it took over.
+func (w *Worker) Adopt(ctx context.Context, lease Lease) (total int, err error) {
+	for {
+		n, taken := 0, 0
+		err := w.store.Write(ctx, func(ctx context.Context, tx WorkTx) error {
+			list, err := tx.SubmittingOn(ctx, lease.Channel, lease.Epoch, adoptChunk)
+			if n = len(list); err != nil || n == 0 {
+				return err
+			}
+			opened, err := gate.Open(ctx, tx, w.keys, list)
+			if err != nil {
+				return err
+			}
+			taken = len(opened)
+			var answers []Answer
+			for _, r := range opened {
+				for no := 1; no <= r.Message.Segments; no++ {
+					answers = append(answers, Answer{Ready: r, No: no, Channel: lease.Channel, Outcome: session.Outcome{Kind: session.InDoubt, Err: errOwner}})
+				}
+			}
+			_, err = w.desk.Settle(ctx, tx, answers)
+			return err
+		})
+		total += taken
+		if err != nil || n < adoptChunk || taken == 0 {
+			return total, err
+		}
+	}
+}
+
+var errOwner = errors.New("dispatch: the process that wrote it ended before an answer came")

@@ -1,0 +1,191 @@
+package inbound
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/routing"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/vault"
+	"github.com/zhunxin/zhunxin/protocol/smstext"
+)
+
+// MOTx is what storing a message from a handset needs of a transaction.
+type MOTx interface {
+	consent.Tx
+	Now(ctx context.Context) (time.Time, error)
+	InsertMO(ctx context.Context, m sms.MO) (bool, error)
+	MarketedFrom(ctx context.Context, phone [16]byte, source string, since int64) ([]sms.ID, error)
+	LastApplication(ctx context.Context, phone [16]byte, signature sms.ID) (sms.ID, error)
+	Secrets(ctx context.Context, group sms.ID, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error
+	InsertPeople(ctx context.Context, at int64, people []sms.Person) error
+	InsertEvents(ctx context.Context, list []sms.Event) error
+	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
+}
+
+// marketedWithin is how far back an opt-out that names no customer reaches: it
+// refuses every content provider that sent the number marketing from that code.
+const marketedWithin = 30 * 24 * time.Hour
+
+// storeMO stores one message and, if it refuses, refuses in the same transaction
+// (OPT-03). It returns the opt-out word, "" when there was none or the carrier
+// repeated itself.
+func (x *Receiver) storeMO(ctx context.Context, in mo) (word string, err error) {
+	snap, err := x.Registry(ctx)
+	if err != nil {
+		return "", fmt.Errorf("read the registry: %w", err)
+	}
+	number, err := sms.ParseMSISDN(in.m.Source)
+	if err != nil {
+		return "", fmt.Errorf("the handset's number: %w", err)
+	}
+	text := textOf(in)
+	m := sms.MO{
+		ID: x.IDs.Next(), ChannelID: in.channel, UpstreamID: sms.ID(in.m.ID).Unsigned(), PhoneID: x.Keys.PhoneID(number), Dest: in.m.Dest,
+		Text: x.Keys.Seal(vault.PurposeMO, []byte(text)),
+	}
+	m.OptOut, _ = x.Book.OptOut(text)
+	sub := binding(snap, in.channel, m.Dest)
+	if sub != nil {
+		if p := snap.Party[sub.PartyID]; p != nil {
+			m.GroupID = p.GroupID
+		}
+	}
+	err = x.Store.WriteMO(ctx, func(ctx context.Context, tx MOTx) error {
+		fresh, err := x.insert(ctx, tx, snap, sub, &m, number)
+		if word = m.OptOut; err != nil || !fresh {
+			word = ""
+		}
+		return err
+	})
+	return word, err
+}
+
+// textOf reads the message; what its coding does not allow is kept as it came.
+func textOf(in mo) string {
+	content := in.m.Content
+	if in.m.UDHI {
+		if _, body, err := smstext.ParseUDH(content); err == nil {
+			content = body
+		}
+	}
+	text, err := smstext.Decode(smstext.Coding(in.m.Coding), content)
+	if err != nil {
+		return fmt.Sprintf("[coding %d] %x", in.m.Coding, content)
+	}
+	return text
+}
+
+// binding finds the sub-code that was written to, among those of the channel's
+// carrier, or nil.
+func binding(snap *registry.Snapshot, channel sms.ID, dest string) *registry.Subcode {
+	ch := snap.Channel[channel]
+	if ch == nil {
+		return nil
+	}
+	var list []routing.Binding
+	for i, s := range snap.Subcodes {
+		if code := snap.AccessCode[s.AccessCodeID]; code != nil && code.Carrier == ch.Carrier {
+			list = append(list, routing.Binding{Digits: code.Code + s.Digits, Index: i})
+		}
+	}
+	if b, ok := routing.Match(dest, list); ok {
+		return snap.Subcodes[b.Index]
+	}
+	return nil
+}
+
+func (x *Receiver) insert(ctx context.Context, tx MOTx, snap *registry.Snapshot, sub *registry.Subcode, m *sms.MO, number sms.MSISDN) (fresh bool, err error) {
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return false, err
+	}
+	at := now.UnixMilli()
+	m.ReceivedAt = at
+	if sub != nil {
+		if m.ApplicationID, err = x.application(ctx, tx, snap, sub, m.PhoneID); err != nil {
+			return false, err
+		}
+		if err := x.know(ctx, tx, m.GroupID, number, at); err != nil {
+			return false, err
+		}
+	}
+	if fresh, err = tx.InsertMO(ctx, *m); err != nil || !fresh {
+		return false, err
+	}
+	var told []sms.Event
+	if m.ApplicationID != 0 {
+		told = append(told, event(x.IDs.Next(), m.ApplicationID, "mo", m, number))
+	}
+	if m.OptOut == "" {
+		return true, tx.InsertEvents(ctx, told)
+	}
+	groups := []sms.ID{m.GroupID}
+	if m.GroupID == 0 {
+		if groups, err = tx.MarketedFrom(ctx, m.PhoneID, m.Dest, now.Add(-marketedWithin).UnixMilli()); err != nil {
+			return false, fmt.Errorf("find who sent marketing: %w", err)
+		}
+	}
+	for _, g := range groups {
+		for _, a := range snap.Applications(g) {
+			told = append(told, event(x.IDs.Next(), a, "optout", m, number))
+		}
+	}
+	if err := tx.InsertEvents(ctx, told); err != nil {
+		return false, err
+	}
+	record := func(ctx context.Context, kind string, at int64, hashes [][32]byte) (sms.ID, error) {
+		id := x.IDs.Next()
+		return id, tx.AppendLeaf(ctx, id, kind, at, hashes)
+	}
+	for _, g := range groups {
+		if _, err := consent.Refuse(ctx, tx, record, consent.Suppression{
+			ID: x.IDs.Next(), PhoneID: m.PhoneID, GroupID: g, Scope: string(sms.MKT), Source: "mo", Reference: m.ID.String(), CreatedAt: at,
+		}); err != nil {
+			return false, fmt.Errorf("refuse: %w", err)
+		}
+	}
+	return true, nil
+}
+
+// application is whose customer the person answered: the one that last sent to
+// them under the signature, else the party's first.
+func (x *Receiver) application(ctx context.Context, tx MOTx, snap *registry.Snapshot, sub *registry.Subcode, phone [16]byte) (sms.ID, error) {
+	id, err := tx.LastApplication(ctx, phone, sub.SignatureID)
+	if err != nil || id != 0 {
+		return id, err
+	}
+	for _, a := range snap.ApplicationsOf(sub.PartyID) {
+		return a, nil
+	}
+	return 0, nil
+}
+
+// know stores a person who writes before anything was sent to them.
+func (x *Receiver) know(ctx context.Context, tx MOTx, group sms.ID, number sms.MSISDN, at int64) error {
+	id, known := x.Keys.PhoneID(number), false
+	if err := tx.LockRecipients(ctx, [][16]byte{id}); err != nil {
+		return err
+	}
+	err := tx.Secrets(ctx, group, [][16]byte{id}, func([16]byte, []byte) error { known = true; return nil })
+	if err != nil || known {
+		return err
+	}
+	secret := vault.NewSecret()
+	return tx.InsertPeople(ctx, at, []sms.Person{{
+		PhoneID: id, GroupID: group, Number: x.Keys.Seal(vault.PurposeNumber, []byte(number.Reveal())), Secret: x.Keys.Seal(vault.PurposeSecret, secret[:]),
+	}})
+}
+
+// event tells a customer of an MO or an opt-out. The text is not in it: it stays
+// sealed with the MO.
+func event(id, application sms.ID, kind string, m *sms.MO, number sms.MSISDN) sms.Event {
+	body, _ := json.Marshal(map[string]any{ // strings and integers only: it can't fail
+		"mo_id": m.ID.String(), "from": number.String(), "to": m.Dest, "opt_out": m.OptOut, "at": m.ReceivedAt,
+	})
+	return sms.Event{ID: id, ApplicationID: application, Kind: kind, ObjectID: m.ID, Body: body, At: m.ReceivedAt}
+}

@@ -1,0 +1,226 @@
+package inbound
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zhunxin/zhunxin/internal/batch"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/vault"
+	"github.com/zhunxin/zhunxin/protocol/session"
+)
+
+// Bounds of what waits to be stored. A carrier is asked to send again what does
+// not fit.
+const (
+	maxReports  = 20_000
+	maxMOs      = 2_000
+	batchReport = 500
+)
+
+// Store runs the receiver's transactions: reports in their turn, messages from
+// handsets before all else, because one may be an opt-out.
+type Store interface {
+	WriteReports(ctx context.Context, fn func(context.Context, Tx) error) error
+	WriteMO(ctx context.Context, fn func(context.Context, MOTx) error) error
+}
+
+// Receiver takes reports and MOs from the carriers, stores them in batches, and
+// acknowledges each only after its commit.
+type Receiver struct {
+	Store    Store
+	IDs      *sms.IDs
+	Keys     *vault.Keys
+	Book     *rulebook.Book
+	Registry func(ctx context.Context) (*registry.Snapshot, error)
+	Now      func() time.Time
+	Logger   *slog.Logger
+	// OnEvents is called after a commit that may have told customers something.
+	OnEvents func()
+	Stats    Stats
+
+	mu      sync.Mutex
+	reports []report
+	mos     []mo
+	once    sync.Once
+	wakeup  [2]chan struct{}
+}
+
+// Stats counts what came in since the start.
+type Stats struct {
+	Reports, Booked, Duplicates, Unmatched, MOs, OptOuts, Refused, Failures atomic.Int64
+}
+
+type report struct {
+	r   sms.Report
+	ack func(ok bool)
+}
+
+type mo struct {
+	channel sms.ID
+	m       session.MO
+	ack     func(ok bool)
+}
+
+func (x *Receiver) init() {
+	x.once.Do(func() { x.wakeup = [2]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1)} })
+}
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Report implements channel.Inbound.
+func (x *Receiver) Report(channel sms.ID, r session.Report, ack func(ok bool)) {
+	x.init()
+	in := sms.Report{
+		ChannelID: channel, UpstreamID: sms.ID(r.ID).Unsigned(), Source: r.Source, Stat: r.Stat, ReceivedAt: x.Now().UnixMilli(),
+	}
+	if n, err := sms.ParseMSISDN(r.Dest); err == nil { // else it matches nothing, and is kept
+		in.PhoneID = x.Keys.PhoneID(n)
+	}
+	x.mu.Lock()
+	full := len(x.reports) >= maxReports
+	if !full {
+		x.reports = append(x.reports, report{in, ack})
+	}
+	x.mu.Unlock()
+	if full {
+		x.Stats.Refused.Add(1)
+		ack(false)
+		return
+	}
+	poke(x.wakeup[0])
+}
+
+// MO implements channel.Inbound.
+func (x *Receiver) MO(channel sms.ID, m session.MO, ack func(ok bool)) {
+	x.init()
+	x.mu.Lock()
+	full := len(x.mos) >= maxMOs
+	if !full {
+		x.mos = append(x.mos, mo{channel, m, ack})
+	}
+	x.mu.Unlock()
+	if full {
+		x.Stats.Refused.Add(1)
+		ack(false)
+		return
+	}
+	poke(x.wakeup[1])
+}
+
+// Run stores what comes until ctx ends, and then what is left.
+func (x *Receiver) Run(ctx context.Context) {
+	x.init()
+	var parts sync.WaitGroup
+	parts.Go(func() { x.loop(ctx, x.wakeup[0], x.storeReports) })
+	parts.Go(func() { x.loop(ctx, x.wakeup[1], x.storeMOs) })
+	parts.Wait()
+}
+
+func (x *Receiver) loop(ctx context.Context, wake chan struct{}, store func(context.Context)) {
+	for {
+		select {
+		case <-wake:
+			store(context.WithoutCancel(ctx))
+		case <-ctx.Done():
+			store(context.WithoutCancel(ctx))
+			return
+		}
+	}
+}
+
+func (x *Receiver) takeReports() map[sms.ID][]report {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := min(len(x.reports), batchReport)
+	out := map[sms.ID][]report{}
+	for _, r := range x.reports[:n] {
+		out[r.r.ChannelID] = append(out[r.r.ChannelID], r)
+	}
+	x.reports = x.reports[n:]
+	return out
+}
+
+// Backlog is how many reports wait to be stored.
+func (x *Receiver) Backlog() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.reports)
+}
+
+func (x *Receiver) storeReports(ctx context.Context) {
+	for byChannel := x.takeReports(); len(byChannel) > 0; byChannel = x.takeReports() {
+		for channel, list := range byChannel {
+			x.storeChannel(ctx, channel, list)
+		}
+		x.OnEvents()
+	}
+}
+
+func (x *Receiver) storeChannel(ctx context.Context, channel sms.ID, list []report) {
+	plain := make([]sms.Report, len(list))
+	for i := range list {
+		plain[i] = list[i].r
+	}
+	done := make([]bool, len(list))
+	lo, hi, err := batch.Isolate(len(list), func(lo, hi int) error {
+		var n Counts
+		err := x.Store.WriteReports(ctx, func(ctx context.Context, tx Tx) (err error) {
+			n, err = Reports(ctx, tx, x.IDs, channel, plain[lo:hi])
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for i := lo; i < hi; i++ {
+			done[i] = true
+		}
+		x.Stats.Reports.Add(int64(hi - lo))
+		x.Stats.Booked.Add(int64(n.Booked))
+		x.Stats.Duplicates.Add(int64(n.Duplicates))
+		x.Stats.Unmatched.Add(int64(n.Unmatched))
+		return nil
+	})
+	if err != nil {
+		x.Stats.Failures.Add(1)
+		x.Logger.Error("reports could not be stored; the carrier is asked to send them again", "channel", channel, "count", hi-lo, "err", err)
+	}
+	for i := range list {
+		list[i].ack(done[i])
+	}
+}
+
+func (x *Receiver) storeMOs(ctx context.Context) {
+	for {
+		x.mu.Lock()
+		if len(x.mos) == 0 {
+			x.mu.Unlock()
+			return
+		}
+		m := x.mos[0]
+		x.mos = x.mos[1:]
+		x.mu.Unlock()
+		word, err := x.storeMO(ctx, m)
+		if err != nil {
+			x.Stats.Failures.Add(1)
+			x.Logger.Error("a message from a handset could not be stored; the carrier is asked to send it again", "channel", m.channel, "err", err)
+		} else {
+			x.Stats.MOs.Add(1)
+			if word != "" {
+				x.Stats.OptOuts.Add(1)
+			}
+		}
+		m.ack(err == nil)
+		x.OnEvents()
+	}
+}
