@@ -41,6 +41,7 @@ type Tx interface {
 	StampEvents(ctx context.Context, events []sms.RecipientEvent) error
 	RemoveEvents(ctx context.Context, phones [][16]byte, messages []sms.ID) error
 	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
+	InsertEndings(ctx context.Context, list []sms.Ending) error
 	InsertEvents(ctx context.Context, list []sms.Event) error
 }
 
@@ -80,6 +81,7 @@ type look struct {
 	events  map[[16]byte][]sms.RecipientEvent
 	changes []sms.Change
 	hashes  [][32]byte
+	endings []sms.Ending // in the order of hashes
 	told    []sms.Event
 	frees   []ledger.Share
 	verdict Verdict
@@ -147,7 +149,7 @@ func (d *Desk) Look(ctx context.Context, tx Tx, lease Lease, list []gate.Ready) 
 	if err := tx.StampEvents(ctx, stamps); err != nil {
 		return Verdict{}, fmt.Errorf("stamp recipient events: %w", err)
 	}
-	return l.verdict, l.write(ctx)
+	return l.verdict, l.write(ctx, KindCancellation)
 }
 
 // newestCodesFirst orders messages for the frequency rules: of several
@@ -290,6 +292,7 @@ func (l *look) end(ctx context.Context, r *gate.Ready, m *sms.Message, to sms.St
 	}
 	l.events[m.PhoneID] = slices.DeleteFunc(l.events[m.PhoneID], func(e sms.RecipientEvent) bool { return e.MessageID == m.ID })
 	l.hashes = append(l.hashes, CancellationRecord(m, to, code, rule, l.now.UnixMilli()).Hash())
+	l.endings = append(l.endings, sms.Ending{MessageID: m.ID, At: l.now.UnixMilli(), State: to, Code: code, Rule: rule})
 	ended := *m
 	ended.State, ended.Reason, ended.Held = to, string(code), 0
 	l.told = append(l.told, sms.StatusEvent(l.IDs.Next(), &ended, l.now.UnixMilli()))
@@ -308,11 +311,15 @@ func CancellationRecord(m *sms.Message, to sms.State, code sms.Code, rule string
 	)
 }
 
-func (l *look) write(ctx context.Context) error {
+func (l *look) write(ctx context.Context, kind string) error {
 	at := l.now.UnixMilli()
 	if len(l.hashes) > 0 {
-		if err := l.tx.AppendLeaf(ctx, l.IDs.Next(), KindCancellation, at, l.hashes); err != nil {
+		id := l.IDs.Next()
+		if err := l.tx.AppendLeaf(ctx, id, kind, at, l.hashes); err != nil {
 			return fmt.Errorf("append the evidence: %w", err)
+		}
+		for i := range l.endings {
+			l.endings[i].LeafID, l.endings[i].LeafPos = id, i
 		}
 	}
 	n, err := l.tx.ApplyChanges(ctx, l.changes)
@@ -321,6 +328,9 @@ func (l *look) write(ctx context.Context) error {
 	}
 	if n != len(l.changes) {
 		return fmt.Errorf("%d of %d messages moved: somebody else holds the others", n, len(l.changes))
+	}
+	if err := l.tx.InsertEndings(ctx, l.endings); err != nil {
+		return fmt.Errorf("store the endings: %w", err)
 	}
 	if err := l.tx.InsertEvents(ctx, l.told); err != nil {
 		return err

@@ -101,6 +101,17 @@ type Change struct {
 	At        int64
 }
 
+// Ending is how a message ended that no carrier ended, with its evidence.
+type Ending struct {
+	MessageID ID
+	At        int64
+	State     State
+	Code      Code
+	Rule      string
+	LeafID    ID
+	LeafPos   int
+}
+
 // Revocation is one entry of the journal: something that a decision may have
 // relied on has ended.
 type Revocation struct {

@@ -171,18 +171,57 @@ func (t *Tx) ApplyChanges(ctx context.Context, list []sms.Change) (int, error) {
 		"UPDATE message SET state = v.new, reason = v.why, held = v.h, captured = v.c, channel_id = v.ch, updated_at = v.at FROM v WHERE message.id = v.mid AND message.state = v.old", args)
 }
 
+const pastColumns = "decision_id, decided, code, rule, carrier, category, signature_id, template_id, units, segments, consent_id, leaf_id, leaf_pos"
+
 // Redecide replaces a waiting message's decision; the former one is kept aside.
 func (t *Tx) Redecide(ctx context.Context, from sms.State, m *sms.Message) (bool, error) {
-	err := t.Exec(ctx, `INSERT INTO decision_past(message_id, decision_id, decided, code, rule, units, consent_id, leaf_id, leaf_pos)
-		SELECT id, decision_id, decided, code, rule, units, consent_id, leaf_id, leaf_pos FROM message WHERE id = ? AND state = ?`, int64(m.ID), string(from))
+	err := t.Exec(ctx, "INSERT INTO decision_past(message_id, "+pastColumns+") SELECT id, "+pastColumns+" FROM message WHERE id = ? AND state = ?", int64(m.ID), string(from))
 	if err != nil {
 		return false, err
 	}
-	n, err := t.ExecCount(ctx, `UPDATE message SET decision_id = ?, carrier = ?, state = ?, decided = ?, code = ?, rule = ?, reason = ?, units = ?, segments = ?, held = ?,
-		channel_id = ?, consent_id = ?, release_at = ?, not_after = ?, journal = ?, valid_until = ?, updated_at = ?, leaf_id = ?, leaf_pos = ? WHERE id = ? AND state = ?`,
-		int64(m.DecisionID), string(m.Carrier), string(m.State), string(m.Decided), string(m.Code), m.Rule, m.Reason, int64(m.Units), int64(m.Segments), int64(m.Held),
-		int64(m.ChannelID), int64(m.ConsentID), m.ReleaseAt, m.NotAfter, m.Journal, m.ValidUntil, m.UpdatedAt, int64(m.LeafID), int64(m.LeafPos), int64(m.ID), string(from))
+	n, err := t.ExecCount(ctx, `UPDATE message SET decision_id = ?, carrier = ?, category = ?, class = ?, signature_id = ?, template_id = ?, state = ?, decided = ?, code = ?,
+		rule = ?, reason = ?, units = ?, segments = ?, held = ?, channel_id = ?, consent_id = ?, release_at = ?, not_after = ?, journal = ?, valid_until = ?, updated_at = ?,
+		leaf_id = ?, leaf_pos = ? WHERE id = ? AND state = ?`,
+		int64(m.DecisionID), string(m.Carrier), string(m.Category), int64(m.Category.Class()), int64(m.SignatureID), int64(m.TemplateID), string(m.State), string(m.Decided),
+		string(m.Code), m.Rule, m.Reason, int64(m.Units), int64(m.Segments), int64(m.Held), int64(m.ChannelID), int64(m.ConsentID), m.ReleaseAt, m.NotAfter, m.Journal,
+		m.ValidUntil, m.UpdatedAt, int64(m.LeafID), int64(m.LeafPos), int64(m.ID), string(from))
 	return n == 1, err
+}
+
+// PastDecisions reads what a message was before later decisions replaced it:
+// copies of the message with each former decision's fields, oldest first.
+func (t *Tx) PastDecisions(ctx context.Context, m *sms.Message) ([]*sms.Message, error) {
+	var out []*sms.Message
+	err := t.Query(ctx, "SELECT "+pastColumns+" FROM decision_past WHERE message_id = ? ORDER BY decision_id", []any{int64(m.ID)}, func(r *sql.Rows) error {
+		old := *m
+		err := r.Scan(&old.DecisionID, &old.Decided, &old.Code, &old.Rule, &old.Carrier, &old.Category, &old.SignatureID, &old.TemplateID, &old.Units, &old.Segments,
+			&old.ConsentID, &old.LeafID, &old.LeafPos)
+		out = append(out, &old)
+		return err
+	})
+	return out, err
+}
+
+// InsertEndings stores how messages ended that no carrier ended.
+func (t *Tx) InsertEndings(ctx context.Context, list []sms.Ending) error {
+	args := make([]any, 0, len(list)*7)
+	for i := range list {
+		e := &list[i]
+		args = append(args, int64(e.MessageID), e.At, string(e.State), string(e.Code), e.Rule, int64(e.LeafID), int64(e.LeafPos))
+	}
+	return t.insert(ctx, "INSERT INTO ending(message_id, at, state, code, rule, leaf_id, leaf_pos) VALUES ", 7, "", args)
+}
+
+// Endings reads those of a message.
+func (t *Tx) Endings(ctx context.Context, message sms.ID) ([]sms.Ending, error) {
+	var out []sms.Ending
+	err := t.Query(ctx, "SELECT message_id, at, state, code, rule, leaf_id, leaf_pos FROM ending WHERE message_id = ? ORDER BY at", []any{int64(message)}, func(r *sql.Rows) error {
+		var e sms.Ending
+		err := r.Scan(&e.MessageID, &e.At, &e.State, &e.Code, &e.Rule, &e.LeafID, &e.LeafPos)
+		out = append(out, e)
+		return err
+	})
+	return out, err
 }
 
 // ListMessages reads an application's messages, newest first.

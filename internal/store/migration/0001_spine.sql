@@ -393,11 +393,28 @@ CREATE TABLE decision_past (
   decided     TEXT NOT NULL,
   code        TEXT NOT NULL,
   rule        TEXT NOT NULL,
+  carrier     TEXT NOT NULL,
+  category    TEXT NOT NULL,
+  signature_id INTEGER NOT NULL,
+  template_id INTEGER NOT NULL,
   units       INTEGER NOT NULL,
+  segments    INTEGER NOT NULL,
   consent_id  INTEGER NOT NULL,
   leaf_id     INTEGER NOT NULL,
   leaf_pos    INTEGER NOT NULL,
   PRIMARY KEY (message_id, decision_id)
+) STRICT, WITHOUT ROWID;
+
+-- How messages ended that no carrier ended: cancelled, expired, without report.
+CREATE TABLE ending (
+  message_id INTEGER NOT NULL,
+  at         INTEGER NOT NULL,
+  state      TEXT NOT NULL,
+  code       TEXT NOT NULL,
+  rule       TEXT NOT NULL,
+  leaf_id    INTEGER NOT NULL,
+  leaf_pos   INTEGER NOT NULL,
+  PRIMARY KEY (message_id, at)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE segment (
