@@ -5,7 +5,10 @@ package app
 import (
 	"context"
 
+	"github.com/zhunxin/zhunxin/internal/channel"
+	"github.com/zhunxin/zhunxin/internal/dispatch"
 	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/inbound"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
@@ -26,4 +29,65 @@ func (s GateStore) Write(ctx context.Context, fn func(context.Context, gate.Tx) 
 // Read runs fn on a connection that can't write.
 func (s GateStore) Read(ctx context.Context, fn func(context.Context, gate.Tx) error) error {
 	return s.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+// DispatchStore is the store as dispatch sees it.
+type DispatchStore struct{ DB *store.DB }
+
+// Write runs fn in the turn of submits.
+func (s DispatchStore) Write(ctx context.Context, fn func(context.Context, dispatch.WorkTx) error) error {
+	return s.DB.Write(ctx, store.TurnSubmit, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+// Read runs fn on a connection that can't write.
+func (s DispatchStore) Read(ctx context.Context, fn func(context.Context, dispatch.WorkTx) error) error {
+	return s.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+// InboundStore is the store as inbound sees it.
+type InboundStore struct{ DB *store.DB }
+
+// WriteReports runs fn in the turn of reports.
+func (s InboundStore) WriteReports(ctx context.Context, fn func(context.Context, inbound.Tx) error) error {
+	return s.DB.Write(ctx, store.TurnReport, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+// WriteMO runs fn before all else: it may be an opt-out.
+func (s InboundStore) WriteMO(ctx context.Context, fn func(context.Context, inbound.MOTx) error) error {
+	return s.DB.Write(ctx, store.TurnOptOut, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+// leases are the channels' leases of one node, in the database.
+type leases struct {
+	db     *store.DB
+	node   int
+	worker *dispatch.Worker
+}
+
+func (l *leases) Acquire(ctx context.Context, id sms.ID) (epoch int64, ok bool, err error) {
+	err = l.db.Write(ctx, store.TurnSubmit, func(ctx context.Context, tx *store.Tx) error {
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		epoch, ok, err = tx.AcquireLease(ctx, id, l.node, now.UnixMilli(), now.Add(channel.LeaseTime).UnixMilli())
+		return err
+	})
+	return epoch, ok, err
+}
+
+func (l *leases) Renew(ctx context.Context, id sms.ID, epoch int64) (ok bool, err error) {
+	err = l.db.Write(ctx, store.TurnSubmit, func(ctx context.Context, tx *store.Tx) error {
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		ok, err = tx.RenewLease(ctx, id, l.node, epoch, now.Add(channel.LeaseTime).UnixMilli())
+		return err
+	})
+	return ok, err
+}
+
+func (l *leases) Adopt(ctx context.Context, lease dispatch.Lease) (int, error) {
+	return l.worker.Adopt(ctx, lease)
 }

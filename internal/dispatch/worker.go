@@ -56,6 +56,8 @@ type Config struct {
 	Together bool
 	// Redecide passes messages through the gate again.
 	Redecide func(ctx context.Context, list []*sms.Message) error
+	// OnBooked is called after a commit that may have told customers something.
+	OnBooked func()
 	Logger   *slog.Logger
 }
 
@@ -71,6 +73,7 @@ type Worker struct {
 
 	mu      sync.Mutex
 	queues  map[sms.ID]*queue
+	fresh   bool // a channel is new
 	answers []Answer
 
 	// parts are written as soon as there is credit: their rows say submitting.
@@ -95,8 +98,25 @@ func NewWorker(cfg Config, desk *Desk, store Store, keys *vault.Keys) *Worker {
 
 // SetLines replaces the channels that this node writes on.
 func (w *Worker) SetLines(lines []Line) {
+	w.mu.Lock()
+	for _, l := range lines {
+		if w.queues[l.Channel()] == nil {
+			w.queues[l.Channel()] = &queue{}
+			w.fresh = true
+		}
+	}
+	w.mu.Unlock()
 	w.lines.Store(&lines)
 	w.Wake()
+}
+
+// news tells whether there are channels whose queues have not been read yet.
+func (w *Worker) news() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was := w.fresh
+	w.fresh = false
+	return was
 }
 
 // Wake says that there is credit, or something to do.
@@ -141,6 +161,9 @@ func (w *Worker) Run(ctx context.Context) {
 	for {
 		select {
 		case <-w.wake:
+			if w.news() {
+				w.poll(ctx)
+			}
 		case <-poll.C:
 			w.poll(ctx)
 		case <-ctx.Done():
@@ -172,10 +195,6 @@ func (w *Worker) poll(ctx context.Context) {
 	for _, line := range *w.lines.Load() {
 		w.mu.Lock()
 		q := w.queues[line.Channel()]
-		if q == nil {
-			q = &queue{}
-			w.queues[line.Channel()] = q
-		}
 		w.mu.Unlock()
 		for c := sms.Class(0); c < sms.NumClasses; c++ {
 			var accounts []sms.ID
@@ -330,6 +349,7 @@ func (w *Worker) lookAll(ctx context.Context, c claim) bool {
 }
 
 func (w *Worker) settled(answers []Answer, left Settled) {
+	w.cfg.OnBooked()
 	w.Stats.Answers.Add(int64(len(answers)))
 	for _, p := range left.Resend {
 		w.parts[p.Ready.Message.ChannelID] = append(w.parts[p.Ready.Message.ChannelID], p)

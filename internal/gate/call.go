@@ -60,7 +60,7 @@ func (c *Call) Recipients() int {
 
 // Result is the decision for one recipient.
 type Result struct {
-	MessageID sms.ID             `json:"message_id"`
+	MessageID sms.ID             `json:"message_id,omitzero"`
 	To        string             `json:"to"` // masked
 	Ref       string             `json:"ref,omitempty"`
 	State     sms.State          `json:"state"`

@@ -21,6 +21,7 @@ type batchRun struct {
 	tx       Tx
 	jobs     []*job
 	outcomes []outcome
+	dry      bool        // only tried: nothing is written
 	follow   map[int]int // calls with the key of another call of this batch
 
 	now     time.Time
@@ -89,6 +90,9 @@ func (b *batchRun) decide(ctx context.Context) error {
 		if err := b.decideJob(ctx, i); err != nil {
 			return err
 		}
+	}
+	if b.dry {
+		return nil
 	}
 	if err := b.write(ctx, live); err != nil {
 		return err
@@ -424,7 +428,9 @@ func (b *batchRun) book(p *part, r *recipient, m *sms.Message, view *carrierView
 			b.told = append(b.told, sms.StatusEvent(b.g.ids.Next(), m, b.now.UnixMilli()))
 		}
 	}
-	b.g.count(m)
+	if !b.dry {
+		b.g.count(m)
+	}
 	if m.State == sms.Queued {
 		permit := &view.permit
 		b.ready = append(b.ready, Ready{Message: m, Number: r.Number, Text: p.text, Permit: permit})

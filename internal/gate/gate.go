@@ -324,6 +324,40 @@ func (g *Gate) attempt(ctx context.Context, batch []*job) (b *batchRun, err erro
 	return b, err
 }
 
+// errTried ends the transaction of a call that is only tried.
+var errTried = errors.New("only tried")
+
+// Try decides a call as Submit would at this moment, and forgets it: nothing is
+// stored, held or counted, and no key is used up.
+func (g *Gate) Try(ctx context.Context, call *Call) (Answer, error) {
+	if err := check(call); err != nil {
+		return Answer{}, err
+	}
+	plain := *call
+	plain.Key = ""
+	var b *batchRun
+	err := errMoved
+	for range 3 {
+		if !errors.Is(err, errMoved) {
+			break
+		}
+		err = g.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+			b = &batchRun{g: g, tx: tx, jobs: []*job{{call: &plain}}, outcomes: make([]outcome, 1), dry: true}
+			if err := b.decide(ctx); err != nil {
+				return err
+			}
+			return errTried
+		})
+	}
+	if !errors.Is(err, errTried) {
+		return Answer{}, &sms.Error{Code: sms.StoreUnavailable, Cause: err}
+	}
+	for i := range b.outcomes[0].answer.Results {
+		b.outcomes[0].answer.Results[i].MessageID = 0
+	}
+	return b.outcomes[0].answer, b.outcomes[0].err
+}
+
 // replay answers a call whose key was used before.
 func (g *Gate) replay(j *job, payload, sealed []byte) outcome {
 	if string(payload) != string(j.payload[:]) {

@@ -83,6 +83,43 @@ func Open(ctx context.Context, tx Reader, keys *vault.Keys, list []*sms.Message)
 	return out, nil
 }
 
+// Salt is the salt of a message's commitments; ok is false once the person was
+// erased.
+func Salt(ctx context.Context, tx Reader, keys *vault.Keys, m *sms.Message) (salt [32]byte, ok bool, err error) {
+	err = tx.Secrets(ctx, m.GroupID, [][16]byte{m.PhoneID}, func(_ [16]byte, sealed []byte) error {
+		plain, err := keys.Open(vault.PurposeSecret, sealed)
+		if err != nil || len(plain) != len(vault.Secret{}) {
+			return vault.ErrSealed
+		}
+		salt, ok = vault.Secret(plain).Salt(m.ID), true
+		return nil
+	})
+	return salt, ok, err
+}
+
+// Chains gives stored messages with what their decisions permit, and neither
+// number nor text.
+func Chains(ctx context.Context, tx Reader, list []*sms.Message) ([]Opened, error) {
+	ids, decisions := make([]sms.ID, len(list)), map[sms.ID]sms.Decision{}
+	for i, m := range list {
+		ids[i] = m.DecisionID
+	}
+	slices.Sort(ids)
+	if err := tx.Decisions(ctx, slices.Compact(ids), func(d sms.Decision) { decisions[d.ID] = d }); err != nil {
+		return nil, fmt.Errorf("read decisions: %w", err)
+	}
+	out := make([]Opened, len(list))
+	for i, m := range list {
+		d := decisions[m.DecisionID]
+		permit, err := PermitOf(&d, m.Carrier)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = Opened{Message: m, Permit: permit}
+	}
+	return out, nil
+}
+
 // Redecide passes stored messages without a permit, and queued ones whose
 // decision may rest on facts that have ended, through the gate as new decisions
 // on the facts and rules of this moment. approved says that a reviewer has

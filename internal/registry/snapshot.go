@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -342,4 +343,38 @@ func (s *Snapshot) applications(of func(*Party) bool) []sms.ID {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// SignaturesOf lists a party's signatures, oldest first.
+func (s *Snapshot) SignaturesOf(party sms.ID) []*Signature {
+	var out []*Signature
+	for _, x := range s.Signature {
+		if x.PartyID == party {
+			out = append(out, x)
+		}
+	}
+	slices.SortFunc(out, func(a, b *Signature) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// TemplatesOf lists a party's templates, oldest first.
+func (s *Snapshot) TemplatesOf(party sms.ID) []*Template {
+	var out []*Template
+	for _, x := range s.Template {
+		if x.PartyID == party {
+			out = append(out, x)
+		}
+	}
+	slices.SortFunc(out, func(a, b *Template) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// KeyByID finds an API key by its id, or nil.
+func (s *Snapshot) KeyByID(id sms.ID) *APIKey {
+	for _, k := range s.keys {
+		if k.ID == id {
+			return k
+		}
+	}
+	return nil
 }

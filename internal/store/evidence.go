@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/evlog"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
@@ -23,18 +25,9 @@ func (t *Tx) AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, h
 	return t.Exec(ctx, "INSERT INTO evidence_leaf(id, kind, at, leaf, record_hashes) VALUES (?,?,?,?,?)", int64(id), kind, at, l.Marshal(), blob)
 }
 
-// StoredLeaf is a leaf with its record hashes and its place, if it has one.
-type StoredLeaf struct {
-	ID     sms.ID
-	Leaf   []byte
-	Hashes [][32]byte
-	Origin string
-	Index  int64 // -1 until the sequencer has been here
-}
-
 // Leaf reads one leaf.
-func (t *Tx) Leaf(ctx context.Context, id sms.ID) (StoredLeaf, error) {
-	l := StoredLeaf{ID: id}
+func (t *Tx) Leaf(ctx context.Context, id sms.ID) (evlog.Placed, error) {
+	l := evlog.Placed{ID: id}
 	var hashes []byte
 	err := t.One(ctx, "SELECT leaf, record_hashes, COALESCE(origin,''), COALESCE(tree_index,-1) FROM evidence_leaf WHERE id = ?", []any{int64(id)}, &l.Leaf, &hashes, &l.Origin, &l.Index)
 	for i := 0; i+32 <= len(hashes); i += 32 {
@@ -100,6 +93,55 @@ func (t *Tx) Tile(ctx context.Context, origin, path string) (data []byte, ok boo
 // PutTile stores a tile; a tile never changes.
 func (t *Tx) PutTile(ctx context.Context, origin, path string, data []byte) error {
 	return t.Exec(ctx, "INSERT INTO evidence_tile(origin, path, data) VALUES (?,?,?) ON CONFLICT(origin, path) DO NOTHING", origin, path, data)
+}
+
+// PutRecord stores a record that no other table holds.
+func (t *Tx) PutRecord(ctx context.Context, r leaf.Record, leafID sms.ID, pos int) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return t.Exec(ctx, "INSERT INTO evidence_record(leaf_id, leaf_pos, kind, object_id, record) VALUES (?,?,?,?,?)", int64(leafID), int64(pos), r.Kind, r.ID, string(b))
+}
+
+// CheckpointAt is the signed tree head of a size, or of the next larger one.
+func (t *Tx) CheckpointAt(ctx context.Context, origin string, atLeast int64) (size int64, note string, ok bool, err error) {
+	err = t.One(ctx, "SELECT size, note FROM evidence_checkpoint WHERE origin = ? AND size >= ? ORDER BY size LIMIT 1", []any{origin, atLeast}, &size, &note)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, "", false, nil
+	}
+	return size, note, err == nil, err
+}
+
+// PutCosignature stores a witness's signature line under a checkpoint.
+func (t *Tx) PutCosignature(ctx context.Context, origin string, size int64, witness, line string, at int64) error {
+	return t.Exec(ctx, "INSERT INTO evidence_cosignature(origin, size, witness, line, at) VALUES (?,?,?,?,?) ON CONFLICT(origin, size, witness) DO NOTHING",
+		origin, size, witness, line, at)
+}
+
+// Cosigned is the newest checkpoint of at least a size that a witness has signed,
+// with the signature lines of all who did; ok is false when there is none.
+func (t *Tx) Cosigned(ctx context.Context, origin string, atLeast int64) (size int64, lines []string, ok bool, err error) {
+	err = t.Query(ctx, `SELECT size, line FROM evidence_cosignature WHERE origin = ? AND size = (SELECT MAX(size) FROM evidence_cosignature WHERE origin = ? AND size >= ?) ORDER BY witness`,
+		[]any{origin, origin, atLeast}, func(r *sql.Rows) error {
+			var line string
+			err := r.Scan(&size, &line)
+			lines = append(lines, line)
+			return err
+		})
+	return size, lines, len(lines) > 0, err
+}
+
+// LeavesFrom reads leaves of a log by their places, in order.
+func (t *Tx) LeavesFrom(ctx context.Context, origin string, first, limit int64) (out [][]byte, err error) {
+	err = t.Query(ctx, "SELECT leaf FROM evidence_leaf WHERE origin = ? AND tree_index >= ? AND tree_index < ? ORDER BY tree_index", []any{origin, first, first + limit},
+		func(r *sql.Rows) error {
+			var b []byte
+			err := r.Scan(&b)
+			out = append(out, b)
+			return err
+		})
+	return out, err
 }
 
 // LockLog makes the sequencer's transaction the only one of its kind.

@@ -26,7 +26,8 @@ func (t *Tx) PutSegments(ctx context.Context, list []sms.Segment) error {
 	}
 	return t.insert(ctx, "INSERT INTO segment(message_id, no, channel_id, state, source, attempt, epoch, submit_at) VALUES ", 8,
 		` ON CONFLICT(message_id, no) DO UPDATE SET channel_id = excluded.channel_id, state = excluded.state, source = excluded.source,
-		attempt = segment.attempt + 1, epoch = excluded.epoch, submit_at = excluded.submit_at, upstream_id = '', result = 0, stat = '', answer_at = 0, report_at = 0`, args)
+		attempt = segment.attempt + 1, epoch = excluded.epoch, submit_at = excluded.submit_at, upstream_id = '', result = 0, stat = '', answer_at = 0, report_at = 0,
+		submit_leaf = 0, submit_pos = 0, report_leaf = 0, report_pos = 0`, args)
 }
 
 // RetireSegments keeps refused attempts aside before they are made again.
@@ -203,4 +204,23 @@ func (t *Tx) LastApplication(ctx context.Context, phone [16]byte, signature sms.
 		return 0, nil
 	}
 	return id, err
+}
+
+// MOs reads messages from recipients.
+func (t *Tx) MOs(ctx context.Context, ids []sms.ID, each func(sms.MO)) error {
+	list := make([]any, len(ids))
+	for i, id := range ids {
+		list[i] = int64(id)
+	}
+	return t.in(ctx, "SELECT id, channel_id, upstream_id, phone_id, group_id, application_id, dest, text, opt_out, received_at FROM mo WHERE id IN (%s)", nil, list, nil,
+		func(r *sql.Rows) error {
+			var m sms.MO
+			var phone []byte
+			if err := r.Scan(&m.ID, &m.ChannelID, &m.UpstreamID, &phone, &m.GroupID, &m.ApplicationID, &m.Dest, &m.Text, &m.OptOut, &m.ReceivedAt); err != nil {
+				return err
+			}
+			copy(m.PhoneID[:], phone)
+			each(m)
+			return nil
+		})
 }

@@ -525,6 +525,27 @@ CREATE TABLE evidence_checkpoint (
   PRIMARY KEY (origin, size)
 ) STRICT;
 
+-- Records that no other table holds: what administrators did, new origins.
+CREATE TABLE evidence_record (
+  leaf_id  INTEGER NOT NULL,
+  leaf_pos INTEGER NOT NULL,
+  kind     TEXT NOT NULL,
+  object_id INTEGER NOT NULL,
+  record   TEXT NOT NULL,                  -- JSON; no number, no text in clear
+  PRIMARY KEY (leaf_id, leaf_pos)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX evidence_record_object ON evidence_record(object_id);
+
+-- Cosignatures of witnesses under published checkpoints.
+CREATE TABLE evidence_cosignature (
+  origin  TEXT NOT NULL,
+  size    INTEGER NOT NULL,
+  witness TEXT NOT NULL,
+  line    TEXT NOT NULL,                   -- the signature line of the note
+  at      INTEGER NOT NULL,
+  PRIMARY KEY (origin, size, witness)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE setting (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL

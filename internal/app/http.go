@@ -1,0 +1,276 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/zhunxin/zhunxin/evidence/checkpoint"
+	"github.com/zhunxin/zhunxin/internal/ingress/httpapi"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/store"
+)
+
+// apiStore is the store as the HTTP API sees it.
+type apiStore struct{ db *store.DB }
+
+func (s apiStore) Write(ctx context.Context, fn func(context.Context, httpapi.Tx) error) error {
+	return s.db.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+func (s apiStore) WriteFirst(ctx context.Context, fn func(context.Context, httpapi.Tx) error) error {
+	return s.db.Write(ctx, store.TurnOptOut, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+func (s apiStore) Read(ctx context.Context, fn func(context.Context, httpapi.Tx) error) error {
+	return s.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+// web serves HTTP: the API, the evidence log and the state of the node.
+func (p *Platform) web(ctx context.Context) (net.Addr, error) {
+	mux := http.NewServeMux()
+	httpapi.New(httpapi.Config{
+		Gate: p.Gate, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, Wait: p.events.next,
+		Channels: p.Channels.States, MaxBody: p.Config.HTTP.MaxBody, Logger: p.Logger,
+		Cancel: func(ctx context.Context, m *sms.Message, by sms.Actor) error {
+			return p.end(ctx, []*sms.Message{m}, sms.Cancelled, by, "")
+		},
+		Approve: func(ctx context.Context, m *sms.Message) error {
+			_, err := p.Gate.Redecide(ctx, []*sms.Message{m}, true)
+			return err
+		},
+	}, mux)
+	mux.HandleFunc("GET /evidence/key", p.serveKey)
+	mux.HandleFunc("GET /evidence/checkpoint", p.serveCheckpoint)
+	mux.HandleFunc("GET /evidence/tile/", p.serveTile)
+	mux.HandleFunc("POST /evidence/cosignatures", p.takeCosignature)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", p.serveReady)
+	addr, err := p.listen(ctx, p.Config.HTTP.Listen, mux, func() http.Handler {
+		if p.Config.HTTP.Metrics != "" {
+			return nil
+		}
+		return p.metrics()
+	})
+	if err != nil || p.Config.HTTP.Metrics == "" {
+		return addr, err
+	}
+	side := http.NewServeMux()
+	_, err = p.listen(ctx, p.Config.HTTP.Metrics, side, p.metrics)
+	return addr, err
+}
+
+// listen serves a mux on an address until the platform stops.
+func (p *Platform) listen(ctx context.Context, at string, mux *http.ServeMux, metrics func() http.Handler) (net.Addr, error) {
+	if h := metrics(); h != nil {
+		mux.Handle("GET /metrics", h)
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", at)
+	if err != nil {
+		return nil, fmt.Errorf("listen for HTTP: %w", err)
+	}
+	s := &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: p.Config.HTTP.ReadTimeout, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 32 << 10,
+	}
+	go func() {
+		if err := s.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			p.Logger.Error("HTTP stopped", "err", err)
+		}
+	}()
+	p.stops = append(p.stops, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			return errors.Join(err, s.Close())
+		}
+		return nil
+	})
+	return ln.Addr(), nil
+}
+
+// Pack writes a message's evidence. What was written a moment ago gets its place
+// first.
+func (p *Platform) Pack(ctx context.Context, message sms.ID, seen string) (out []byte, err error) {
+	if err := p.Evidence.Sequence(ctx); err != nil {
+		return nil, err
+	}
+	log, _ := p.Evidence.Log()
+	err = p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
+		out, err = log.Pack(ctx, tx, p.Keys, message, seen)
+		return err
+	})
+	return out, err
+}
+
+func (p *Platform) serveKey(w http.ResponseWriter, _ *http.Request) {
+	_, vkey := p.Evidence.Log()
+	fmt.Fprintln(w, vkey)
+}
+
+func (p *Platform) serveCheckpoint(w http.ResponseWriter, r *http.Request) {
+	signed, err := p.Checkpoint(r.Context())
+	if err != nil {
+		p.fail(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-cache")
+	fmt.Fprint(w, signed)
+}
+
+// Checkpoint is the newest signed tree head, "" when nothing was signed yet.
+func (p *Platform) Checkpoint(ctx context.Context) (signed string, err error) {
+	log, _ := p.Evidence.Log()
+	err = p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
+		_, signed, _, err = log.Head(ctx, tx)
+		return err
+	})
+	return signed, err
+}
+
+// serveTile serves the tree as C2SP tlog-tiles has it: tile/<level>/<number>[.p/<width>]
+// and tile/entries/<number>.
+func (p *Platform) serveTile(w http.ResponseWriter, r *http.Request) {
+	path := strings.TrimPrefix(r.URL.Path, "/evidence/tile/")
+	log, _ := p.Evidence.Log()
+	var data []byte
+	found := false
+	err := p.DB.Read(r.Context(), func(ctx context.Context, tx *store.Tx) (err error) {
+		if rest, ok := strings.CutPrefix(path, "entries/"); ok {
+			data, found, err = p.entries(ctx, tx, log.Origin, rest)
+			return err
+		}
+		data, found, err = tx.Tile(ctx, log.Origin, "tile/8/"+path)
+		return err
+	})
+	switch {
+	case err != nil:
+		p.fail(w, err)
+		return
+	case !found || len(path) > 200:
+		http.Error(w, "there is no such tile", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	if _, err := w.Write(data); err != nil {
+		p.Logger.Debug("write a tile", "err", err)
+	}
+}
+
+// entries is the bundle of the leaves under a tile of level 0: each with its
+// length in two bytes in front.
+func (p *Platform) entries(ctx context.Context, tx *store.Tx, origin, path string) ([]byte, bool, error) {
+	name, width, partial := strings.Cut(path, ".p/")
+	n, ok := tileNumber(name)
+	want := int64(256)
+	if partial {
+		v, err := strconv.ParseInt(width, 10, 64)
+		if err != nil || v < 1 || v > 255 {
+			return nil, false, nil
+		}
+		want = v
+	}
+	if !ok {
+		return nil, false, nil
+	}
+	leaves, err := tx.LeavesFrom(ctx, origin, n*256, want)
+	if err != nil || int64(len(leaves)) < want {
+		return nil, false, err
+	}
+	var out []byte
+	for _, l := range leaves {
+		out = append(out, byte(len(l)>>8), byte(len(l)))
+		out = append(out, l...)
+	}
+	return out, true, nil
+}
+
+// tileNumber reads x001/x234/067.
+func tileNumber(s string) (n int64, ok bool) {
+	parts := strings.Split(s, "/")
+	if len(parts) > 5 {
+		return 0, false
+	}
+	for i, part := range parts {
+		if i < len(parts)-1 {
+			part, ok = strings.CutPrefix(part, "x")
+			if !ok {
+				return 0, false
+			}
+		}
+		v, err := strconv.ParseUint(part, 10, 16)
+		if err != nil || len(part) != 3 {
+			return 0, false
+		}
+		n = n*1000 + int64(v)
+	}
+	return n, true
+}
+
+// takeCosignature stores a witness's signature under one of our checkpoints, after
+// checking it against the keys in the settings.
+func (p *Platform) takeCosignature(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, checkpoint.MaxBytes))
+	if err != nil {
+		http.Error(w, "the cosigned checkpoint is too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	if err := p.cosigned(r.Context(), string(body)); err != nil {
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (p *Platform) cosigned(ctx context.Context, signed string) error {
+	log, _ := p.Evidence.Log()
+	c, err := checkpoint.Open(signed, log.Origin, log.Verifier)
+	if err != nil {
+		return err
+	}
+	for _, key := range p.Config.Evidence.Witnesses {
+		v, err := checkpoint.NewWitnessVerifier(key)
+		if err != nil {
+			return err
+		}
+		if _, err := checkpoint.CosignedAt(signed, v); err != nil {
+			continue
+		}
+		prefix := "— " + v.Name() + " "
+		for _, line := range strings.SplitAfter(signed, "\n") {
+			if !strings.HasPrefix(line, prefix) {
+				continue
+			}
+			return p.DB.Write(ctx, store.TurnSequencer, func(ctx context.Context, tx *store.Tx) error {
+				return tx.PutCosignature(ctx, log.Origin, c.Tree.N, v.Name(), line, p.Now().UnixMilli())
+			})
+		}
+	}
+	return errors.New("no witness of the settings (evidence.witnesses) has signed it")
+}
+
+// serveReady tells whether messages can be accepted and leave.
+func (p *Platform) serveReady(w http.ResponseWriter, r *http.Request) {
+	err := p.DB.Read(r.Context(), func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Generation(ctx)
+		return err
+	})
+	if err != nil {
+		p.fail(w, err)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+func (p *Platform) fail(w http.ResponseWriter, err error) {
+	p.Logger.Error("request failed", "err", err)
+	http.Error(w, "the store is unavailable; try again later", http.StatusServiceUnavailable)
+}

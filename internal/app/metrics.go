@@ -1,0 +1,107 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/store"
+)
+
+// metrics is the node's state for Prometheus. Numbers and texts are in no label.
+func (p *Platform) metrics() http.Handler {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	counter := func(name, help string, value func() int64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "zhunxin_" + name, Help: help}, func() float64 { return float64(value()) }))
+	}
+	gauge := func(name, help string, value func() float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "zhunxin_" + name, Help: help}, value))
+	}
+	g, w, in := p.Gate.Stats(), &p.Worker.Stats, &p.Receiver.Stats
+	counter("gate_batches_total", "Transactions that decided.", g.Batches.Load)
+	counter("gate_calls_total", "Calls that were decided.", g.Calls.Load)
+	counter("gate_permitted_total", "Recipients that were permitted or wait.", g.Permitted.Load)
+	counter("gate_refused_total", "Recipients that were refused.", g.Refused.Load)
+	counter("gate_busy_total", "Calls that were told to come again.", g.Busy.Load)
+	counter("gate_failed_total", "Calls that could not be decided.", g.Failed.Load)
+	gauge("gate_waiting", "Recipients that wait for their decision.", func() float64 { return float64(g.Waiting.Load()) })
+	gauge("gate_waiting_bound", "Most recipients that may wait.", func() float64 { return float64(p.Config.Gate.Queue) })
+	counter("dispatch_cycles_total", "Transactions of dispatch.", w.Cycles.Load)
+	counter("dispatch_claimed_total", "Messages that passed the second look.", w.Claimed.Load)
+	counter("dispatch_cancelled_total", "Messages that the second look ended, or found moved.", w.Cancelled.Load)
+	counter("dispatch_sent_back_total", "Messages that were sent back to the gate.", w.SentBack.Load)
+	counter("dispatch_pdus_total", "PDUs that were handed to a connection.", w.Written.Load)
+	counter("dispatch_answers_total", "Answers that were booked.", w.Answers.Load)
+	counter("dispatch_failures_total", "Transactions of dispatch that failed.", w.Failures.Load)
+	counter("reports_total", "Reports that were stored.", in.Reports.Load)
+	counter("reports_unmatched_total", "Reports that matched no submit when they came.", in.Unmatched.Load)
+	counter("reports_duplicate_total", "Reports that came again.", in.Duplicates.Load)
+	counter("mo_total", "Messages from handsets.", in.MOs.Load)
+	counter("mo_optout_total", "Of these, opt-outs.", in.OptOuts.Load)
+	gauge("reports_backlog", "Reports that wait to be stored.", func() float64 { return float64(p.Receiver.Backlog()) })
+	r.MustRegister(&snapshotCollector{p: p})
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+}
+
+// snapshotCollector reads what has labels, or costs a query, at each scrape.
+type snapshotCollector struct{ p *Platform }
+
+var (
+	descQueue    = prometheus.NewDesc("zhunxin_queue_depth", "Messages in memory for a channel.", []string{"channel", "class"}, nil)
+	descSessions = prometheus.NewDesc("zhunxin_channel_sessions", "Sessions that are logged in.", []string{"channel"}, nil)
+	descWanted   = prometheus.NewDesc("zhunxin_channel_sessions_wanted", "Sessions that should be.", []string{"channel"}, nil)
+	descCredit   = prometheus.NewDesc("zhunxin_channel_credit", "PDUs that may be written at once.", []string{"channel"}, nil)
+	descPending  = prometheus.NewDesc("zhunxin_evidence_pending_leaves", "Leaves that have no place in the tree yet.", nil, nil)
+	descLag      = prometheus.NewDesc("zhunxin_evidence_lag_seconds", "Age of the oldest leaf without a place.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c *snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descQueue, descSessions, descWanted, descCredit, descPending, descLag} {
+		ch <- d
+	}
+}
+
+var classNames = [sms.NumClasses]string{"OTP", "NOTICE", "PUBLIC", "MKT"}
+
+// scrapePatience bounds the query of one scrape.
+const scrapePatience = 5 * time.Second
+
+// Collect implements prometheus.Collector.
+func (c *snapshotCollector) Collect(ch chan<- prometheus.Metric) {
+	value := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for _, s := range c.p.Channels.States() {
+		value(descSessions, float64(s.Sessions), s.Name)
+		value(descWanted, float64(s.Wanted), s.Name)
+		value(descCredit, float64(s.Credit), s.Name)
+		for class, n := range c.p.Worker.Depth(s.ID) {
+			value(descQueue, float64(n), s.Name, classNames[class])
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
+	defer cancel()
+	err := c.p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
+		n, oldest, err := tx.CountPendingLeaves(ctx)
+		if err != nil {
+			return err
+		}
+		lag := 0.0
+		if n > 0 {
+			lag = max(0, c.p.Now().Sub(time.UnixMilli(oldest)).Seconds())
+		}
+		value(descPending, float64(n))
+		value(descLag, lag)
+		return nil
+	})
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(descPending, err)
+	}
+}

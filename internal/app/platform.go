@@ -1,0 +1,240 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/zhunxin/zhunxin/internal/channel"
+	"github.com/zhunxin/zhunxin/internal/config"
+	"github.com/zhunxin/zhunxin/internal/dispatch"
+	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/inbound"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/store"
+	"github.com/zhunxin/zhunxin/internal/vault"
+)
+
+// Platform is one node with all its parts. Start begins with what takes messages
+// to carriers and ends with what lets customers in; Stop goes the other way.
+type Platform struct {
+	Config   config.Config
+	DB       *store.DB
+	Keys     *vault.Keys
+	IDs      *sms.IDs
+	Book     *rulebook.Book
+	Gate     *gate.Gate
+	Desk     *dispatch.Desk
+	Worker   *dispatch.Worker
+	Receiver *inbound.Receiver
+	Channels *channel.Set
+	Evidence *Evidence
+	Now      func() time.Time
+	Logger   *slog.Logger
+
+	folder *folder
+	offset time.Duration
+	events *bell
+	stops  []func(context.Context) error // in the order of start
+}
+
+// Open opens the data folder and everything in it, and starts nothing.
+func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger) (p *Platform, err error) {
+	c, err := f.readClock()
+	if err != nil {
+		return nil, err
+	}
+	p = &Platform{Config: cfg, Now: c.now, Logger: logger, folder: f, offset: c.offset(), events: newBell()}
+	if p.Keys, err = keys(filepath.Join(f.path, fileKeys)); err != nil {
+		return nil, err
+	}
+	if p.Book, err = load(nil); err != nil {
+		return nil, err
+	}
+	if failed := p.Book.RunExamples(""); len(failed) > 0 {
+		return nil, fmt.Errorf("the rulebook fails its own examples: %s", failed[0])
+	}
+	if p.IDs, err = sms.NewIDs(cfg.Node, p.Now); err != nil {
+		return nil, err
+	}
+	if p.DB, err = p.database(ctx); err != nil {
+		return nil, err
+	}
+	if p.Evidence, err = openEvidence(ctx, p); err != nil {
+		return nil, errors.Join(err, p.DB.Close())
+	}
+	p.join()
+	return p, nil
+}
+
+// keys opens the key file, or makes it at the first start.
+func keys(path string) (*vault.Keys, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return vault.Create(path)
+	}
+	return vault.Open(path)
+}
+
+func (p *Platform) database(ctx context.Context) (*store.DB, error) {
+	if p.Config.Database.Kind == "postgres" {
+		dsn, err := p.Config.DSN()
+		if err != nil {
+			return nil, err
+		}
+		now := p.Now
+		if p.offset == 0 {
+			now = nil // the server's clock, so that all nodes agree
+		}
+		return store.OpenPostgres(ctx, dsn, p.Config.Database.Connections, now)
+	}
+	return store.OpenSQLite(ctx, filepath.Join(p.folder.path, fileDatabase), p.Now)
+}
+
+// join makes the parts and tells them of each other.
+func (p *Platform) join() {
+	cfg, lite := p.Config, p.DB.Dialect() == store.SQLite
+	workers := cfg.Gate.Workers
+	if lite {
+		workers = 1
+	}
+	p.Desk = &dispatch.Desk{Book: p.Book, IDs: p.IDs}
+	p.Gate = gate.New(gate.Config{
+		BatchRecipients: cfg.Gate.BatchRecipients, BatchWait: cfg.Gate.BatchWait, QueueRecipients: cfg.Gate.Queue, Workers: workers,
+		IdempotencyKept: cfg.Gate.IdempotencyKept, Logger: p.Logger,
+		NotAfter: map[sms.Category]time.Duration{
+			sms.OTP: cfg.NotAfter.OTP, sms.Notice: cfg.NotAfter.Notice, sms.Public: cfg.NotAfter.Public, sms.MKT: cfg.NotAfter.MKT, sms.Consent: cfg.NotAfter.Consent,
+		},
+		OnReady: func(list []gate.Ready) { p.Worker.Offer(list) },
+		Busy:    func() bool { return p.Receiver.Backlog() > reportBacklog },
+	}, GateStore{p.DB}, p.Book, p.Keys, p.IDs)
+	p.Worker = dispatch.NewWorker(dispatch.Config{
+		MaxClaims: 500, MaxAnswers: 1000, Poll: pollEvery(lite), Together: lite, Logger: p.Logger,
+		Redecide: func(ctx context.Context, list []*sms.Message) error {
+			_, err := p.Gate.Redecide(ctx, list, false)
+			return err
+		},
+		OnBooked: p.events.ring,
+	}, p.Desk, DispatchStore{p.DB}, p.Keys)
+	p.Receiver = &inbound.Receiver{
+		Store: InboundStore{p.DB}, IDs: p.IDs, Keys: p.Keys, Book: p.Book, Registry: p.Gate.Snapshot, Now: p.Now, Logger: p.Logger,
+		OnEvents: p.events.ring,
+	}
+	p.Channels = channel.NewSet(channel.Config{
+		Leases: &leases{p.DB, cfg.Node, p.Worker}, Inbound: p.Receiver, OnCredit: p.Worker.Wake, Now: p.Now, Logger: p.Logger,
+		ResponseTimeout: cfg.Channel.ResponseTimeout,
+		Open: func(sealed []byte) (string, error) {
+			plain, err := p.Keys.Open(vault.PurposeLogin, sealed)
+			return string(plain), err
+		},
+	}, p.Worker.SetLines)
+}
+
+// reportBacklog is how many reports may wait before the gate steps back for them.
+const reportBacklog = 10_000
+
+// pollEvery is how often dispatch asks the database for what memory does not know
+// of: on SQLite only what a failure left, on PostgreSQL what other nodes decided.
+func pollEvery(lite bool) time.Duration {
+	if lite {
+		return 5 * time.Second
+	}
+	return 500 * time.Millisecond
+}
+
+// spawn runs a part until it is stopped. It stops before everything that was
+// started earlier.
+func (p *Platform) spawn(run func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { run(ctx) })
+	p.stops = append(p.stops, func(context.Context) error {
+		cancel()
+		done.Wait()
+		return nil
+	})
+}
+
+// Start starts the parts in order.
+func (p *Platform) Start(ctx context.Context) error {
+	if _, err := p.Gate.Snapshot(ctx); err != nil {
+		return err
+	}
+	p.spawn(p.Evidence.run)
+	p.spawn(p.Worker.Run)
+	p.spawn(p.Receiver.Run)
+	p.stops = append(p.stops, func(context.Context) error { p.Channels.Close(); return nil })
+	p.spawn(p.follow)
+	p.spawn(p.Gate.Run)
+	p.spawn(p.sweep)
+	return nil
+}
+
+// Stop ends the parts in reverse order and closes the database.
+func (p *Platform) Stop(ctx context.Context) error {
+	var errs []error
+	for i := len(p.stops) - 1; i >= 0; i-- {
+		errs = append(errs, p.stops[i](ctx))
+	}
+	p.stops = nil
+	return errors.Join(append(errs, p.DB.Close(), p.folder.close())...)
+}
+
+// followEvery is how soon a change of the registry reaches the channels.
+const followEvery = 500 * time.Millisecond
+
+// follow keeps the channels as the registry says.
+func (p *Platform) follow(ctx context.Context) {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	generation := int64(-1)
+	for {
+		snap, err := p.Gate.Snapshot(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			p.Logger.Error("read the registry", "err", err)
+		case err == nil && snap.Generation != generation:
+			generation = snap.Generation
+			p.Channels.Sync(snap)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Registry is the registry as of now.
+func (p *Platform) Registry(ctx context.Context) (*registry.Snapshot, error) {
+	return p.Gate.Snapshot(ctx)
+}
+
+// bell wakes those who wait for events.
+type bell struct {
+	mu   sync.Mutex
+	wait chan struct{}
+}
+
+func newBell() *bell { return &bell{wait: make(chan struct{})} }
+
+func (b *bell) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.wait)
+	b.wait = make(chan struct{})
+}
+
+// next is closed at the next ring.
+func (b *bell) next() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.wait
+}

@@ -1,0 +1,160 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/store"
+)
+
+// Sweeping: what is due is decided anew each second; timeouts are looked for less
+// often. Each transaction is small.
+const (
+	dueEvery     = time.Second
+	timeoutEvery = 10 * time.Second
+	sweepChunk   = 200
+)
+
+// sweep ends waiting: deferred and scheduled messages at their hour, held and
+// queued ones that waited too long, submitted ones whose report never came.
+func (p *Platform) sweep(ctx context.Context) {
+	tick := time.NewTicker(dueEvery)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		if err := p.release(ctx); err != nil && ctx.Err() == nil {
+			p.Logger.Error("release of due messages", "err", err)
+		}
+		if n%int(timeoutEvery/dueEvery) == 0 {
+			if err := p.timeouts(ctx); err != nil && ctx.Err() == nil {
+				p.Logger.Error("timeouts", "err", err)
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// release decides anew what is due.
+func (p *Platform) release(ctx context.Context) error {
+	for ctx.Err() == nil {
+		var list []*sms.Message
+		err := p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+			list, err = tx.Due(ctx, p.Now().UnixMilli(), sweepChunk)
+			return err
+		})
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		n, err := p.Gate.Redecide(ctx, list, false)
+		if err != nil || n == 0 {
+			return err
+		}
+		p.events.ring()
+	}
+	return nil
+}
+
+// timeouts ends what waited too long.
+func (p *Platform) timeouts(ctx context.Context) error {
+	snap, err := p.Registry(ctx)
+	if err != nil {
+		return err
+	}
+	now := p.Now().UnixMilli()
+	late := func(m *sms.Message) bool { return m.NotAfter != 0 && now >= m.NotAfter }
+	for _, x := range []struct {
+		from sms.State
+		to   sms.State
+		code sms.Code
+		when func(*sms.Message) bool
+	}{
+		{sms.Held, sms.Expired, sms.NotAfterPassed, late},
+		{sms.Submitted, sms.Unknown, "", func(m *sms.Message) bool { return now >= m.UpdatedAt+p.reportTimeout(snap, m).Milliseconds() }},
+	} {
+		var list []*sms.Message
+		err := p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
+			found, err := tx.InState(ctx, x.from, now, sweepChunk)
+			for _, m := range found {
+				if x.when(m) {
+					list = append(list, m)
+				}
+			}
+			return err
+		})
+		if err == nil {
+			err = p.end(ctx, list, x.to, sms.ActorSweeper, x.code)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return p.expireQueued(ctx, snap, late)
+}
+
+// expireQueued ends the head of the queues of channels that nobody can write on.
+// On the others the second look does it.
+func (p *Platform) expireQueued(ctx context.Context, snap *registry.Snapshot, late func(*sms.Message) bool) error {
+	for _, ch := range snap.Channels {
+		for c := sms.Class(0); c < sms.NumClasses; c++ {
+			var list []*sms.Message
+			err := p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
+				accounts, err := tx.QueuedAccounts(ctx, ch.ID, c)
+				for _, a := range accounts {
+					if err != nil {
+						break
+					}
+					var found []*sms.Message
+					found, err = tx.Queued(ctx, ch.ID, c, a, sweepChunk)
+					for _, m := range found {
+						if late(m) {
+							list = append(list, m)
+						}
+					}
+				}
+				return err
+			})
+			if err == nil {
+				err = p.end(ctx, list, sms.Expired, sms.ActorSweeper, sms.NotAfterPassed)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reportTimeout is how long the message's contract waits for a report.
+func (p *Platform) reportTimeout(snap *registry.Snapshot, m *sms.Message) time.Duration {
+	for _, sub := range snap.SubcodesOf(m.SignatureID) {
+		ch := snap.Channel[m.ChannelID]
+		if c := snap.Contract[sub.ContractID]; c != nil && ch != nil && sub.AccessCodeID == ch.AccessCodeID && c.ReportTimeout > 0 {
+			return time.Duration(c.ReportTimeout) * time.Millisecond
+		}
+	}
+	return p.Config.Channel.ReportTimeout
+}
+
+// end ends messages in one transaction.
+func (p *Platform) end(ctx context.Context, list []*sms.Message, to sms.State, by sms.Actor, code sms.Code) error {
+	if len(list) == 0 {
+		return nil
+	}
+	err := p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+		opened, err := gate.Chains(ctx, tx, list)
+		if err == nil {
+			_, err = p.Desk.End(ctx, tx, opened, to, by, code)
+		}
+		return err
+	})
+	if err == nil {
+		p.events.ring()
+	}
+	return err
+}

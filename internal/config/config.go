@@ -1,0 +1,261 @@
+// Package config is the one place where settings are read: defaults, then a YAML
+// file, then the environment. An unknown key is an error that names it. Secrets
+// are never settings; they stand in files that settings name.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/structs"
+	"github.com/knadh/koanf/v2"
+)
+
+// Config is every setting of a node.
+type Config struct {
+	Data     string   `koanf:"data" doc:"folder of the database, the keys and the published checkpoints; readable by its owner alone"`
+	Node     int      `koanf:"node" doc:"number of this node, 0 to 1023; two live nodes on one database must differ"`
+	Database Database `koanf:"database"`
+	HTTP     HTTP     `koanf:"http"`
+	CMPP     CMPP     `koanf:"cmpp"`
+	Gate     Gate     `koanf:"gate"`
+	Channel  Channel  `koanf:"channel"`
+	Evidence Evidence `koanf:"evidence"`
+	NotAfter NotAfter `koanf:"not_after"`
+	Log      Log      `koanf:"log"`
+}
+
+// Database says where rows are kept.
+type Database struct {
+	Kind        string `koanf:"kind" doc:"sqlite (a file in the data folder) or postgres"`
+	DSNFile     string `koanf:"dsn_file" doc:"postgres: file that holds the connection string, mode 0600"`
+	Connections int    `koanf:"connections" doc:"postgres: most connections of this node"`
+}
+
+// HTTP is the API's listener.
+type HTTP struct {
+	Listen      string        `koanf:"listen" doc:"host:port of the HTTP API, /docs, /metrics and /evidence/; put TLS in front of it"`
+	MaxBody     int           `koanf:"max_body" doc:"most bytes of a request body"`
+	ReadTimeout time.Duration `koanf:"read_timeout" doc:"longest time for a whole request to arrive"`
+	Metrics     string        `koanf:"metrics" doc:"host:port of /metrics, empty serves it on the API's listener"`
+}
+
+// CMPP is the customers' listener.
+type CMPP struct {
+	Listen         string        `koanf:"listen" doc:"host:port where customers' CMPP clients connect, empty is none"`
+	MaxConnections int           `koanf:"max_connections" doc:"at once, logged in or not"`
+	MaxPerAddress  int           `koanf:"max_per_address" doc:"connections at once from one address"`
+	Heartbeat      time.Duration `koanf:"heartbeat" doc:"silence after which a client is tested"`
+	RepeatWindow   time.Duration `koanf:"repeat_window" doc:"how long a repeated Sequence_Id with the same bytes gets the first response again"`
+	PartsWithin    time.Duration `koanf:"parts_within" doc:"how long the parts of a long message may be apart"`
+}
+
+// Gate is how decisions are batched.
+type Gate struct {
+	BatchRecipients int           `koanf:"batch_recipients" doc:"recipients that one transaction decides"`
+	BatchWait       time.Duration `koanf:"batch_wait" doc:"how long a first call waits for company"`
+	Queue           int           `koanf:"queue" doc:"recipients that may wait for their decision; more are answered busy"`
+	Workers         int           `koanf:"workers" doc:"postgres: transactions at a time"`
+	IdempotencyKept time.Duration `koanf:"idempotency_kept" doc:"how long an Idempotency-Key is remembered"`
+}
+
+// Channel is what all upstream channels share.
+type Channel struct {
+	ResponseTimeout time.Duration `koanf:"response_timeout" doc:"time for a carrier's answer, after which a PDU is in doubt"`
+	ReportTimeout   time.Duration `koanf:"report_timeout" doc:"time for a report when the contract names none"`
+}
+
+// Evidence is the transparency log.
+type Evidence struct {
+	Every     time.Duration `koanf:"every" doc:"how often leaves get their place and the tree its signature"`
+	Witnesses []string      `koanf:"witnesses" doc:"verifier keys of witnesses whose cosignatures are taken"`
+}
+
+// NotAfter is how long messages of a category may wait when the caller says nothing.
+type NotAfter struct {
+	OTP     time.Duration `koanf:"otp" doc:"verification codes"`
+	Notice  time.Duration `koanf:"notice" doc:"notices"`
+	Public  time.Duration `koanf:"public" doc:"public-interest messages"`
+	MKT     time.Duration `koanf:"mkt" doc:"marketing"`
+	Consent time.Duration `koanf:"consent" doc:"requests for consent"`
+}
+
+// Log is what is written to standard error.
+type Log struct {
+	Level  string `koanf:"level" doc:"debug, info, warn or error"`
+	Format string `koanf:"format" doc:"text or json"`
+}
+
+// Default is what holds where nothing is said.
+func Default() Config {
+	return Config{
+		Data: "data", Node: 1,
+		Database: Database{Kind: "sqlite", Connections: 16},
+		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 1 << 20, ReadTimeout: 15 * time.Second},
+		CMPP: CMPP{
+			Listen: "127.0.0.1:7890", MaxConnections: 4096, MaxPerAddress: 64, Heartbeat: 180 * time.Second, RepeatWindow: 180 * time.Second,
+			PartsWithin: 2 * time.Minute,
+		},
+		Gate:     Gate{BatchRecipients: 500, BatchWait: 2 * time.Millisecond, Queue: 20_000, Workers: 4, IdempotencyKept: 24 * time.Hour},
+		Channel:  Channel{ResponseTimeout: time.Minute, ReportTimeout: 72 * time.Hour},
+		Evidence: Evidence{Every: time.Second, Witnesses: []string{}},
+		NotAfter: NotAfter{OTP: 5 * time.Minute, Notice: 24 * time.Hour, Public: 24 * time.Hour, MKT: 12 * time.Hour, Consent: 24 * time.Hour},
+		Log:      Log{Level: "info", Format: "text"},
+	}
+}
+
+// EnvPrefix begins the names of environment variables: http.listen is
+// ZHUNXIN_HTTP__LISTEN.
+const EnvPrefix = "ZHUNXIN_"
+
+// Load reads a file, or none when path is empty, and the environment.
+func Load(path string, environ []string) (Config, error) {
+	var c Config
+	k := koanf.New(".")
+	if err := k.Load(structs.Provider(Default(), "koanf"), nil); err != nil {
+		return c, fmt.Errorf("settings: %w", err)
+	}
+	known := map[string]bool{}
+	for _, key := range k.Keys() {
+		known[key] = true
+	}
+	if path != "" {
+		if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+			return c, fmt.Errorf("settings: %s: %w", path, err)
+		}
+	}
+	err := k.Load(env.Provider(".", env.Opt{
+		Prefix: EnvPrefix, EnvironFunc: func() []string { return environ },
+		TransformFunc: func(name, value string) (string, any) {
+			return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, EnvPrefix)), "__", "."), value
+		},
+	}), nil)
+	if err != nil {
+		return c, fmt.Errorf("settings: environment: %w", err)
+	}
+	for _, key := range k.Keys() {
+		if !known[key] {
+			return c, fmt.Errorf("settings: there is no key %q; zhunxin config sample prints those there are", key)
+		}
+	}
+	err = k.UnmarshalWithConf("", &c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
+		DecodeHook: mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(",")),
+		Result:     &c, WeaklyTypedInput: true, ErrorUnused: true, TagName: "koanf",
+	}})
+	if err != nil {
+		return c, fmt.Errorf("settings: %w", err)
+	}
+	return c, c.Validate()
+}
+
+// Validate says what is wrong, all of it at once.
+func (c Config) Validate() error {
+	var bad []error
+	wrong := func(key, format string, args ...any) {
+		bad = append(bad, fmt.Errorf("settings: %s: %s", key, fmt.Sprintf(format, args...)))
+	}
+	if c.Node < 0 || c.Node > 1023 {
+		wrong("node", "%d is not within 0 and 1023", c.Node)
+	}
+	if c.Data == "" {
+		wrong("data", "it is empty")
+	}
+	switch c.Database.Kind {
+	case "sqlite":
+	case "postgres":
+		if c.Database.DSNFile == "" {
+			wrong("database.dsn_file", "postgres needs the file that holds its connection string")
+		}
+		if c.Database.Connections < 4 {
+			wrong("database.connections", "%d is below 4", c.Database.Connections)
+		}
+	default:
+		wrong("database.kind", "%q is neither sqlite nor postgres", c.Database.Kind)
+	}
+	for key, addr := range map[string]string{"http.listen": c.HTTP.Listen, "cmpp.listen": c.CMPP.Listen, "http.metrics": c.HTTP.Metrics} {
+		if _, _, err := net.SplitHostPort(addr); err != nil && (addr != "" || key == "http.listen") {
+			wrong(key, "%q is not host:port", addr)
+		}
+	}
+	for key, n := range map[string]int{
+		"gate.batch_recipients": c.Gate.BatchRecipients, "gate.queue": c.Gate.Queue, "gate.workers": c.Gate.Workers,
+		"http.max_body": c.HTTP.MaxBody, "cmpp.max_connections": c.CMPP.MaxConnections, "cmpp.max_per_address": c.CMPP.MaxPerAddress,
+	} {
+		if n < 1 {
+			wrong(key, "%d is below 1", n)
+		}
+	}
+	for key, d := range map[string]time.Duration{
+		"http.read_timeout": c.HTTP.ReadTimeout, "cmpp.heartbeat": c.CMPP.Heartbeat, "gate.idempotency_kept": c.Gate.IdempotencyKept,
+		"channel.response_timeout": c.Channel.ResponseTimeout, "channel.report_timeout": c.Channel.ReportTimeout, "evidence.every": c.Evidence.Every,
+		"not_after.otp": c.NotAfter.OTP, "not_after.notice": c.NotAfter.Notice, "not_after.public": c.NotAfter.Public, "not_after.mkt": c.NotAfter.MKT,
+		"not_after.consent": c.NotAfter.Consent, "cmpp.repeat_window": c.CMPP.RepeatWindow, "cmpp.parts_within": c.CMPP.PartsWithin,
+	} {
+		if d <= 0 {
+			wrong(key, "%s is not above 0", d)
+		}
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		wrong("log.format", "%q is neither text nor json", c.Log.Format)
+	}
+	return errors.Join(bad...)
+}
+
+// DSN reads the PostgreSQL connection string from its file.
+func (c Config) DSN() (string, error) {
+	info, err := os.Stat(c.Database.DSNFile)
+	if err != nil {
+		return "", fmt.Errorf("settings: database.dsn_file: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return "", fmt.Errorf("settings: %s has mode %04o, so others may read it: run chmod 600 on it", c.Database.DSNFile, mode)
+	}
+	b, err := os.ReadFile(c.Database.DSNFile)
+	return strings.TrimSpace(string(b)), err
+}
+
+// Path is a file in the data folder.
+func (c Config) Path(name string) string { return filepath.Join(c.Data, name) }
+
+// Sample is the commented file with every key at its default.
+func Sample() string {
+	var b strings.Builder
+	b.WriteString("# Settings of zhunxin. Every key can also come from the environment: http.listen is " + EnvPrefix + "HTTP__LISTEN.\n")
+	sample(&b, reflect.ValueOf(Default()), "")
+	return b.String()
+}
+
+func sample(b *strings.Builder, v reflect.Value, indent string) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.Type.Kind() == reflect.Struct {
+			fmt.Fprintf(b, "\n%s%s:\n", indent, f.Tag.Get("koanf"))
+			sample(b, v.Field(i), indent+"  ")
+			continue
+		}
+		fmt.Fprintf(b, "%s# %s\n%s%s: %s\n", indent, f.Tag.Get("doc"), indent, f.Tag.Get("koanf"), literal(v.Field(i)))
+	}
+}
+
+func literal(v reflect.Value) string {
+	switch x := v.Interface().(type) {
+	case string:
+		return fmt.Sprintf("%q", x)
+	case []string:
+		return "[]"
+	case time.Duration:
+		return x.String()
+	default:
+		return fmt.Sprint(x)
+	}
+}

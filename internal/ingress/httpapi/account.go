@@ -1,0 +1,156 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/zhunxin/zhunxin/internal/ledger"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+func place(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }
+
+// BalanceOut is the caller's account.
+type BalanceOut struct {
+	Body struct {
+		Account   sms.ID `json:"account"`
+		Currency  string `json:"currency"`
+		Balance   string `json:"balance" doc:"yuan: the sum of top-ups, adjustments and charges"`
+		Held      string `json:"held" doc:"yuan: held for messages that have not ended"`
+		Available string `json:"available" doc:"yuan: what may still be held"`
+	}
+}
+
+// EntriesIn pages through the journal.
+type EntriesIn struct {
+	After string `query:"after" maxLength:"20" doc:"only entries newer than this id"`
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}
+
+// EntryView is a line of the journal.
+type EntryView struct {
+	ID        sms.ID      `json:"id"`
+	Kind      ledger.Kind `json:"kind"`
+	UnitPrice string      `json:"unit_price"`
+	Units     int         `json:"units"`
+	Amount    string      `json:"amount"`
+	Reference string      `json:"reference,omitempty"`
+	At        int64       `json:"at"`
+}
+
+// EntriesOut is a page of the journal, oldest first.
+type EntriesOut struct {
+	Body struct {
+		Entries []EntryView `json:"entries"`
+	}
+}
+
+// SignatureView is a signature with its filing at each carrier.
+type SignatureView struct {
+	registry.Signature
+	Filings map[sms.Carrier]string `json:"filings" doc:"报备 state at each carrier"`
+}
+
+// SignaturesOut lists the caller's signatures.
+type SignaturesOut struct {
+	Body struct {
+		Signatures []SignatureView `json:"signatures"`
+	}
+}
+
+// TemplateView is a template with its approved wording.
+type TemplateView struct {
+	registry.Template
+	Version int64  `json:"version,omitempty"`
+	Body    string `json:"body,omitempty" doc:"the approved wording, with ${name:type} variables"`
+}
+
+// TemplatesOut lists the caller's templates.
+type TemplatesOut struct {
+	Body struct {
+		Templates []TemplateView `json:"templates"`
+	}
+}
+
+func (a *API) account() {
+	operation(a, ScopeRead, huma.Operation{
+		OperationID: "balance", Method: http.MethodGet, Path: "/v1/balance", Summary: "Balance 余额", Tags: []string{"account"},
+	}, a.balance)
+	operation(a, ScopeRead, huma.Operation{
+		OperationID: "entries", Method: http.MethodGet, Path: "/v1/ledger", Summary: "Journal, entry by entry 账目", Tags: []string{"account"},
+		Description: "The balance is the sum of these, to the last digit.",
+	}, a.entries)
+	operation(a, ScopeRead, huma.Operation{
+		OperationID: "signatures", Method: http.MethodGet, Path: "/v1/signatures", Summary: "Signatures and filings 签名", Tags: []string{"account"},
+	}, func(ctx context.Context, _ *struct{}) (*SignaturesOut, error) {
+		c, out := callerOf(ctx), &SignaturesOut{}
+		out.Body.Signatures = []SignatureView{}
+		for _, s := range c.snap.SignaturesOf(c.app.PartyID) {
+			v := SignatureView{Signature: *s, Filings: map[sms.Carrier]string{}}
+			for _, carrier := range []sms.Carrier{sms.Mobile, sms.Unicom, sms.Telecom, sms.Broadnet} {
+				if f := c.snap.Filing(s.ID, carrier); f != nil {
+					v.Filings[carrier] = f.State
+				}
+			}
+			out.Body.Signatures = append(out.Body.Signatures, v)
+		}
+		return out, nil
+	})
+	operation(a, ScopeRead, huma.Operation{
+		OperationID: "templates", Method: http.MethodGet, Path: "/v1/templates", Summary: "Templates 模板", Tags: []string{"account"},
+	}, func(ctx context.Context, _ *struct{}) (*TemplatesOut, error) {
+		c, out := callerOf(ctx), &TemplatesOut{}
+		out.Body.Templates = []TemplateView{}
+		for _, t := range c.snap.TemplatesOf(c.app.PartyID) {
+			v := TemplateView{Template: *t}
+			if w := c.snap.Wording(t.ID); w != nil {
+				v.Version, v.Body = w.Version.Version, w.Version.Body
+			}
+			out.Body.Templates = append(out.Body.Templates, v)
+		}
+		return out, nil
+	})
+}
+
+func (a *API) balance(ctx context.Context, _ *struct{}) (*BalanceOut, error) {
+	c, out := callerOf(ctx), &BalanceOut{}
+	err := a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
+		b, err := tx.BalanceOf(ctx, c.app.AccountID)
+		out.Body.Account, out.Body.Currency = b.AccountID, "CNY"
+		out.Body.Balance, out.Body.Held, out.Body.Available = b.Balance.String(), b.Held.String(), b.Available().String()
+		return err
+	})
+	return out, err
+}
+
+func (a *API) entries(ctx context.Context, in *EntriesIn) (*EntriesOut, error) {
+	after, err := cursor(in.After, "query.after")
+	if err != nil {
+		return nil, err
+	}
+	out := &EntriesOut{}
+	out.Body.Entries = []EntryView{}
+	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
+		list, err := tx.Entries(ctx, callerOf(ctx).app.AccountID, after, in.Limit)
+		for _, e := range list {
+			out.Body.Entries = append(out.Body.Entries, EntryView{e.ID, e.Kind, e.UnitPrice.String(), e.Count, e.Amount.String(), e.Reference, e.At})
+		}
+		return err
+	})
+	return out, err
+}
+
+func cursor(s, field string) (sms.ID, error) {
+	if s == "" {
+		return 0, nil
+	}
+	id, err := sms.ParseID(s)
+	if err != nil {
+		return 0, sms.Errorf(sms.BadRequest, field, "%s", err)
+	}
+	return id, nil
+}

@@ -1,0 +1,440 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/channel"
+	"github.com/zhunxin/zhunxin/internal/evlog"
+	"github.com/zhunxin/zhunxin/internal/ledger"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/vault"
+)
+
+// KindAction is the evidence of what an administrator did.
+const KindAction = "action"
+
+// SettingSetup holds the hash of the one-time token of the first administrator.
+const SettingSetup = "setup.token"
+
+// record writes an administrator's action into the log, in its transaction.
+func (a *API) record(ctx context.Context, tx Tx, by sms.ID, action string, object sms.ID, body any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return err
+	}
+	return evlog.Append(ctx, tx, a.IDs, now.UnixMilli(), leaf.New(KindAction, int64(object), now.UnixMilli(),
+		leaf.Str("action", action),
+		leaf.Int("by_key", int64(by)),
+		leaf.Hash("content", sha256.Sum256(b)),
+	))
+}
+
+// admin registers the operator's operations. They put objects into the registry;
+// each is an action in the evidence log.
+func (a *API) admin() {
+	operation(a, "", huma.Operation{
+		OperationID: "setup", Method: http.MethodPost, Path: "/v1/setup", Summary: "First administrator 首次设置", Tags: []string{"admin"},
+		Description: "Takes the one-time token that the first start printed, once.",
+	}, a.setup)
+	put(a, "parties", "Party 主体", func(o *registry.Party, id sms.ID, now int64) { o.ID, o.CreatedAt, o.UpdatedAt = id, now, now },
+		func(o registry.Party) string { return freeze(o.State) })
+	put(a, "licences", "Licence 许可证", func(o *registry.Licence, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
+		func(registry.Licence) string { return "licence" })
+	put(a, "access-codes", "Access code 接入码", func(o *registry.AccessCode, id sms.ID, _ int64) { o.ID = id },
+		func(registry.AccessCode) string { return "freeze" })
+	put(a, "contracts", "Contract 合同", func(o *registry.Contract, id sms.ID, _ int64) { o.ID = id },
+		func(registry.Contract) string { return "freeze" })
+	put(a, "signatures", "Signature 签名", func(o *registry.Signature, id sms.ID, now int64) { o.ID, o.CreatedAt, o.UpdatedAt = id, now, now },
+		func(registry.Signature) string { return "freeze" })
+	put(a, "filings", "Filing of a signature at a carrier 报备", func(o *registry.Filing, id sms.ID, now int64) { o.SignatureID, o.UpdatedAt = id, now },
+		func(registry.Filing) string { return "filing" })
+	put(a, "subcodes", "Sub-code 子端口", func(o *registry.Subcode, id sms.ID, now int64) { o.ID, o.BoundAt = id, now },
+		func(registry.Subcode) string { return "freeze" })
+	put(a, "templates", "Template 模板", func(o *registry.Template, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
+		func(registry.Template) string { return "template" })
+	put(a, "template-versions", "Version of a template 模板版本", func(o *registry.TemplateVersion, id sms.ID, _ int64) { o.TemplateID = id },
+		func(registry.TemplateVersion) string { return "template" })
+	put(a, "accounts", "Account 账户", func(o *registry.Account, id sms.ID, _ int64) { o.ID = id },
+		func(o registry.Account) string { return freeze(o.State) })
+	put(a, "prices", "Price 价格", func(o *registry.Price, id sms.ID, now int64) {
+		o.AccountID = id
+		if o.ValidFrom == 0 {
+			o.ValidFrom = now
+		}
+	}, func(registry.Price) string { return "" })
+	put(a, "applications", "Application 应用", func(o *registry.Application, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
+		func(o registry.Application) string { return freeze(o.State) })
+	a.adminSecrets()
+	a.adminMoney()
+}
+
+// freeze names the revocation that a state which is not active stands for.
+func freeze(state string) string {
+	if state == registry.Active {
+		return ""
+	}
+	return "freeze"
+}
+
+// PutIn stores an object under its id; the id "new" makes one.
+type PutIn[T any] struct {
+	ID   string `path:"id" maxLength:"20" doc:"id, or new"`
+	Body T
+}
+
+// PutOut is the object as stored.
+type PutOut[T any] struct{ Body T }
+
+// put registers the operation that stores one kind of object. revokes names the
+// journal entry that makes messages that wait ask the gate again; objects are not
+// compared with what they were, because asking once too often costs little.
+func put[T any](a *API, kind, title string, stamp func(o *T, id sms.ID, now int64), revokes func(T) string) {
+	operation(a, ScopeAdmin, huma.Operation{
+		OperationID: "put-" + kind, Method: http.MethodPut, Path: "/v1/admin/" + kind + "/{id}", Summary: title, Tags: []string{"admin"},
+	}, func(ctx context.Context, in *PutIn[T]) (*PutOut[T], error) {
+		c := callerOf(ctx)
+		if !operatorAdmin(c) {
+			return nil, sms.Errorf(sms.Forbidden, "Authorization", "only the operator's own administrators may do this")
+		}
+		id, err := objectID(a, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		stamp(&in.Body, id, a.Now().UnixMilli())
+		err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+			if err := tx.Put(ctx, in.Body); err != nil {
+				return err
+			}
+			if _, err := tx.Registry(ctx); err != nil { // what would make the registry unreadable is not stored
+				return sms.Errorf(sms.BadRequest, "body", "%s", err)
+			}
+			if err := a.record(ctx, tx, c.key.ID, "put "+kind, id, in.Body); err != nil {
+				return err
+			}
+			if r := revokes(in.Body); r != "" {
+				_, err = tx.Revoke(ctx, sms.Revocation{Kind: r, ObjectID: int64(id), At: a.Now().UnixMilli()})
+			}
+			return err
+		})
+		if err != nil && strings.Contains(strings.ToLower(err.Error()), "constraint") {
+			err = sms.Errorf(sms.BadRequest, "body", "it names an object that does not exist, or repeats one that does")
+		}
+		return &PutOut[T]{in.Body}, err
+	})
+}
+
+func objectID(a *API, s string) (sms.ID, error) {
+	if s == "new" {
+		return a.IDs.Next(), nil
+	}
+	id, err := sms.ParseID(s)
+	if err != nil {
+		return 0, sms.Errorf(sms.BadRequest, "path.id", "%s, and it is not new", err)
+	}
+	return id, nil
+}
+
+// SetupIn makes the operator and its first administrator.
+type SetupIn struct {
+	Body struct {
+		Token      string `json:"token" minLength:"1" maxLength:"100"`
+		Name       string `json:"name" minLength:"1" maxLength:"200" doc:"the operator's registered name"`
+		USCC       string `json:"uscc" pattern:"^[0-9A-Z]{18}$" doc:"统一社会信用代码"`
+		EntityType string `json:"entity_type" enum:"company,institution,government" default:"company"`
+	}
+}
+
+// KeyOut shows a new key, once.
+type KeyOut struct {
+	Body struct {
+		ID            sms.ID `json:"id"`
+		ApplicationID sms.ID `json:"application_id"`
+		PartyID       sms.ID `json:"party_id"`
+		Key           string `json:"key" doc:"shown once; only its hash is kept"`
+		Scopes        string `json:"scopes"`
+	}
+}
+
+func (a *API) setup(ctx context.Context, in *SetupIn) (*KeyOut, error) {
+	out, b := &KeyOut{}, &in.Body
+	sum := sha256.Sum256([]byte(b.Token))
+	shown, hash := vault.NewAPIKey()
+	now := a.Now().UnixMilli()
+	party, account, app, key := a.IDs.Next(), a.IDs.Next(), a.IDs.Next(), a.IDs.Next()
+	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		want, err := tx.Setting(ctx, SettingSetup)
+		if err != nil {
+			return err
+		}
+		if want == "" || subtle.ConstantTimeCompare([]byte(want), []byte(hex.EncodeToString(sum[:]))) != 1 {
+			return sms.Errorf(sms.Unauthenticated, "body.token", "it is not the token of this node's first start, or it was used")
+		}
+		for _, o := range []any{
+			registry.Party{ID: party, Kind: registry.Operator, GroupID: party, Name: b.Name, USCC: b.USCC, EntityType: b.EntityType, State: registry.Active, CreatedAt: now, UpdatedAt: now},
+			registry.Account{ID: account, PartyID: party, Currency: "CNY", State: registry.Active},
+			registry.Application{ID: app, PartyID: party, AccountID: account, Name: "administration", State: registry.Active, CreatedAt: now},
+			registry.APIKey{ID: key, ApplicationID: app, Hash: hash[:], Scopes: strings.Join([]string{ScopeSend, ScopeRead, ScopeConsent, ScopeAdmin}, ","), CreatedAt: now},
+		} {
+			if err := tx.Put(ctx, o); err != nil {
+				return err
+			}
+		}
+		if err := tx.PutSetting(ctx, SettingSetup, ""); err != nil {
+			return err
+		}
+		return a.record(ctx, tx, key, "setup", party, map[string]string{"name": b.Name, "uscc": b.USCC})
+	})
+	out.Body.ID, out.Body.ApplicationID, out.Body.PartyID, out.Body.Key = key, app, party, shown
+	out.Body.Scopes = strings.Join([]string{ScopeSend, ScopeRead, ScopeConsent, ScopeAdmin}, ",")
+	return out, err
+}
+
+// KeyIn makes a key for an application.
+type KeyIn struct {
+	Body struct {
+		ApplicationID sms.ID `json:"application_id"`
+		Scopes        string `json:"scopes" pattern:"^(send|read|consent|admin)(,(send|read|consent|admin))*$" doc:"comma-separated: send, read, consent, admin"`
+		Allow         string `json:"allow,omitempty" maxLength:"1000" doc:"comma-separated CIDR ranges, empty is any"`
+		ExpiresAt     int64  `json:"expires_at,omitempty" doc:"epoch milliseconds, 0 is never"`
+	}
+}
+
+// ChannelIn stores a channel with its secret.
+type ChannelIn struct {
+	ID   string `path:"id" maxLength:"20" doc:"id, or new"`
+	Body struct {
+		registry.Channel
+		Secret string `json:"secret" maxLength:"64" doc:"given by the carrier; empty leaves the stored one"`
+	}
+}
+
+// LoginIn stores a customer's protocol login with its secret.
+type LoginIn struct {
+	ID   string `path:"id" maxLength:"20" doc:"id, or new"`
+	Body struct {
+		registry.SPAccount
+		Secret string `json:"secret" maxLength:"64" doc:"empty makes one, which is shown once, or leaves the stored one"`
+	}
+}
+
+// LoginOut shows a login; its secret only when it was made now.
+type LoginOut struct {
+	Body struct {
+		registry.SPAccount
+		Secret string `json:"secret,omitempty"`
+	}
+}
+
+// ChannelsOut lists the channels with how they do.
+type ChannelsOut struct {
+	Body struct {
+		Channels []channel.State `json:"channels"`
+	}
+}
+
+// adminSecrets registers what has a secret: keys, channels and logins.
+func (a *API) adminSecrets() {
+	op := func(id, method, path, title string) huma.Operation {
+		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: title, Tags: []string{"admin"}}
+	}
+	operation(a, ScopeAdmin, op("new-key", http.MethodPost, "/v1/admin/keys", "New API key 新建密钥"), a.newKey)
+	operation(a, ScopeAdmin, op("revoke-key", http.MethodDelete, "/v1/admin/keys/{id}", "Revoke an API key 停用密钥"), a.revokeKey)
+	operation(a, ScopeAdmin, op("put-channels", http.MethodPut, "/v1/admin/channels/{id}", "Channel 通道"), a.putChannel)
+	operation(a, ScopeAdmin, op("put-logins", http.MethodPut, "/v1/admin/logins/{id}", "Customer's CMPP login 客户接入账号"), a.putLogin)
+	operation(a, ScopeAdmin, op("channels", http.MethodGet, "/v1/admin/channels", "Channels and how they do 通道状态"), func(ctx context.Context, _ *struct{}) (*ChannelsOut, error) {
+		if !operatorAdmin(callerOf(ctx)) {
+			return nil, errOperator()
+		}
+		out := &ChannelsOut{}
+		out.Body.Channels = a.Channels()
+		return out, nil
+	})
+}
+
+func errOperator() error {
+	return sms.Errorf(sms.Forbidden, "Authorization", "only the operator's own administrators may do this")
+}
+
+func (a *API) newKey(ctx context.Context, in *KeyIn) (*KeyOut, error) {
+	c, b := callerOf(ctx), &in.Body
+	app := c.snap.Application[b.ApplicationID]
+	switch {
+	case !operatorAdmin(c):
+		return nil, errOperator()
+	case app == nil:
+		return nil, sms.Errorf(sms.NotFound, "body.application_id", "no application has this id")
+	}
+	shown, hash := vault.NewAPIKey()
+	key := registry.APIKey{ID: a.IDs.Next(), ApplicationID: app.ID, Hash: hash[:], Scopes: b.Scopes, Allow: b.Allow, ExpiresAt: b.ExpiresAt, CreatedAt: a.Now().UnixMilli()}
+	out := &KeyOut{}
+	out.Body.ID, out.Body.ApplicationID, out.Body.PartyID, out.Body.Key, out.Body.Scopes = key.ID, app.ID, app.PartyID, shown, b.Scopes
+	return out, a.store(ctx, c, "new key", key.ID, key, "")
+}
+
+func (a *API) revokeKey(ctx context.Context, in *MessageIn) (*struct{}, error) {
+	c := callerOf(ctx)
+	id, err := sms.ParseID(in.ID)
+	if err != nil {
+		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+	}
+	key := c.snap.KeyByID(id)
+	switch {
+	case !operatorAdmin(c):
+		return nil, errOperator()
+	case key == nil:
+		return nil, sms.Errorf(sms.NotFound, "path.id", "no key has this id")
+	}
+	ended := *key
+	ended.RevokedAt = a.Now().UnixMilli()
+	return nil, a.store(ctx, c, "revoke key", id, ended, "")
+}
+
+// store puts an object, refuses what would make the registry unreadable, and
+// records the action.
+func (a *API) store(ctx context.Context, c caller, action string, id sms.ID, object any, revokes string) error {
+	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if err := tx.Put(ctx, object); err != nil {
+			return err
+		}
+		if _, err := tx.Registry(ctx); err != nil {
+			return sms.Errorf(sms.BadRequest, "body", "%s", err)
+		}
+		if err := a.record(ctx, tx, c.key.ID, action, id, object); err != nil || revokes == "" {
+			return err
+		}
+		_, err := tx.Revoke(ctx, sms.Revocation{Kind: revokes, ObjectID: int64(id), At: a.Now().UnixMilli()})
+		return err
+	})
+	if err != nil && strings.Contains(strings.ToLower(err.Error()), "constraint") {
+		return sms.Errorf(sms.BadRequest, "body", "it names an object that does not exist, or repeats one that does")
+	}
+	return err
+}
+
+func (a *API) putChannel(ctx context.Context, in *ChannelIn) (*PutOut[registry.Channel], error) {
+	c := callerOf(ctx)
+	if !operatorAdmin(c) {
+		return nil, errOperator()
+	}
+	id, err := objectID(a, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	ch := in.Body.Channel
+	ch.ID = id
+	if old := c.snap.Channel[id]; old != nil {
+		ch.Secret = old.Secret
+	}
+	if in.Body.Secret != "" {
+		ch.Secret = a.Keys.Seal(vault.PurposeLogin, []byte(in.Body.Secret))
+	}
+	return &PutOut[registry.Channel]{ch}, a.store(ctx, c, "put channels", id, ch, freeze(ch.State))
+}
+
+func (a *API) putLogin(ctx context.Context, in *LoginIn) (*LoginOut, error) {
+	c := callerOf(ctx)
+	if !operatorAdmin(c) {
+		return nil, errOperator()
+	}
+	id, err := objectID(a, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &LoginOut{}
+	login := in.Body.SPAccount
+	login.ID = id
+	old := c.snap.Login(login.Protocol, login.Login)
+	secret := in.Body.Secret
+	switch {
+	case old != nil && old.ID != id:
+		return nil, sms.Errorf(sms.BadRequest, "body.login", "another account has this login")
+	case secret == "" && old != nil:
+		login.Secret = old.Secret
+	case secret == "":
+		secret = vault.NewPassword()
+		out.Body.Secret = secret
+	}
+	if secret != "" {
+		login.Secret = a.Keys.Seal(vault.PurposeLogin, []byte(secret))
+	}
+	out.Body.SPAccount = login
+	return out, a.store(ctx, c, "put logins", id, login, "")
+}
+
+// ChangeIn posts money by hand.
+type ChangeIn struct {
+	Body struct {
+		AccountID sms.ID      `json:"account_id"`
+		Kind      ledger.Kind `json:"kind" enum:"topup,adjustment"`
+		Amount    sms.Money   `json:"amount" doc:"micro-yuan; 1 yuan is 1000000"`
+		Reference string      `json:"reference" minLength:"1" maxLength:"200" doc:"receipt, or the reason and what it cites"`
+	}
+}
+
+// ChangeOut is the entry that was posted.
+type ChangeOut struct{ Body EntryView }
+
+// adminMoney registers top-ups, adjustments and the review of held messages.
+func (a *API) adminMoney() {
+	operation(a, ScopeAdmin, huma.Operation{
+		OperationID: "change-balance", Method: http.MethodPost, Path: "/v1/admin/ledger", Summary: "Top up or adjust 充值、调账", Tags: []string{"admin"},
+	}, func(ctx context.Context, in *ChangeIn) (*ChangeOut, error) {
+		c, b, out := callerOf(ctx), &in.Body, &ChangeOut{}
+		if !operatorAdmin(c) {
+			return nil, errOperator()
+		}
+		err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+			now, err := tx.Now(ctx)
+			if err != nil {
+				return err
+			}
+			e, err := ledger.Change(ctx, tx, a.IDs, b.AccountID, b.Kind, b.Amount, b.Reference, now.UnixMilli())
+			if err != nil {
+				return err
+			}
+			out.Body = EntryView{e.ID, e.Kind, e.UnitPrice.String(), e.Count, e.Amount.String(), e.Reference, e.At}
+			return a.record(ctx, tx, c.key.ID, string(b.Kind), e.ID, out.Body)
+		})
+		return out, err
+	})
+	operation(a, ScopeAdmin, huma.Operation{
+		OperationID: "approve", Method: http.MethodPost, Path: "/v1/admin/messages/{id}/approve", Summary: "Approve a held message 审核通过", Tags: []string{"admin"},
+		Description: "It passes the gate again: the approval is one fact and overrides no other rule.",
+	}, func(ctx context.Context, in *MessageIn) (*MessageOut, error) {
+		c := callerOf(ctx)
+		if !operatorAdmin(c) {
+			return nil, errOperator()
+		}
+		var m *sms.Message
+		err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) (err error) {
+			if m, err = own(ctx, tx, c, in.ID); err != nil {
+				return err
+			}
+			if m.State != sms.Held {
+				return sms.Errorf(sms.MessageNotWaiting, "path.id", "it is %s, not held", m.State)
+			}
+			return a.record(ctx, tx, c.key.ID, "approve message", m.ID, m.ID)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if err := a.Approve(ctx, m); err != nil {
+			return nil, err
+		}
+		return a.message(ctx, in)
+	})
+}

@@ -1,0 +1,294 @@
+// Package httpapi is the REST interface: OpenAPI 3.1 made from the code, bearer
+// keys with scopes and address ranges, and RFC 9457 problems that carry the
+// catalogue's code in Chinese and English.
+//
+// It decides nothing. A send is a gate.Call like any other interface's.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/channel"
+	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/ledger"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/vault"
+)
+
+// Tx is what the interface needs of a transaction.
+type Tx interface {
+	ledger.Tx
+	consent.Tx
+	gate.Reader
+	Now(ctx context.Context) (time.Time, error)
+	Put(ctx context.Context, object any) error
+	Registry(ctx context.Context) (*registry.Snapshot, error)
+	Revoke(ctx context.Context, r sms.Revocation) (int64, error)
+	Message(ctx context.Context, id sms.ID) (*sms.Message, error)
+	ListMessages(ctx context.Context, application, before sms.ID, limit int) ([]*sms.Message, error)
+	Decision(ctx context.Context, id sms.ID) (sms.Decision, error)
+	SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error
+	Endings(ctx context.Context, message sms.ID) ([]sms.Ending, error)
+	Events(ctx context.Context, application, after sms.ID, limit int) ([]sms.Event, error)
+	MOs(ctx context.Context, ids []sms.ID, each func(sms.MO)) error
+	Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Grant)) error
+	Suppressions(ctx context.Context, ids [][16]byte, each func(consent.Suppression)) error
+	InsertPeople(ctx context.Context, at int64, people []sms.Person) error
+	InsertEvents(ctx context.Context, list []sms.Event) error
+	BalanceOf(ctx context.Context, account sms.ID) (ledger.Balance, error)
+	Entries(ctx context.Context, account, after sms.ID, limit int) ([]ledger.Entry, error)
+	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
+	PutRecord(ctx context.Context, r leaf.Record, leafID sms.ID, pos int) error
+	Setting(ctx context.Context, name string) (string, error)
+	PutSetting(ctx context.Context, name, value string) error
+}
+
+// Store runs transactions. WriteFirst goes before all other writers: opt-outs.
+type Store interface {
+	Write(ctx context.Context, fn func(context.Context, Tx) error) error
+	WriteFirst(ctx context.Context, fn func(context.Context, Tx) error) error
+	Read(ctx context.Context, fn func(context.Context, Tx) error) error
+}
+
+// Config is what the interface works on.
+type Config struct {
+	Gate  *gate.Gate
+	Store Store
+	Keys  *vault.Keys
+	IDs   *sms.IDs
+	Now   func() time.Time
+	// Pack writes the evidence of a message; seen is an older checkpoint or "".
+	Pack func(ctx context.Context, message sms.ID, seen string) ([]byte, error)
+	// Cancel ends a waiting message; Approve passes a held one through the gate.
+	Cancel  func(ctx context.Context, m *sms.Message, by sms.Actor) error
+	Approve func(ctx context.Context, m *sms.Message) error
+	// Wait is closed when there may be new events.
+	Wait     func() <-chan struct{}
+	Channels func() []channel.State
+	MaxBody  int
+	Logger   *slog.Logger
+}
+
+// API is the interface.
+type API struct {
+	Config
+	huma huma.API
+}
+
+// New registers every operation on a mux.
+func New(cfg Config, mux *http.ServeMux) *API {
+	huma.NewError = problem
+	h := huma.DefaultConfig("Zhunxin 准信", "1")
+	h.Info.Description = "Send SMS that the law permits, and prove it. 发送合法短信，并可举证。"
+	h.OpenAPIPath, h.DocsPath, h.SchemasPath = "/openapi", "", ""
+	h.CreateHooks = nil
+	h.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer"}}
+	h.Security = []map[string][]string{{"key": {}}}
+	h.RejectUnknownQueryParameters = true
+	a := &API{Config: cfg, huma: humago.New(mux, h)}
+	a.messages()
+	a.people()
+	a.account()
+	a.feed()
+	a.admin()
+	mux.HandleFunc("GET /docs", a.docs)
+	return a
+}
+
+// Scopes of a key.
+const (
+	ScopeSend    = "send"
+	ScopeRead    = "read"
+	ScopeConsent = "consent"
+	ScopeAdmin   = "admin"
+)
+
+// caller is who a request comes from.
+type caller struct {
+	key  *registry.APIKey
+	app  *registry.Application
+	snap *registry.Snapshot
+}
+
+type callerKey struct{}
+
+func callerOf(ctx context.Context) caller { return ctx.Value(callerKey{}).(caller) }
+
+// operation registers one with its scope; "" needs no key.
+func operation[I, O any](a *API, scope string, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op.MaxBodyBytes = int64(a.MaxBody)
+	op.BodyReadTimeout = 10 * time.Second
+	if scope == "" {
+		op.Security = []map[string][]string{}
+	} else {
+		op.Description = strings.TrimSpace(op.Description + "\n\nNeeds a key with the scope `" + scope + "`.")
+		op.Middlewares = append(op.Middlewares, a.authenticate(scope))
+	}
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, a.toProblem(err)
+		}
+		return out, nil
+	})
+}
+
+// authenticate finds the caller by its key and checks all that a key is bound to.
+func (a *API) authenticate(scope string) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		c, err := a.identify(ctx, scope)
+		if err != nil {
+			p := a.toProblem(err)
+			ctx.SetHeader("Content-Type", "application/problem+json")
+			if p.Status == http.StatusUnauthorized {
+				ctx.SetHeader("WWW-Authenticate", `Bearer realm="zhunxin"`)
+			}
+			ctx.SetStatus(p.Status)
+			if err := a.huma.Marshal(ctx.BodyWriter(), "application/json", p); err != nil {
+				a.Logger.Debug("write the problem", "err", err)
+			}
+			return
+		}
+		next(huma.WithValue(ctx, callerKey{}, c))
+	}
+}
+
+func (a *API) identify(ctx huma.Context, scope string) (c caller, err error) {
+	shown, ok := strings.CutPrefix(ctx.Header("Authorization"), "Bearer ")
+	if !ok {
+		return c, sms.Errorf(sms.Unauthenticated, "Authorization", "write: Authorization: Bearer zx_…")
+	}
+	hash, err := vault.HashAPIKey(shown)
+	if err != nil {
+		return c, err
+	}
+	// The registry as of now: a key that was revoked a moment ago opens nothing.
+	if c.snap, err = a.Gate.Snapshot(ctx.Context()); err != nil {
+		return c, &sms.Error{Code: sms.StoreUnavailable, Cause: err}
+	}
+	now := a.Now().UnixMilli()
+	c.key = c.snap.Key(hash)
+	switch {
+	case c.key == nil:
+		return c, sms.Errorf(sms.Unauthenticated, "Authorization", "no key has this value")
+	case c.key.RevokedAt != 0 && c.key.RevokedAt <= now, c.key.ExpiresAt != 0 && c.key.ExpiresAt <= now:
+		return c, sms.Errorf(sms.KeyExpired, "Authorization", "")
+	}
+	addr, err := remote(ctx.RemoteAddr())
+	if err != nil || !c.snap.Allows(c.key.Allow, addr) {
+		return c, sms.Errorf(sms.AddressNotAllowed, "source address", "it is %s", addr)
+	}
+	if !has(c.key.Scopes, scope) {
+		return c, sms.Errorf(sms.Forbidden, "Authorization", "the key lacks the scope %q", scope)
+	}
+	if c.app = c.snap.Application[c.key.ApplicationID]; c.app == nil {
+		return c, sms.Errorf(sms.Unauthenticated, "Authorization", "the key's application is gone")
+	}
+	return c, nil
+}
+
+func remote(s string) (netip.Addr, error) {
+	host, _, err := net.SplitHostPort(s)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	return netip.ParseAddr(host)
+}
+
+func has(list, item string) bool {
+	for _, x := range strings.Split(list, ",") {
+		if strings.TrimSpace(x) == item {
+			return true
+		}
+	}
+	return false
+}
+
+// Problem is an RFC 9457 problem document with the catalogue's reason.
+type Problem struct {
+	Type   string   `json:"type" doc:"page of the reason in the reference"`
+	Title  string   `json:"title" doc:"the reason in English"`
+	Status int      `json:"status"`
+	Detail string   `json:"detail,omitempty" doc:"what exactly, in English"`
+	Code   sms.Code `json:"code" doc:"the catalogue's code: the same in every interface"`
+	Zh     string   `json:"zh" doc:"原因和处理办法"`
+	Field  string   `json:"field,omitempty" doc:"where it was found"`
+	Errors []Place  `json:"errors,omitempty" doc:"each place that is wrong"`
+}
+
+// Place is one thing that is wrong with a request.
+type Place struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+// Error implements error.
+func (p *Problem) Error() string { return string(p.Code) + ": " + p.Detail }
+
+// GetStatus implements huma.StatusError.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+func newProblem(code sms.Code, status int, field, detail string) *Problem {
+	e := sms.Lookup(code)
+	if status == 0 {
+		status = e.HTTP
+	}
+	return &Problem{Type: "/docs#" + string(code), Title: e.En, Status: status, Detail: detail, Code: code, Zh: e.Zh, Field: field}
+}
+
+// problem makes what the framework found wrong into a problem of ours.
+func problem(status int, msg string, errs ...error) huma.StatusError {
+	code := sms.BadRequest
+	switch {
+	case status == http.StatusRequestEntityTooLarge:
+		code = sms.BodyTooLarge
+	case status == http.StatusNotFound:
+		code = sms.NotFound
+	case status >= 500:
+		code = sms.Internal
+	}
+	p := newProblem(code, status, "", msg)
+	for _, err := range errs {
+		var d huma.ErrorDetailer
+		if errors.As(err, &d) {
+			p.Errors = append(p.Errors, Place{d.ErrorDetail().Location, d.ErrorDetail().Message})
+		} else if err != nil && status < 500 {
+			p.Errors = append(p.Errors, Place{"", err.Error()})
+		}
+	}
+	return p
+}
+
+// toProblem gives an error its place in the catalogue. What has none is logged
+// and shown as internal, without its text.
+func (a *API) toProblem(err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	var known *sms.Error
+	if !errors.As(err, &known) {
+		a.Logger.Error("request failed", "err", err)
+		return newProblem(sms.Internal, 0, "", "")
+	}
+	if known.Cause != nil {
+		a.Logger.Error("request failed", "code", known.Code, "err", known.Cause)
+	}
+	return newProblem(known.Code, 0, known.Field, known.Detail)
+}

@@ -1,0 +1,269 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/vault"
+)
+
+const vaultNumber = vault.PurposeNumber
+
+func decodeSeen(s string) (string, error) {
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return "", sms.Errorf(sms.BadRequest, "query.seen", "it is not base64url without padding")
+	}
+	return string(b), nil
+}
+
+// MaxPeople is the most recipients of one consent or suppression request.
+const MaxPeople = 1000
+
+// ConsentBody is consent of several people, given in the same way.
+type ConsentBody struct {
+	To        []string     `json:"to" minItems:"1" doc:"numbers, at most 1,000"`
+	Purpose   sms.Category `json:"purpose" enum:"MKT"`
+	Method    string       `json:"method" minLength:"1" maxLength:"200" doc:"how it was asked: form, app, counter …"`
+	Wording   string       `json:"wording" minLength:"1" maxLength:"200" doc:"version of the words that the person saw"`
+	Source    string       `json:"source" minLength:"1" maxLength:"200" doc:"where: page, shop, event id"`
+	Proof     string       `json:"proof,omitempty" maxLength:"65536" doc:"what proves it; only its hash is kept"`
+	PerWeek   int          `json:"per_week,omitempty" minimum:"0" maximum:"50" doc:"messages in 7 days that were agreed to; 0 when nothing was said"`
+	GivenAt   time.Time    `json:"given_at" doc:"when the person agreed"`
+	ExpiresAt time.Time    `json:"expires_at,omitzero" doc:"when the consent ends by itself"`
+}
+
+// ConsentIn records consent.
+type ConsentIn struct{ Body ConsentBody }
+
+// ConsentOut names what was recorded, in the order of the numbers.
+type ConsentOut struct {
+	Body struct {
+		IDs   []sms.ID `json:"ids"`
+		Grade int      `json:"grade" doc:"1: your own statement; rules may demand more"`
+	}
+}
+
+func (a *API) people() {
+	operation(a, ScopeConsent, huma.Operation{
+		OperationID: "add-consents", Method: http.MethodPost, Path: "/v1/consents", Summary: "Record consent 登记同意", Tags: []string{"people"},
+		Description: "PIPL Art. 14: consent is voluntary, explicit and informed. What you record here is your own statement (grade 1) and goes into the evidence log.",
+	}, a.addConsents)
+	operation(a, ScopeConsent, huma.Operation{
+		OperationID: "person", Method: http.MethodPost, Path: "/v1/people/query", Summary: "Consents and refusals of a number 查询同意与退订", Tags: []string{"people"},
+	}, a.person)
+	operation(a, ScopeConsent, huma.Operation{
+		OperationID: "suppress", Method: http.MethodPost, Path: "/v1/suppressions", Summary: "Record refusals 登记退订", Tags: []string{"people"},
+		Description: "PIPL Art. 15: withdrawal must be as easy as consent. It holds from the moment of the answer, also for what waits.",
+	}, a.suppress)
+}
+
+func (a *API) numbers(list []string) ([]sms.MSISDN, error) {
+	if len(list) > MaxPeople {
+		return nil, sms.Errorf(sms.TooManyRecipients, "body.to", "there are %d, the most is %d", len(list), MaxPeople)
+	}
+	out := make([]sms.MSISDN, len(list))
+	for i, s := range list {
+		n, err := sms.ParseMSISDN(s)
+		if err != nil {
+			return nil, sms.Errorf(sms.BadNumber, place("body.to", i), "%s", err)
+		}
+		out[i] = n
+	}
+	return out, nil
+}
+
+// know stores people who are new to the content provider, so that what is recorded
+// of them can be shown to them, and erased.
+func (a *API) know(ctx context.Context, tx Tx, group sms.ID, numbers []sms.MSISDN, at int64) error {
+	ids, known := make([][16]byte, len(numbers)), map[[16]byte]bool{}
+	for i, n := range numbers {
+		ids[i] = a.Keys.PhoneID(n)
+	}
+	if err := tx.LockRecipients(ctx, ids); err != nil {
+		return err
+	}
+	if err := tx.Secrets(ctx, group, ids, func(id [16]byte, _ []byte) error { known[id] = true; return nil }); err != nil {
+		return err
+	}
+	var fresh []sms.Person
+	for i, n := range numbers {
+		if known[ids[i]] {
+			continue
+		}
+		known[ids[i]] = true
+		s := vault.NewSecret()
+		fresh = append(fresh, sms.Person{
+			PhoneID: ids[i], GroupID: group, Number: a.Keys.Seal(vault.PurposeNumber, []byte(n.Reveal())), Secret: a.Keys.Seal(vault.PurposeSecret, s[:]),
+		})
+	}
+	return tx.InsertPeople(ctx, at, fresh)
+}
+
+func (a *API) recorder(tx Tx) consent.Recorder {
+	return func(ctx context.Context, kind string, at int64, hashes [][32]byte) (sms.ID, error) {
+		id := a.IDs.Next()
+		return id, tx.AppendLeaf(ctx, id, kind, at, hashes)
+	}
+}
+
+func (a *API) addConsents(ctx context.Context, in *ConsentIn) (*ConsentOut, error) {
+	c, b := callerOf(ctx), &in.Body
+	numbers, err := a.numbers(b.To)
+	if err != nil {
+		return nil, err
+	}
+	if b.GivenAt.After(a.Now()) {
+		return nil, sms.Errorf(sms.BadRequest, "body.given_at", "it is in the future")
+	}
+	group := c.snap.Party[c.app.PartyID].GroupID
+	out := &ConsentOut{}
+	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		if err := a.know(ctx, tx, group, numbers, now.UnixMilli()); err != nil {
+			return err
+		}
+		grants := make([]consent.Grant, len(numbers))
+		out.Body.IDs = make([]sms.ID, len(numbers))
+		for i, n := range numbers {
+			grants[i] = consent.Grant{
+				ID: a.IDs.Next(), PhoneID: a.Keys.PhoneID(n), GroupID: group, Purpose: b.Purpose, Grade: consent.Import, Method: b.Method, Wording: b.Wording,
+				Source: b.Source, ProofHash: sha256.Sum256([]byte(b.Proof)), PerWeek: b.PerWeek, ValidFrom: b.GivenAt.UnixMilli(),
+			}
+			if !b.ExpiresAt.IsZero() {
+				grants[i].ValidTo = b.ExpiresAt.UnixMilli()
+			}
+			out.Body.IDs[i] = grants[i].ID
+		}
+		return consent.Add(ctx, tx, a.recorder(tx), grants, now.UnixMilli())
+	})
+	out.Body.Grade = int(consent.Import)
+	return out, err
+}
+
+// PersonIn asks about a number. It stands in the body, because addresses are logged.
+type PersonIn struct {
+	Body struct {
+		To string `json:"to" minLength:"1" maxLength:"32"`
+	}
+}
+
+// GrantView is a consent.
+type GrantView struct {
+	ID          sms.ID       `json:"id"`
+	Purpose     sms.Category `json:"purpose"`
+	Grade       int          `json:"grade"`
+	Method      string       `json:"method"`
+	Wording     string       `json:"wording"`
+	Source      string       `json:"source"`
+	PerWeek     int          `json:"per_week,omitempty"`
+	ValidFrom   int64        `json:"valid_from"`
+	ValidTo     int64        `json:"valid_to,omitempty"`
+	WithdrawnAt int64        `json:"withdrawn_at,omitempty"`
+}
+
+// RefusalView is a refusal.
+type RefusalView struct {
+	ID        sms.ID `json:"id"`
+	Scope     string `json:"scope"`
+	Source    string `json:"source"`
+	Reference string `json:"reference,omitempty"`
+	InFlight  string `json:"in_flight,omitempty" doc:"messages that were already being submitted"`
+	CreatedAt int64  `json:"created_at"`
+	LiftedAt  int64  `json:"lifted_at,omitempty"`
+}
+
+// PersonOut is what stands for and against sending to a number.
+type PersonOut struct {
+	Body struct {
+		To       string        `json:"to"`
+		Consents []GrantView   `json:"consents"`
+		Refusals []RefusalView `json:"refusals"`
+	}
+}
+
+func (a *API) person(ctx context.Context, in *PersonIn) (*PersonOut, error) {
+	n, err := sms.ParseMSISDN(in.Body.To)
+	if err != nil {
+		return nil, sms.Errorf(sms.BadNumber, "body.to", "%s", err)
+	}
+	c := callerOf(ctx)
+	group, id := c.snap.Party[c.app.PartyID].GroupID, a.Keys.PhoneID(n)
+	out := &PersonOut{}
+	out.Body.To, out.Body.Consents, out.Body.Refusals = n.String(), []GrantView{}, []RefusalView{}
+	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
+		if err := tx.Grants(ctx, group, [][16]byte{id}, func(g consent.Grant) {
+			out.Body.Consents = append(out.Body.Consents, GrantView{
+				g.ID, g.Purpose, int(g.Grade), g.Method, g.Wording, g.Source, g.PerWeek, g.ValidFrom, g.ValidTo, g.WithdrawnAt,
+			})
+		}); err != nil {
+			return err
+		}
+		return tx.Suppressions(ctx, [][16]byte{id}, func(s consent.Suppression) {
+			if s.GroupID == group || s.GroupID == 0 {
+				out.Body.Refusals = append(out.Body.Refusals, RefusalView{s.ID, s.Scope, s.Source, s.Reference, s.InFlight, s.CreatedAt, s.LiftedAt})
+			}
+		})
+	})
+	return out, err
+}
+
+// SuppressIn records refusals.
+type SuppressIn struct {
+	Body struct {
+		To        []string `json:"to" minItems:"1" doc:"numbers, at most 1,000"`
+		Scope     string   `json:"scope" enum:"MKT,NOTICE,PUBLIC,ALL" default:"MKT"`
+		Reference string   `json:"reference,omitempty" maxLength:"200" doc:"your own: ticket, call, page"`
+	}
+}
+
+// SuppressOut names what was recorded.
+type SuppressOut struct {
+	Body struct {
+		IDs      []sms.ID `json:"ids"`
+		InFlight []sms.ID `json:"in_flight" doc:"messages that had already left when the refusal was stored"`
+	}
+}
+
+func (a *API) suppress(ctx context.Context, in *SuppressIn) (*SuppressOut, error) {
+	c, b := callerOf(ctx), &in.Body
+	numbers, err := a.numbers(b.To)
+	if err != nil {
+		return nil, err
+	}
+	group := c.snap.Party[c.app.PartyID].GroupID
+	out := &SuppressOut{}
+	out.Body.InFlight = []sms.ID{}
+	for _, n := range numbers { // a transaction each: the journal's counter is locked until commit
+		id := a.IDs.Next()
+		var flight []sms.ID
+		err = a.Store.WriteFirst(ctx, func(ctx context.Context, tx Tx) error {
+			now, err := tx.Now(ctx)
+			if err != nil {
+				return err
+			}
+			if err := a.know(ctx, tx, group, []sms.MSISDN{n}, now.UnixMilli()); err != nil {
+				return err
+			}
+			flight, err = consent.Refuse(ctx, tx, a.recorder(tx), consent.Suppression{
+				ID: id, PhoneID: a.Keys.PhoneID(n), GroupID: group, Scope: b.Scope, Source: "api", Reference: b.Reference, CreatedAt: now.UnixMilli(),
+			})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		out.Body.IDs, out.Body.InFlight = append(out.Body.IDs, id), append(out.Body.InFlight, flight...)
+	}
+	return out, nil
+}
