@@ -1,4 +1,4 @@
-# run starts what there is to see: the carrier simulator. test runs every test, lint checks the style.
+# run starts a whole platform with a simulated carrier and plays a story on it. test runs every test, lint checks the style.
 # fuzz and race are the slow suites; they are not part of test.
 
 export CGO_ENABLED := 0
@@ -13,7 +13,7 @@ build:
 	$(GO) build -o bin/ ./cmd/...
 
 run: build
-	./bin/zhunxin sim cmpp
+	./bin/zhunxin demo
 
 test:
 	$(GO) test -timeout 20m $(PACKAGES)

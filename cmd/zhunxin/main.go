@@ -15,7 +15,19 @@ import (
 
 func main() {
 	var commands struct {
-		Sim struct {
+		Serve  app.Serve `cmd:"" help:"Run a node."`
+		Demo   app.Demo  `cmd:"" help:"Run a platform with a simulated carrier and play a story on it."`
+		Config struct {
+			Sample app.ConfigSample `cmd:"" help:"Print the commented settings file."`
+		} `cmd:"" help:"Settings."`
+		Evidence struct {
+			Pack app.EvidencePack `cmd:"" help:"Write the evidence of a message to a file."`
+			Key  app.EvidenceKey  `cmd:"" help:"Print the public key of the evidence log."`
+		} `cmd:"" help:"The transparency log."`
+		Witness app.Witness `cmd:"" help:"Cosign a log's checkpoints, if they continue what was seen before."`
+		Backup  app.Backup  `cmd:"" help:"Copy a data folder, verified, while it is in use."`
+		Restore app.Restore `cmd:"" help:"Put a backup into an empty data folder."`
+		Sim     struct {
 			CMPP app.SimCMPP `cmd:"" name:"cmpp" help:"A CMPP gateway that records what it is sent and misbehaves as told."`
 		} `cmd:"" help:"Simulate a carrier, for joint tests (联调)."`
 		Rulebook struct {

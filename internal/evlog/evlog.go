@@ -215,3 +215,15 @@ func (l *Log) Consistency(ctx context.Context, tx Tx, size int64) (tlog.TreeProo
 	p, err := tlog.ProveTree(c.Tree.N, size, l.hashes(ctx, tx, c.Tree))
 	return p, c, err
 }
+
+// Sound tells whether the stored tiles make the signed tree.
+func (l *Log) Sound(ctx context.Context, tx Tx, tree tlog.Tree) error {
+	root, err := tlog.TreeHash(tree.N, l.hashes(ctx, tx, tree))
+	if err != nil {
+		return fmt.Errorf("evlog: root of %d leaves: %w", tree.N, err)
+	}
+	if root != tree.Hash {
+		return fmt.Errorf("evlog: the tiles make another root than the signed one of %d leaves", tree.N)
+	}
+	return nil
+}

@@ -116,6 +116,32 @@ func copyBefore(ctx context.Context, db *sql.DB, file string) func(int64) error 
 	}
 }
 
+// CopyTo writes a consistent copy of the SQLite file while it is in use.
+func (d *DB) CopyTo(ctx context.Context, file string) error {
+	if d.dialect != SQLite {
+		return errors.New("only an SQLite database is one file; back PostgreSQL up with its own tools")
+	}
+	if _, err := d.read.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {
+		return fmt.Errorf("copy the database: %w", err)
+	}
+	return nil
+}
+
+// Whole checks the SQLite file's own structure.
+func (d *DB) Whole(ctx context.Context) error {
+	if d.dialect != SQLite {
+		return nil
+	}
+	var verdict string
+	if err := d.read.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
+		return fmt.Errorf("check the database: %w", err)
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("the database file is damaged: %s", verdict)
+	}
+	return nil
+}
+
 // postgresMigrationLock keeps two nodes from upgrading at once.
 const postgresMigrationLock = 0x5a48554e58494e
 
