@@ -29,7 +29,11 @@ type Evidence struct {
 	done chan struct{} // closed and replaced after each publication
 }
 
-const settingOrigin = "evidence.origin"
+// settingFormer is the last checkpoint of the log before this one.
+const (
+	settingOrigin = "evidence.origin"
+	settingFormer = "evidence.former"
+)
 
 // openEvidence finds the log's origin, or makes it, and opens a new one when the
 // database lacks what was published: after a restore from an old backup no second
@@ -91,6 +95,10 @@ func (e *Evidence) use(origin string) error {
 // resume goes on with the log if the database contains what was published.
 func (e *Evidence) resume(ctx context.Context, tx *store.Tx, published string) error {
 	old, _ := e.Log()
+	former, err := tx.Setting(ctx, settingFormer)
+	if err != nil || former == published { // the new log has published nothing yet
+		return err
+	}
 	if name, _, _ := strings.Cut(published, "\n"); name != old.Origin {
 		// The file is of a log that this database never knew: another folder's.
 		return fmt.Errorf("%s holds checkpoints of the log %q, and the database is of %q: restore the two together", e.file, name, old.Origin)
@@ -107,8 +115,10 @@ func (e *Evidence) resume(ctx context.Context, tx *store.Tx, published string) e
 	origin := fmt.Sprintf("%s/restored-%d", base, now.UnixMilli())
 	reason := fmt.Sprintf("the database lacks leaves %d to %d of what was published: it was restored from an older backup", lost.From, lost.To-1)
 	e.p.Logger.Error("a new evidence log is opened", "former", old.Origin, "origin", origin, "reason", reason)
-	if err := tx.PutSetting(ctx, settingOrigin, origin); err != nil {
-		return err
+	for name, value := range map[string]string{settingOrigin: origin, settingFormer: published} {
+		if err := tx.PutSetting(ctx, name, value); err != nil {
+			return err
+		}
 	}
 	if err := evlog.Append(ctx, tx, e.p.IDs, now.UnixMilli(), evlog.OriginRecord(e.p.IDs.Next(), now.UnixMilli(), origin, published, reason)); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path"
 	"regexp"
@@ -121,7 +122,14 @@ func (d *DB) CopyTo(ctx context.Context, file string) error {
 	if d.dialect != SQLite {
 		return errors.New("only an SQLite database is one file; back PostgreSQL up with its own tools")
 	}
-	if _, err := d.read.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {
+	// A connection of its own: the writer's must not wait for the copy, and the
+	// readers' can't write, not even another file.
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: d.path}).EscapedPath()+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", file)
+	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("copy the database: %w", err)
 	}
 	return nil
