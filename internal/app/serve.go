@@ -102,6 +102,9 @@ func (p *Platform) Listen(ctx context.Context) (a Addresses, err error) {
 	if err := p.Start(ctx); err != nil {
 		return a, err
 	}
+	if a.CMPP, err = p.cmpp(ctx); err != nil {
+		return a, err
+	}
 	a.HTTP, err = p.web(ctx)
 	return a, err
 }

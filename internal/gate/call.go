@@ -35,6 +35,7 @@ type Part struct {
 	Text       string       // with its signature in front
 	Template   sms.ID       // 0 looks for one that the text fits
 	Category   sms.Category // "" takes the template's
+	Otherwise  sms.Category // when neither Category nor a template says; "" is MKT
 	Recipients []Recipient
 }
 
@@ -47,6 +48,15 @@ type Call struct {
 	Extension   string    // the customer's digits after the sub-code
 	SendAt      time.Time // zero is now
 	NotAfter    time.Time // zero takes the category's default
+
+	// Via is the protocol login that the call came by, 0 for HTTP. PDU is the id
+	// that its PDU is, or was, answered with; 0 when that is the message's own.
+	Via sms.ID
+	PDU sms.ID
+	// Answered says that the PDU was accepted before the decision: every refusal
+	// is told as a report. Otherwise a refusal is told as a report only beside
+	// recipients that were accepted.
+	Answered bool
 }
 
 // Recipients counts them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -238,7 +239,24 @@ func (b *batchRun) decideJob(_ context.Context, i int) error {
 		}
 	}
 	b.outcomes[i].answer = answer
+	b.tellRefusals(j, answer)
 	return nil
+}
+
+// tellRefusals reports refusals to a customer whose PDU is accepted all the same.
+func (b *batchRun) tellRefusals(j *job, answer Answer) {
+	if j.call.Via == 0 || len(j.redo) > 0 {
+		return
+	}
+	accepted := slices.ContainsFunc(answer.Results, func(r Result) bool { return r.State != sms.Refused })
+	if !accepted && !j.call.Answered {
+		return
+	}
+	for _, m := range b.messages[len(b.messages)-len(answer.Results):] {
+		if m.State == sms.Refused {
+			b.told = append(b.told, sms.StatusEvent(b.g.ids.Next(), m, b.now.UnixMilli()))
+		}
+	}
 }
 
 // decideOne gives the verdict for one recipient and books what follows from it.
@@ -338,7 +356,7 @@ func (b *batchRun) message(p *part, r *recipient) (*sms.Message, error) {
 	j, at := p.job, b.now.UnixMilli()
 	m := &sms.Message{
 		DecisionID: p.decision.ID, AccountID: j.app.AccountID, ApplicationID: j.app.ID, GroupID: j.party.GroupID,
-		PhoneID: r.phone, Carrier: r.carrier, Category: p.category, Units: p.units, Segments: p.segments, Ref: r.Ref, Extension: j.call.Extension,
+		PhoneID: r.phone, Carrier: r.carrier, Category: p.category, Units: p.units, Segments: p.segments, Ref: r.Ref, Extension: j.call.Extension, Via: j.call.Via, PDU: j.call.PDU,
 		Journal: b.journal, ValidUntil: p.decision.ValidUntil, CreatedAt: at, UpdatedAt: at,
 	}
 	if p.signature != nil {

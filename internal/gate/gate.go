@@ -115,24 +115,45 @@ func (g *Gate) Submit(ctx context.Context, call *Call) (Answer, error) {
 			return Answer{}, &sms.Error{Code: sms.StoreUnavailable, Cause: err}
 		}
 	}
-	j := &job{call: call, done: make(chan outcome, 1)}
+	done := make(chan outcome, 1)
+	g.enqueue(call, func(o outcome) { done <- o })
+	select {
+	case o := <-done:
+		return o.answer, o.err
+	case <-ctx.Done():
+		// The decision may still commit; a caller with a key learns it by asking again.
+		return Answer{}, &sms.Error{Code: sms.Busy, Detail: "the caller went away before the decision", Cause: ctx.Err()}
+	}
+}
+
+// Send is Submit for callers that must not wait: done is called once, at once when
+// the call can't be taken, else after the commit. It must not block.
+func (g *Gate) Send(call *Call, done func(Answer, error)) {
+	if err := check(call); err != nil {
+		done(Answer{}, err)
+		return
+	}
+	g.enqueue(call, func(o outcome) { done(o.answer, o.err) })
+}
+
+func (g *Gate) enqueue(call *Call, done func(outcome)) {
+	j := &job{call: call, done: done}
 	if call.Key != "" {
 		j.payload = g.keys.PayloadHash(call.Payload)
 	}
-	return g.enqueue(ctx, j)
-}
-
-func (g *Gate) enqueue(ctx context.Context, j *job) (Answer, error) {
-	n := j.call.Recipients()
+	n := call.Recipients()
+	refuse := func(detail string, args ...any) { done(outcome{err: sms.Errorf(sms.Busy, "", detail, args...)}) }
 	g.mu.Lock()
 	switch {
 	case g.closed:
 		g.mu.Unlock()
-		return Answer{}, sms.Errorf(sms.Busy, "", "the platform is stopping")
-	case g.waiting+n > g.cfg.QueueRecipients || j.redo == nil && g.cfg.Busy != nil && g.cfg.Busy():
+		refuse("the platform is stopping")
+		return
+	case g.waiting+n > g.cfg.QueueRecipients || g.cfg.Busy != nil && g.cfg.Busy():
 		g.mu.Unlock()
 		g.stats.Busy.Add(1)
-		return Answer{}, sms.Errorf(sms.Busy, "", "%d recipients wait for their decision", g.cfg.QueueRecipients)
+		refuse("%d recipients wait for their decision", g.cfg.QueueRecipients)
+		return
 	}
 	g.waiting += n
 	g.stats.Waiting.Store(int64(g.waiting))
@@ -145,13 +166,6 @@ func (g *Gate) enqueue(ctx context.Context, j *job) (Answer, error) {
 	select {
 	case g.wake <- struct{}{}:
 	default:
-	}
-	select {
-	case o := <-j.done:
-		return o.answer, o.err
-	case <-ctx.Done():
-		// The decision may still commit; a caller with a key learns it by asking again.
-		return Answer{}, &sms.Error{Code: sms.Busy, Detail: "the caller went away before the decision", Cause: ctx.Err()}
 	}
 }
 
@@ -288,7 +302,7 @@ func (g *Gate) run(ctx context.Context, batch []*job) {
 		}
 		for i, j := range batch {
 			g.stats.Calls.Add(1)
-			j.done <- b.outcomes[i]
+			j.done(b.outcomes[i])
 		}
 		return
 	}
@@ -299,10 +313,10 @@ func (g *Gate) run(ctx context.Context, batch []*job) {
 			g.stats.Failed.Add(1)
 			if known == nil {
 				g.cfg.Logger.Error("a call could not be decided", "err", err)
-				j.done <- outcome{err: &sms.Error{Code: sms.StoreUnavailable, Cause: err}}
+				j.done(outcome{err: &sms.Error{Code: sms.StoreUnavailable, Cause: err}})
 				continue
 			}
-			j.done <- outcome{err: err}
+			j.done(outcome{err: err})
 		}
 		return
 	}

@@ -24,7 +24,7 @@ type job struct {
 	redo    []*sms.Message // messages decided anew; then call is made of them
 	review  bool           // a person has approved it
 	payload [32]byte
-	done    chan outcome
+	done    func(outcome)
 
 	snap     *registry.Snapshot
 	app      *registry.Application
@@ -162,7 +162,9 @@ func (g *Gate) preparePart(j *job, in *Part, chain []*registry.Party, at int64) 
 	if p.template != nil {
 		p.category = p.template.Template.Category
 	} else if p.category == "" {
-		p.category = sms.MKT // what fits nothing is judged by the strictest rules
+		if p.category = in.Otherwise; p.category == "" {
+			p.category = sms.MKT // what fits nothing is judged by the strictest rules
+		}
 	}
 	p.content = g.keys.ContentHash(body)
 	g.sharedFacts(p, chain, brackets, at)

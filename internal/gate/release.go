@@ -140,13 +140,13 @@ func (g *Gate) Redecide(ctx context.Context, list []*sms.Message, approved bool)
 	slices.SortFunc(opened, func(a, b Opened) int { return cmp.Compare(a.Message.ID, b.Message.ID) }) // lock order
 	decided := 0
 	for chunk := range slices.Chunk(opened, max(1, g.cfg.BatchRecipients)) {
-		jobs := make([]*job, len(chunk))
+		jobs, outcomes := make([]*job, len(chunk)), make([]outcome, len(chunk))
 		for i := range chunk {
 			jobs[i] = again(&chunk[i], approved)
+			jobs[i].done = func(o outcome) { outcomes[i] = o }
 		}
 		g.run(context.WithoutCancel(ctx), jobs)
-		for _, j := range jobs {
-			o := <-j.done
+		for _, o := range outcomes {
 			var known *sms.Error
 			switch {
 			case o.err == nil:
@@ -164,9 +164,9 @@ func (g *Gate) Redecide(ctx context.Context, list []*sms.Message, approved bool)
 func again(o *Opened, approved bool) *job {
 	m := o.Message
 	return &job{
-		call: &Call{Application: m.ApplicationID, Extension: m.Extension, Parts: []Part{{
+		call: &Call{Application: m.ApplicationID, Extension: m.Extension, Via: m.Via, PDU: m.PDU, Parts: []Part{{
 			Text: o.Text, Template: m.TemplateID, Category: m.Category, Recipients: []Recipient{{Number: o.Number, Ref: m.Ref}},
 		}}},
-		redo: []*sms.Message{m}, review: approved, done: make(chan outcome, 1),
+		redo: []*sms.Message{m}, review: approved,
 	}
 }

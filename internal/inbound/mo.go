@@ -119,7 +119,11 @@ func (x *Receiver) insert(ctx context.Context, tx MOTx, snap *registry.Snapshot,
 	}
 	var told []sms.Event
 	if m.ApplicationID != 0 {
-		told = append(told, event(x.IDs.Next(), m.ApplicationID, "mo", m, number))
+		e := event(x.IDs.Next(), m.ApplicationID, "mo", m, number)
+		if login := snap.LoginOf(m.ApplicationID); login != nil {
+			e.Via = login.ID
+		}
+		told = append(told, e)
 	}
 	if m.OptOut == "" {
 		return true, tx.InsertEvents(ctx, told)

@@ -251,6 +251,9 @@ func (in *intake) fold(ctx context.Context) error {
 		}
 		to := sms.StateOf(all)
 		c := sms.Change{ID: id, From: m.State, To: to, Reason: m.Reason, Held: m.Held, Captured: m.Captured, ChannelID: m.ChannelID, At: in.at}
+		if to == sms.Failed {
+			c.Reason = failure(all)
+		}
 		if p := permits[id]; p != nil {
 			charge, free := due(m, all, to, p)
 			c.Captured, c.Held = m.Captured+charge, m.Held-charge-free
@@ -261,7 +264,7 @@ func (in *intake) fold(ctx context.Context) error {
 				return err
 			}
 			after := *m
-			after.State = to
+			after.State, after.Reason = to, c.Reason
 			told = append(told, sms.StatusEvent(in.ids.Next(), &after, in.at))
 		}
 		changes = append(changes, c)
@@ -277,6 +280,16 @@ func (in *intake) fold(ctx context.Context) error {
 		return err
 	}
 	return ledger.Settle(ctx, in.tx, in.ids, in.at, charges, frees)
+}
+
+// failure is the status of the first segment that failed.
+func failure(all []sms.Segment) string {
+	for i := range all {
+		if all[i].State == sms.SegFailed && all[i].Stat != "" {
+			return all[i].Stat
+		}
+	}
+	return ""
 }
 
 // permits reads what the decisions of those messages permit whose money is open.

@@ -378,3 +378,25 @@ func (s *Snapshot) KeyByID(id sms.ID) *APIKey {
 	}
 	return nil
 }
+
+// LoginByID finds a protocol login by its id, or nil.
+func (s *Snapshot) LoginByID(id sms.ID) *SPAccount {
+	for _, a := range s.logins {
+		if a.ID == id {
+			return a
+		}
+	}
+	return nil
+}
+
+// LoginOf is the protocol login by which an application is told of replies: its
+// oldest active one, or nil.
+func (s *Snapshot) LoginOf(application sms.ID) *SPAccount {
+	var best *SPAccount
+	for _, a := range s.logins {
+		if a.ApplicationID == application && a.State == Active && (best == nil || a.ID < best.ID) {
+			best = a
+		}
+	}
+	return best
+}

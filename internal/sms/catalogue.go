@@ -36,6 +36,7 @@ const (
 	NotAfterPassed    Code = "NOT_AFTER_PASSED"
 	PartyFrozen       Code = "PARTY_FROZEN"
 	MessageNotWaiting Code = "MESSAGE_NOT_WAITING"
+	PartMissing       Code = "PART_MISSING"
 
 	LicenceInvalid      Code = "LICENCE_INVALID"
 	AgentNotCompany     Code = "AGENT_NOT_COMPANY"
@@ -94,6 +95,7 @@ var catalogue = []Entry{
 	{NotAfterPassed, 409, 9, "ZX:0034", "已超过有效期，未发送", "its validity passed before it could be sent", false},
 	{PartyFrozen, 403, 9, "ZX:0035", "主体、通道或文本已冻结", "the party, channel or text is frozen", false},
 	{MessageNotWaiting, 409, 9, "ZX:0036", "短信已不在等待状态，无法取消", "the message no longer waits and can't be cancelled", false},
+	{PartMissing, 409, 1, "ZX:0037", "长短信的分段未在时限内到齐，未发送", "the parts of the long message did not all arrive in time; it was not sent", false},
 	{LicenceInvalid, 403, 9, "ZX:L001", "链条上缺少有效的增值电信业务许可证", "the chain lacks a valid value-added telecom licence", false},
 	{AgentNotCompany, 403, 9, "ZX:L003", "经营主体不是依法设立的公司", "the reselling party is not a company", false},
 	{AgentModeForbids, 403, 9, "ZX:L005", "无许可证的代理商只能引荐和服务客户", "an agent without a licence may only refer and serve customers", false},

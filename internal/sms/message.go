@@ -28,6 +28,8 @@ type Message struct {
 	Captured      int // units captured
 	Ref           string
 	Extension     string
+	Via           ID // protocol login that it came by, 0 is HTTP
+	PDU           ID // id that its PDU was answered with, when it is not the message's own
 	ChannelID     ID
 	ConsentID     ID
 	ReleaseAt     int64

@@ -56,15 +56,16 @@ type MO struct {
 	ReceivedAt    int64
 }
 
-// Event is what a customer is told: a report, an MO or an opt-out. Its body is
-// JSON with the number masked.
+// Event is what a customer is told: a report, an MO or an opt-out, or that a
+// part of a long message waited in vain. Its body is JSON with the number masked.
 type Event struct {
 	ID            ID
 	ApplicationID ID
-	Kind          string // report | mo | optout
+	Kind          string // report | mo | optout | part
 	ObjectID      ID
 	Body          []byte
 	At            int64
+	Via           ID // protocol login that is to be told, 0 when none is
 }
 
 // Person is a recipient as stored: the number sealed, and the sealed secret
@@ -87,7 +88,7 @@ func StatusEvent(id ID, m *Message, at int64) Event {
 		"message_id": m.ID.String(), "ref": m.Ref, "state": m.State, "code": code, "units": m.Units,
 		"segments": m.Segments, "at": at,
 	})
-	return Event{ID: id, ApplicationID: m.ApplicationID, Kind: "report", ObjectID: m.ID, Body: body, At: at}
+	return Event{ID: id, ApplicationID: m.ApplicationID, Kind: "report", ObjectID: m.ID, Body: body, At: at, Via: m.Via}
 }
 
 // Change is what happens to a stored message after its decision.
@@ -99,6 +100,18 @@ type Change struct {
 	Captured  int
 	ChannelID ID
 	At        int64
+}
+
+// Part is one PDU of a long message that a customer sent in parts.
+type Part struct {
+	ID         ID
+	Via        ID       // protocol login
+	Set        [16]byte // keyed hash of what ties the parts together
+	Total      int
+	Number     int    // from 1
+	Content    []byte // sealed
+	MessagePDU ID     // first part's id once the message is decided, 0 before
+	ReceivedAt int64
 }
 
 // Ending is how a message ended that no carrier ended, with its evidence.

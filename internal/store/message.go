@@ -44,10 +44,10 @@ func (t *Tx) Decisions(ctx context.Context, ids []sms.ID, each func(sms.Decision
 }
 
 const messageColumns = `id, decision_id, account_id, application_id, group_id, signature_id, template_id, phone_id, carrier, category, class,
-	state, decided, code, rule, reason, text, text_commit, phone_commit, units, segments, held, captured, ref, extension, channel_id, consent_id,
+	state, decided, code, rule, reason, text, text_commit, phone_commit, units, segments, held, captured, ref, extension, via, pdu, channel_id, consent_id,
 	release_at, not_after, journal, valid_until, created_at, updated_at, leaf_id, leaf_pos`
 
-const messageWidth = 35
+const messageWidth = 37
 
 // InsertMessages stores new messages.
 func (t *Tx) InsertMessages(ctx context.Context, list []*sms.Message) error {
@@ -56,7 +56,7 @@ func (t *Tx) InsertMessages(ctx context.Context, list []*sms.Message) error {
 		args = append(args, int64(m.ID), int64(m.DecisionID), int64(m.AccountID), int64(m.ApplicationID), int64(m.GroupID), int64(m.SignatureID), int64(m.TemplateID),
 			m.PhoneID[:], string(m.Carrier), string(m.Category), int64(m.Category.Class()),
 			string(m.State), string(m.Decided), string(m.Code), m.Rule, m.Reason, m.Text, m.TextCommit[:], m.PhoneCommit[:],
-			int64(m.Units), int64(m.Segments), int64(m.Held), int64(m.Captured), m.Ref, m.Extension, int64(m.ChannelID), int64(m.ConsentID),
+			int64(m.Units), int64(m.Segments), int64(m.Held), int64(m.Captured), m.Ref, m.Extension, int64(m.Via), int64(m.PDU), int64(m.ChannelID), int64(m.ConsentID),
 			m.ReleaseAt, m.NotAfter, m.Journal, m.ValidUntil, m.CreatedAt, m.UpdatedAt, int64(m.LeafID), int64(m.LeafPos))
 	}
 	return t.insert(ctx, "INSERT INTO message("+messageColumns+") VALUES ", messageWidth, "", args)
@@ -67,7 +67,7 @@ func scanMessage(r *sql.Rows) (*sms.Message, error) {
 	var phone, tc, pc []byte
 	var class int64
 	err := r.Scan(&m.ID, &m.DecisionID, &m.AccountID, &m.ApplicationID, &m.GroupID, &m.SignatureID, &m.TemplateID, &phone, &m.Carrier, &m.Category, &class,
-		&m.State, &m.Decided, &m.Code, &m.Rule, &m.Reason, &m.Text, &tc, &pc, &m.Units, &m.Segments, &m.Held, &m.Captured, &m.Ref, &m.Extension, &m.ChannelID, &m.ConsentID,
+		&m.State, &m.Decided, &m.Code, &m.Rule, &m.Reason, &m.Text, &tc, &pc, &m.Units, &m.Segments, &m.Held, &m.Captured, &m.Ref, &m.Extension, &m.Via, &m.PDU, &m.ChannelID, &m.ConsentID,
 		&m.ReleaseAt, &m.NotAfter, &m.Journal, &m.ValidUntil, &m.CreatedAt, &m.UpdatedAt, &m.LeafID, &m.LeafPos)
 	copy(m.PhoneID[:], phone)
 	copy(m.TextCommit[:], tc)
@@ -232,18 +232,18 @@ func (t *Tx) ListMessages(ctx context.Context, application, before sms.ID, limit
 
 // InsertEvents stores what customers are told.
 func (t *Tx) InsertEvents(ctx context.Context, list []sms.Event) error {
-	args := make([]any, 0, len(list)*6)
+	args := make([]any, 0, len(list)*7)
 	for i := range list {
 		e := &list[i]
-		args = append(args, int64(e.ID), int64(e.ApplicationID), e.Kind, int64(e.ObjectID), string(e.Body), e.At)
+		args = append(args, int64(e.ID), int64(e.ApplicationID), e.Kind, int64(e.ObjectID), string(e.Body), e.At, int64(e.Via))
 	}
-	return t.insert(ctx, "INSERT INTO event(id, application_id, kind, object_id, body, at) VALUES ", 6, "", args)
+	return t.insert(ctx, "INSERT INTO event(id, application_id, kind, object_id, body, at, via) VALUES ", 7, "", args)
 }
 
 // Events lists an application's events after an id.
 func (t *Tx) Events(ctx context.Context, application, after sms.ID, limit int) ([]sms.Event, error) {
 	var out []sms.Event
-	err := t.Query(ctx, "SELECT id, application_id, kind, object_id, body, at FROM event WHERE application_id = ? AND id > ? ORDER BY id LIMIT ?",
+	err := t.Query(ctx, "SELECT id, application_id, kind, object_id, body, at FROM event WHERE application_id = ? AND id > ? AND kind <> 'part' ORDER BY id LIMIT ?",
 		[]any{int64(application), int64(after), int64(limit)}, func(r *sql.Rows) error {
 			var e sms.Event
 			if err := r.Scan(&e.ID, &e.ApplicationID, &e.Kind, &e.ObjectID, &e.Body, &e.At); err != nil {
@@ -253,4 +253,29 @@ func (t *Tx) Events(ctx context.Context, application, after sms.ID, limit int) (
 			return nil
 		})
 	return out, err
+}
+
+// Untold lists events that a protocol login has not acknowledged, oldest first.
+func (t *Tx) Untold(ctx context.Context, via, after sms.ID, limit int) ([]sms.Event, error) {
+	var out []sms.Event
+	err := t.Query(ctx, "SELECT id, application_id, kind, object_id, body, at, via FROM event WHERE via = ? AND via <> 0 AND told_at IS NULL AND id > ? ORDER BY id LIMIT ?",
+		[]any{int64(via), int64(after), int64(limit)}, func(r *sql.Rows) error {
+			var e sms.Event
+			if err := r.Scan(&e.ID, &e.ApplicationID, &e.Kind, &e.ObjectID, &e.Body, &e.At, &e.Via); err != nil {
+				return err
+			}
+			out = append(out, e)
+			return nil
+		})
+	return out, err
+}
+
+// Told marks events as acknowledged.
+func (t *Tx) Told(ctx context.Context, ids []sms.ID, at int64) error {
+	list := make([]any, len(ids))
+	for i, id := range ids {
+		list[i] = int64(id)
+	}
+	_, err := t.inExec(ctx, "UPDATE event SET told_at = ? WHERE id IN (%s)", []any{at}, list)
+	return err
 }

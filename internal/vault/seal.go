@@ -120,6 +120,7 @@ const (
 	PurposeLogin  = "login"  // protocol secrets
 	PurposeAnswer = "answer" // stored answers of idempotent calls
 	PurposeMO     = "mo"     // texts from recipients
+	PurposePart   = "part"   // parts of long messages before their decision
 )
 
 // Secret is a person's random secret towards one content provider group.

@@ -369,6 +369,8 @@ CREATE TABLE message (
   captured       INTEGER NOT NULL DEFAULT 0, -- units captured
   ref            TEXT NOT NULL DEFAULT '', -- the customer's own reference
   extension      TEXT NOT NULL DEFAULT '', -- the customer's own digits after the sub-code
+  via            INTEGER NOT NULL DEFAULT 0, -- sp_account that it came by, 0 is HTTP
+  pdu            INTEGER NOT NULL DEFAULT 0, -- id that its PDU was answered with, when it is not the message's
   channel_id     INTEGER NOT NULL,
   consent_id     INTEGER NOT NULL,
   release_at     INTEGER NOT NULL,         -- of deferred and scheduled, 0 otherwise
@@ -483,6 +485,22 @@ CREATE TABLE mo (
 ) STRICT;
 CREATE UNIQUE INDEX mo_key ON mo(channel_id, upstream_id, phone_id, received_at);
 
+-- Parts of long messages that customers sent as PDUs of their own. Each was
+-- answered with its own id; the message is decided when the last part is there.
+CREATE TABLE sp_part (
+  id          INTEGER PRIMARY KEY,
+  via         INTEGER NOT NULL REFERENCES sp_account(id),
+  set_key     BLOB NOT NULL,               -- keyed hash of source, recipients, reference and total
+  total       INTEGER NOT NULL,
+  number      INTEGER NOT NULL,
+  content     BLOB NOT NULL,               -- sealed
+  message_pdu INTEGER NOT NULL DEFAULT 0,  -- first part's id, once decided
+  received_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sp_part_open ON sp_part(via, set_key) WHERE message_pdu = 0;
+CREATE INDEX sp_part_late ON sp_part(received_at) WHERE message_pdu = 0;
+CREATE INDEX sp_part_pdu ON sp_part(message_pdu) WHERE message_pdu <> 0;
+
 -- What customers are told ---------------------------------------------------
 
 CREATE TABLE event (
@@ -491,8 +509,11 @@ CREATE TABLE event (
   kind           TEXT NOT NULL,            -- report | mo | optout
   object_id      INTEGER NOT NULL,         -- message or MO
   body           TEXT NOT NULL,            -- JSON, numbers masked
-  at             INTEGER NOT NULL
+  at             INTEGER NOT NULL,
+  via            INTEGER NOT NULL DEFAULT 0, -- sp_account that is to be told by its own protocol
+  told_at        INTEGER                   -- when it acknowledged that
 ) STRICT;
+CREATE INDEX event_untold ON event(via, id) WHERE via <> 0 AND told_at IS NULL;
 CREATE INDEX event_application ON event(application_id, id);
 
 -- Evidence ------------------------------------------------------------------

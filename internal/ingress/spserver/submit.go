@@ -1,0 +1,132 @@
+package spserver
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/protocol/session"
+	"github.com/zhunxin/zhunxin/protocol/smstext"
+)
+
+// submit takes a PDU that is new.
+func (s *Server) submit(p *session.Peer, in session.Submit, answer func(uint64, uint32)) {
+	snap := s.Gate.Cached()
+	a := snap.Login("cmpp", p.Login())
+	if a == nil || a.State != registry.Active {
+		answer(0, sms.Lookup(sms.PartyFrozen).CMPP)
+		return
+	}
+	extension, err := extensionOf(snap, a, in.Source)
+	if err != nil {
+		answer(0, resultOf(err))
+		return
+	}
+	recipients, err := recipientsOf(in.Dests)
+	if err != nil {
+		answer(0, resultOf(err))
+		return
+	}
+	content := in.Content
+	if in.UDHI {
+		head, body, err := smstext.ParseUDH(in.Content)
+		if err != nil {
+			answer(0, sms.Lookup(sms.BadText).CMPP)
+			return
+		}
+		if head.Total > 1 {
+			s.part(a, in, head, body, answer)
+			return
+		}
+		content = body
+	}
+	text, err := smstext.Decode(smstext.Coding(in.Coding), content)
+	if err != nil {
+		answer(0, sms.Lookup(sms.BadText).CMPP)
+		return
+	}
+	call := s.call(a, text, extension, recipients, in)
+	if len(recipients) > 1 {
+		call.PDU = s.IDs.Next()
+	}
+	s.Gate.Send(call, func(out gate.Answer, err error) {
+		switch {
+		case err != nil:
+			answer(0, resultOf(err))
+		case call.PDU == 0 && out.Results[0].State == sms.Refused:
+			answer(0, refusal(out.Results[0].Code))
+		case call.PDU == 0:
+			answer(uint64(out.Results[0].MessageID), 0)
+		case allRefused(out.Results):
+			answer(0, refusal(out.Results[0].Code))
+		default:
+			answer(uint64(call.PDU), 0)
+		}
+	})
+}
+
+// call is what the gate decides for a PDU, or for all parts of a long text.
+func (s *Server) call(a *registry.SPAccount, text, extension string, recipients []gate.Recipient, in session.Submit) *gate.Call {
+	return &gate.Call{
+		Application: a.ApplicationID, Extension: extension, Via: a.ID, NotAfter: in.ValidUntil,
+		Parts: []gate.Part{{Text: text, Otherwise: a.Category, Recipients: recipients}},
+	}
+}
+
+func allRefused(list []gate.Result) bool {
+	for i := range list {
+		if list[i].State != sms.Refused {
+			return false
+		}
+	}
+	return true
+}
+
+// resultOf is the catalogue's result for a failure of the whole PDU.
+func resultOf(err error) uint32 {
+	var known *sms.Error
+	if errors.As(err, &known) {
+		return refusal(known.Code)
+	}
+	return sms.Lookup(sms.Internal).CMPP
+}
+
+func refusal(c sms.Code) uint32 { return sms.Lookup(c).CMPP }
+
+func recipientsOf(dests []string) ([]gate.Recipient, error) {
+	out := make([]gate.Recipient, len(dests))
+	for i, d := range dests {
+		n, err := sms.ParseMSISDN(d)
+		if err != nil {
+			return nil, sms.Errorf(sms.BadNumber, "Dest_terminal_Id", "%s", err)
+		}
+		out[i].Number = n
+	}
+	return out, nil
+}
+
+// extensionOf is what a customer's source number has behind its access code and
+// sub-code. A source number that is not the customer's own is refused; none at
+// all leaves the choice to us.
+func extensionOf(snap *registry.Snapshot, a *registry.SPAccount, source string) (string, error) {
+	if source == "" {
+		return "", nil
+	}
+	app := snap.Application[a.ApplicationID]
+	best, found := "", false
+	for _, sub := range snap.Subcodes {
+		code := snap.AccessCode[sub.AccessCodeID]
+		if app == nil || code == nil || sub.PartyID != app.PartyID {
+			continue
+		}
+		if digits := code.Code + sub.Digits; strings.HasPrefix(source, digits) && (!found || len(digits) > len(best)) {
+			best, found = digits, true
+		}
+	}
+	if !found {
+		return "", sms.Errorf(sms.PortNotBound, "Src_Id", "it is none of yours")
+	}
+	return source[len(best):], nil
+}
