@@ -25,6 +25,7 @@ import (
 type Tx interface {
 	ledger.Tx
 	AfterCommit(f func())
+	LockChannel(ctx context.Context, channel sms.ID) error
 	// LeaseEpoch is the epoch of the channel's present owner.
 	LeaseEpoch(ctx context.Context, channel sms.ID) (int64, error)
 	Now(ctx context.Context) (time.Time, error)

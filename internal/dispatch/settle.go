@@ -64,6 +64,16 @@ type Part struct {
 // what the carrier refused is released; the share of a segment in doubt stays
 // held until somebody knows (P3, P6).
 func (d *Desk) Settle(ctx context.Context, tx Tx, answers []Answer) (Settled, error) {
+	var channels []sms.ID
+	for i := range answers {
+		channels = append(channels, answers[i].Channel)
+	}
+	slices.Sort(channels)
+	for _, c := range slices.Compact(channels) {
+		if err := tx.LockChannel(ctx, c); err != nil {
+			return Settled{}, fmt.Errorf("lock the channel: %w", err)
+		}
+	}
 	ids := make([]sms.ID, 0, len(answers))
 	byMessage := map[sms.ID][]*Answer{}
 	for i := range answers {

@@ -19,6 +19,7 @@ import (
 type Tx interface {
 	ledger.Tx
 	Now(ctx context.Context) (time.Time, error)
+	LockChannel(ctx context.Context, channel sms.ID) error
 	SegmentsByUpstream(ctx context.Context, channel sms.ID, upstream []string, since int64, each func(sms.Segment)) error
 	InDoubtFor(ctx context.Context, channel sms.ID, phone [16]byte, source string, since int64) ([]sms.Segment, error)
 	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
@@ -80,6 +81,9 @@ type intake struct {
 // Reports books the reports of one channel. What matches no submit is kept: the
 // report may have come before the answer to its submit.
 func Reports(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, list []sms.Report) (n Counts, err error) {
+	if err := tx.LockChannel(ctx, channel); err != nil {
+		return n, fmt.Errorf("lock the channel: %w", err)
+	}
 	now, err := tx.Now(ctx)
 	if err != nil {
 		return n, fmt.Errorf("read the clock: %w", err)

@@ -2,7 +2,9 @@ package inbound_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/zhunxin/zhunxin/internal/dispatch"
@@ -197,6 +199,78 @@ func TestReportBeforeTheAnswerIsNotLost(t *testing.T) {
 		}
 		if m := w.Message(r.Message.ID); m.State != sms.Delivered || m.Captured != 1 {
 			w.T.Errorf("%+v", m)
+		}
+		w.Sound()
+	})
+}
+
+// A report that comes while its answer is being booked neither misses it nor is
+// missed.
+func TestReportAndAnswerDoNotMissEachOther(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		desk := dispatch.Desk{Book: w.Book, IDs: w.IDs}
+		for i := range 20 {
+			number, upstream := fmt.Sprintf("130%08d", i+1), uint64(1000+i)
+			w.Send(gatetest.OTPText, number)
+			list := w.Readies()
+			r := list[len(list)-1]
+			w.Write(func(ctx context.Context, tx *store.Tx) error {
+				_, err := desk.Look(ctx, tx, dispatch.Lease{Channel: gatetest.Channel}, []gate.Ready{r})
+				return err
+			})
+			var both sync.WaitGroup
+			write := func(fn func(context.Context, *store.Tx) error) {
+				if err := w.DB.Write(context.Background(), store.TurnReport, fn); err != nil {
+					w.T.Error(err)
+				}
+			}
+			both.Go(func() {
+				write(func(ctx context.Context, tx *store.Tx) error {
+					o := session.Outcome{Kind: session.Answered, ID: upstream}
+					if _, err := desk.Settle(ctx, tx, []dispatch.Answer{{Ready: r, No: 1, Channel: gatetest.Channel, Outcome: o}}); err != nil {
+						return err
+					}
+					_, err := inbound.Early(ctx, tx, w.IDs, gatetest.Channel, []string{sms.ID(upstream).Unsigned()})
+					return err
+				})
+			})
+			both.Go(func() {
+				write(func(ctx context.Context, tx *store.Tx) error {
+					_, err := inbound.Reports(ctx, tx, w.IDs, gatetest.Channel, []sms.Report{{
+						ChannelID: gatetest.Channel, UpstreamID: sms.ID(upstream).Unsigned(), PhoneID: r.Message.PhoneID, Stat: "DELIVRD",
+					}})
+					return err
+				})
+			})
+			both.Wait()
+			if m := w.Message(r.Message.ID); m.State != sms.Delivered {
+				w.T.Fatalf("message %d of 20 is %s", i+1, m.State)
+			}
+		}
+	})
+}
+
+// A contract that charges on delivery holds until the report, then charges what
+// was delivered and frees the rest.
+func TestChargeOnDelivery(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		w.Put(registry.Contract{
+			ID: 61, PartyID: gatetest.Customer, CounterpartyID: gatetest.Agent, Number: "C1", Period: registry.Period{From: 1}, ChargeOn: registry.OnDelivery,
+			ReportTimeout: 1, State: registry.Active,
+		})
+		for i, x := range []struct {
+			stat    string
+			charged sms.Money
+		}{{"UNDELIV", 0}, {"DELIVRD", gatetest.UnitCustomer}} {
+			id := uint64(50 + i)
+			r := submitted(w, fmt.Sprintf("130000001%02d", i), session.Outcome{Kind: session.Answered, ID: id})
+			if b := w.Balance(gatetest.Money); b.Held != gatetest.UnitCustomer || b.Balance != gatetest.TopUp {
+				w.T.Fatalf("after the submit: %+v", b)
+			}
+			report(w, r, sms.ID(id).Unsigned(), x.stat)
+			if b := w.Balance(gatetest.Money); b.Held != 0 || b.Balance != gatetest.TopUp-x.charged {
+				w.T.Errorf("after %s: %+v", x.stat, b)
+			}
 		}
 		w.Sound()
 	})

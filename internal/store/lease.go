@@ -38,6 +38,20 @@ func (t *Tx) RenewLease(ctx context.Context, channel sms.ID, node int, epoch, ex
 	return n == 1, err
 }
 
+// LockChannel makes the booking of a channel's answers and of its reports follow
+// one another: a report that comes while the answer is being booked must not miss
+// it, nor be missed. It is taken before any row.
+func (t *Tx) LockChannel(ctx context.Context, channel sms.ID) error {
+	if t.d.dialect == SQLite {
+		return nil
+	}
+	return t.Exec(ctx, "SELECT pg_advisory_xact_lock(CAST(? AS INT), CAST(? AS INT))", channelLocks, int64(channel)&0x7FFFFFFF)
+}
+
+// channelLocks keeps these locks apart from those of recipients: PostgreSQL has
+// two key spaces, of one 64-bit and of two 32-bit keys.
+const channelLocks = 1
+
 // LeaseEpoch is the epoch of a channel's present owner, 0 when it never had one.
 func (t *Tx) LeaseEpoch(ctx context.Context, channel sms.ID) (int64, error) {
 	var epoch int64
