@@ -15,9 +15,11 @@ import (
 
 func main() {
 	var commands struct {
-		Serve  app.Serve `cmd:"" help:"Run a node."`
-		Demo   app.Demo  `cmd:"" help:"Run a platform with a simulated carrier and play a story on it."`
-		Config struct {
+		Serve     app.Serve     `cmd:"" help:"Run a node."`
+		Demo      app.Demo      `cmd:"" help:"Run a platform with a simulated carrier and play a story on it."`
+		Bench     app.Bench     `cmd:"" help:"Measure a platform with a simulated carrier."`
+		BenchNode app.BenchNode `cmd:"" hidden:"" name:"bench-node"`
+		Config    struct {
 			Sample app.ConfigSample `cmd:"" help:"Print the commented settings file."`
 		} `cmd:"" help:"Settings."`
 		Evidence struct {

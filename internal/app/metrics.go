@@ -44,6 +44,7 @@ func (p *Platform) metrics() http.Handler {
 	counter("reports_duplicate_total", "Reports that came again.", in.Duplicates.Load)
 	counter("mo_total", "Messages from handsets.", in.MOs.Load)
 	counter("mo_optout_total", "Of these, opt-outs.", in.OptOuts.Load)
+	counter("store_rows_total", "Rows that were changed.", p.DB.Rows)
 	gauge("reports_backlog", "Reports that wait to be stored.", func() float64 { return float64(p.Receiver.Backlog()) })
 	r.MustRegister(&snapshotCollector{p: p})
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})

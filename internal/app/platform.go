@@ -56,7 +56,7 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 	if p.Keys, err = keys(filepath.Join(f.path, fileKeys)); err != nil {
 		return nil, err
 	}
-	if p.Book, err = load(nil); err != nil {
+	if p.Book, err = loadBook(nil); err != nil {
 		return nil, err
 	}
 	if failed := p.Book.RunExamples(""); len(failed) > 0 {

@@ -11,8 +11,8 @@ import (
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 )
 
-// load reads the built-in packs and any house packs after them.
-func load(files []string) (*rulebook.Book, error) {
+// loadBook reads the built-in packs and any house packs after them.
+func loadBook(files []string) (*rulebook.Book, error) {
 	packs, err := rulebook.Builtin()
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ type RulebookList struct {
 
 // Run prints one paragraph for each rule, in the order of evaluation.
 func (c *RulebookList) Run() error {
-	book, err := load(c.Files)
+	book, err := loadBook(c.Files)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ type RulebookTest struct {
 
 // Run fails when an example does.
 func (c *RulebookTest) Run() error {
-	book, err := load(c.Files)
+	book, err := loadBook(c.Files)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -42,7 +43,8 @@ type DB struct {
 	read  *sql.DB
 
 	turns   turns
-	writer  *sql.Conn // SQLite: held for life, with its statements
+	writer  *sql.Conn    // SQLite: held for life, with its statements
+	rows    atomic.Int64 // changed since the start
 	stmts   map[string]*sql.Stmt
 	dollars sync.Map // PostgreSQL: text with ? → text with $1
 }
@@ -272,16 +274,32 @@ func (t *Tx) ExecCount(ctx context.Context, query string, args ...any) (int, err
 	return int(n), err
 }
 
-func (t *Tx) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
+func (t *Tx) exec(ctx context.Context, query string, args []any) (res sql.Result, err error) {
 	if t.cached {
 		s, err := t.prepared(ctx, query)
 		if err != nil {
 			return nil, err
 		}
-		return s.ExecContext(ctx, args...)
+		res, err = s.ExecContext(ctx, args...)
+		t.d.count(res, err)
+		return res, err
 	}
-	return t.tx.ExecContext(ctx, t.d.text(query), args...)
+	res, err = t.tx.ExecContext(ctx, t.d.text(query), args...)
+	t.d.count(res, err)
+	return res, err
 }
+
+func (d *DB) count(res sql.Result, err error) {
+	if err != nil {
+		return
+	}
+	if n, err := res.RowsAffected(); err == nil && n > 0 {
+		d.rows.Add(n)
+	}
+}
+
+// Rows is how many rows were changed since the start.
+func (d *DB) Rows() int64 { return d.rows.Load() }
 
 // Query runs a query with ? placeholders. Every row is scanned by scan.
 func (t *Tx) Query(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) error {

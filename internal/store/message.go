@@ -143,7 +143,7 @@ func (t *Tx) QueuedAccounts(ctx context.Context, channel sms.ID, class sms.Class
 
 // SubmittingOn reads messages that a former owner of a channel may have written.
 func (t *Tx) SubmittingOn(ctx context.Context, channel sms.ID, before int64, limit int) ([]*sms.Message, error) {
-	return t.messages(ctx, `WHERE state = 'submitting' AND channel_id = ? AND EXISTS
+	return t.messages(ctx, "WHERE "+stateOpen+` AND state = 'submitting' AND channel_id = ? AND EXISTS
 		(SELECT 1 FROM segment s WHERE s.message_id = message.id AND s.state = 'submitting' AND s.epoch < ?) ORDER BY id LIMIT ?`,
 		[]any{int64(channel), before, int64(limit)})
 }
@@ -153,9 +153,16 @@ func (t *Tx) Due(ctx context.Context, at int64, limit int) ([]*sms.Message, erro
 	return t.messages(ctx, "WHERE state IN ('deferred', 'scheduled') AND release_at <= ? ORDER BY release_at, id LIMIT ?", []any{at, int64(limit)})
 }
 
-// InState reads messages of a state last changed before a moment.
+// The conditions of partial indexes. SQLite uses such an index only for a query that
+// repeats its condition word for word.
+const (
+	stateOpen  = "state IN ('submitting', 'in_doubt', 'held', 'submitted')"
+	stateDoubt = "state IN ('submitting', 'in_doubt')"
+)
+
+// InState reads messages of an open state last changed before a moment.
 func (t *Tx) InState(ctx context.Context, s sms.State, before int64, limit int) ([]*sms.Message, error) {
-	return t.messages(ctx, "WHERE state = '"+string(s)+"' AND updated_at < ? ORDER BY updated_at, id LIMIT ?", []any{before, int64(limit)})
+	return t.messages(ctx, "WHERE "+stateOpen+" AND state = '"+string(s)+"' AND updated_at < ? ORDER BY updated_at, id LIMIT ?", []any{before, int64(limit)})
 }
 
 // ApplyChanges moves messages along their edges. A message that is no longer in

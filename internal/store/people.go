@@ -176,7 +176,7 @@ func (t *Tx) Suppressions(ctx context.Context, ids [][16]byte, each func(consent
 
 // SubmittingTo lists the messages to a phone that may be on the wire now.
 func (t *Tx) SubmittingTo(ctx context.Context, phone [16]byte, group sms.ID) ([]sms.ID, error) {
-	query, args := "SELECT m.id FROM message m WHERE m.state = 'submitting' AND m.phone_id = ?", []any{phone[:]}
+	query, args := "SELECT m.id FROM message m WHERE m."+stateDoubt+" AND m.state = 'submitting' AND m.phone_id = ?", []any{phone[:]}
 	if group != 0 {
 		query, args = query+" AND m.group_id = ?", append(args, int64(group))
 	}

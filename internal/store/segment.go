@@ -119,7 +119,7 @@ func (t *Tx) InDoubtFor(ctx context.Context, channel sms.ID, phone [16]byte, sou
 	err := t.Query(ctx, `SELECT s.message_id, s.no, s.channel_id, s.state, s.upstream_id, s.source, s.result, s.stat, s.attempt, s.epoch, s.submit_at, s.answer_at, s.report_at,
 		s.submit_leaf, s.submit_pos, s.report_leaf, s.report_pos
 		FROM message m JOIN segment s ON s.message_id = m.id
-		WHERE m.state = 'in_doubt' AND m.phone_id = ? AND s.channel_id = ? AND s.state = 'in_doubt' AND s.submit_at >= ? AND (? = '' OR s.source = ?)`,
+		WHERE m.`+stateDoubt+` AND m.state = 'in_doubt' AND m.phone_id = ? AND s.channel_id = ? AND s.state = 'in_doubt' AND s.submit_at >= ? AND (? = '' OR s.source = ?)`,
 		[]any{phone[:], int64(channel), since, source, source}, func(r *sql.Rows) error {
 			s, err := scanSegment(r)
 			out = append(out, s)

@@ -1,0 +1,444 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/zhunxin/zhunxin/internal/config"
+	"github.com/zhunxin/zhunxin/internal/lab/carrier"
+	"github.com/zhunxin/zhunxin/internal/lab/load"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/protocol/session"
+)
+
+// Bench measures a platform: generator and carrier in this process, the platform
+// in one of its own.
+type Bench struct {
+	Data        string        `help:"Data folder; preloaded once and used again." default:"data/bench" type:"path"`
+	Ingress     string        `help:"How messages come in." enum:"cmpp,http" default:"cmpp"`
+	Rate        int           `help:"Messages a second." default:"10000"`
+	Duration    time.Duration `help:"Length of the window." default:"60s"`
+	Connections int           `help:"CMPP connections of the customer." default:"10"`
+	Window      int           `help:"Unanswered PDUs of a connection." default:"256"`
+	Recipients  int           `help:"HTTP: recipients of a request." default:"100"`
+	Parallel    int           `help:"HTTP: requests at a time." default:"64"`
+	Numbers     int           `help:"Distinct numbers, each with a consent." default:"1000000"`
+	Old         int           `help:"Old messages in the store." default:"2000000"`
+	Only        string        `help:"One kind instead of the mix: otp, notice or mkt." enum:",otp,notice,mkt" default:""`
+	Sessions    int           `help:"Sessions to the carrier." default:"8"`
+	JSON        bool          `help:"Print the result as JSON."`
+	Profile     string        `help:"File for a CPU profile of the platform." type:"path"`
+	Patience    time.Duration `help:"Longest wait for what is open at the end of the window." default:"60s"`
+}
+
+// Result is what a run measured.
+type Result struct {
+	Sent, Accepted, Refused, Failed int
+	Delivered, DeliveredInWindow    int
+	Backlog                         int
+	BacklogSeconds                  float64
+	DeliveredPerSecond              float64
+	Accept, EndToEnd, EndToEndOTP   load.Quantiles
+	CPUMicrosPerDelivered           float64
+	RSSMiB                          float64
+	BytesWrittenPerMessage          float64
+	RowsPerMessage                  float64
+	FsyncP50Millis, FsyncP99Millis  float64
+	Lost, Doubled                   int
+}
+
+// Run preloads if need be, runs, and checks.
+func (b *Bench) Run(ctx context.Context) (err error) {
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	offset, err := b.prepare(ctx, logger)
+	if err != nil {
+		return err
+	}
+	sim, err := b.carrier(ctx, offset, logger)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
+		defer cancel()
+		err = errors.Join(err, sim.Stop(patience))
+	}()
+	child, err := b.spawn(ctx, sim.Addr().String())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, child.stop()) }()
+	r, err := b.measure(ctx, child, sim, offset)
+	if err != nil {
+		return err
+	}
+	if b.JSON {
+		return json.NewEncoder(os.Stdout).Encode(r)
+	}
+	r.print(os.Stdout, b, offset)
+	if r.Lost+r.Doubled > 0 {
+		return fmt.Errorf("%d messages were lost and %d doubled", r.Lost, r.Doubled)
+	}
+	return nil
+}
+
+func (b *Bench) carrier(ctx context.Context, offset time.Duration, logger *slog.Logger) (*carrier.Carrier, error) {
+	ln, err := listenLocal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return carrier.Start(context.WithoutCancel(ctx), ln, carrier.Config{
+		Accounts:  []carrier.Account{{Login: simLogin, Secret: simSecret, Sessions: 64, Window: 4096, Codes: []string{storyCode}}},
+		Behaviour: carrier.Behaviour{Latency: carrier.Latency{Fixed: carrier.Duration(10 * time.Millisecond)}, ReportDelay: carrier.Range{Min: carrier.Duration(20 * time.Millisecond), Max: carrier.Duration(80 * time.Millisecond)}},
+		Retain:    1_000_000,
+	}, logger, clock{OffsetMS: offset.Milliseconds()}.now, nil)
+}
+
+// child is the platform's process.
+type child struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	Ready benchReady
+}
+
+// benchReady is the first line of the child: where it listens and how to get in.
+type benchReady struct{ HTTP, CMPP, Key, Login, Secret string }
+
+func (b *Bench) spawn(ctx context.Context, sim string) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"bench-node", "--data", b.Data, "--carrier", sim, "--sessions", strconv.Itoa(b.Sessions)}
+	if b.Profile != "" {
+		args = append(args, "--profile", b.Profile)
+	}
+	c := &child{cmd: exec.CommandContext(context.WithoutCancel(ctx), self, args...)} //nolint:gosec // this very program
+	c.cmd.Stderr = os.Stderr
+	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &c.Ready)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the platform's process: %w", err), c.stop())
+	}
+	return c, nil
+}
+
+// stop asks the child to end in order, and waits.
+func (c *child) stop() error { return errors.Join(c.stdin.Close(), c.cmd.Wait()) }
+
+func (b *Bench) plan() load.Plan {
+	p := load.Plan{Rate: b.Rate, Duration: b.Duration, Numbers: b.Numbers, OTP: 40, Notice: 20, Refused: 3}
+	for i, name := range []string{"otp", "notice", "mkt"} {
+		if k := load.Kind(i); b.Only == name {
+			p.Only = &k
+		}
+	}
+	return p
+}
+
+// texts of the mix, in the order of load's kinds.
+var benchTexts = [4]string{storyOTP, "【" + storySignature + "】您的订单20261124已发货。", storyMKT, storyMKT}
+
+func (b *Bench) measure(ctx context.Context, c *child, sim *carrier.Carrier, offset time.Duration) (r Result, err error) {
+	fsync, err := fsyncLatency(b.Data)
+	if err != nil {
+		return r, err
+	}
+	r.FsyncP50Millis, r.FsyncP99Millis = fsync[len(fsync)/2], fsync[len(fsync)*99/100]
+	plan := b.plan()
+	plan.First = int(time.Now().Unix()) * 7919 % b.Numbers // another run begins elsewhere in the numbers
+	start := time.Now().Add(time.Second)
+	rec := load.NewRecorder(start.Add(b.Duration))
+	sender, finish, err := b.sender(ctx, c, rec, offset)
+	if err != nil {
+		return r, err
+	}
+	defer finish()
+	before, err := usageOf(ctx, c)
+	if err != nil {
+		return r, err
+	}
+	stopProgress := b.progress(ctx, rec, start)
+	load.Run(ctx, plan, start, benchTexts, sender)
+	if d := time.Until(start.Add(b.Duration)); d > 0 {
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+		}
+	}
+	r.Backlog = rec.Open()
+	b.settle(ctx, rec)
+	stopProgress()
+	after, err := usageOf(ctx, c)
+	if err != nil {
+		return r, err
+	}
+	r.Sent, r.Accepted, r.Refused, r.Failed = plan.Total(), rec.Accepted, rec.Refused, rec.Failed
+	r.Delivered, r.DeliveredInWindow, r.BacklogSeconds = rec.Delivered, rec.InWindow, float64(r.Backlog)/float64(b.Rate)
+	r.DeliveredPerSecond = float64(rec.InWindow) / b.Duration.Seconds()
+	r.Accept, r.EndToEnd, r.EndToEndOTP = rec.Latencies()
+	n := float64(max(rec.Delivered, 1))
+	r.CPUMicrosPerDelivered = (after.cpu - before.cpu).Seconds() * 1e6 / n
+	r.RSSMiB, r.BytesWrittenPerMessage, r.RowsPerMessage = after.peakMiB, float64(after.written-before.written)/n, (after.rows-before.rows)/n
+	r.Lost = rec.Open()
+	seen := map[string]bool{}
+	for since := uint64(0); ; {
+		list := sim.Received(since, 10_000)
+		if len(list) == 0 {
+			return r, nil
+		}
+		for _, x := range list {
+			since = x.Number
+			if key := x.Dests[0] + "/" + x.Text; seen[key] {
+				r.Doubled++
+			} else {
+				seen[key] = true
+			}
+		}
+	}
+}
+
+func (b *Bench) sender(ctx context.Context, c *child, rec *load.Recorder, offset time.Duration) (load.Sender, func(), error) {
+	if b.Ingress == "cmpp" {
+		s, err := load.DialCMPP(ctx, session.ClientConfig{
+			Address: c.Ready.CMPP, Login: c.Ready.Login, Secret: c.Ready.Secret, Version: session.CMPP30, Window: b.Window,
+		}, b.Connections, storyCode+storyDigits, rec)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, s.Close, nil
+	}
+	s := &load.HTTP{
+		Recorder: rec, Base: "http://" + c.Ready.HTTP, Key: c.Ready.Key, Recipients: b.Recipients, Parallel: b.Parallel, Offset: offset,
+		Client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: b.Parallel * 2}},
+	}
+	follow, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := s.Follow(follow); err != nil {
+			fmt.Fprintln(os.Stderr, "event feed:", err)
+		}
+	}()
+	return s, func() { cancel(); <-done }, nil
+}
+
+// settle waits until everything accepted has its end, or patience does.
+func (b *Bench) settle(ctx context.Context, rec *load.Recorder) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.Now().Add(b.Patience)
+	for rec.Open() > 0 && ctx.Err() == nil && time.Now().Before(deadline) {
+		<-tick.C
+	}
+}
+
+// progress prints the rate and the time left once a second on standard error.
+func (b *Bench) progress(ctx context.Context, rec *load.Recorder, start time.Time) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				left := max(0, time.Until(start.Add(b.Duration)))
+				fmt.Fprintf(os.Stderr, "\r%d accepted, %d delivered, %d open, %s left   ", rec.Seen(&rec.Accepted), rec.Seen(&rec.Delivered), rec.Open(), left.Round(time.Second))
+			case <-ctx.Done():
+				fmt.Fprintln(os.Stderr)
+				return
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+func (r Result) print(w io.Writer, b *Bench, offset time.Duration) {
+	q := func(x load.Quantiles) string {
+		return fmt.Sprintf("p50 %.1f ms, p99 %.1f ms, p99.9 %.1f ms, max %.0f ms", x.P50, x.P99, x.P999, x.Max)
+	}
+	fmt.Fprintf(w, "ingress %s, %d messages/s intended for %s, SQLite synchronous=FULL", b.Ingress, b.Rate, b.Duration)
+	if offset != 0 {
+		fmt.Fprintf(w, ", clock offset %s", offset)
+	}
+	fmt.Fprintf(w, `
+sent %d: accepted %d, refused by rule %d, neither %d
+delivered %d, of these inside the window %d (%.0f/s); backlog at its end %d (%.2f s of traffic)
+accept      %s
+end to end  %s
+   of codes %s
+platform    %.0f CPU-µs per delivered message, peak RSS %.0f MiB, %.1f rows and %.0f bytes written per message
+disk        fsync p50 %.2f ms, p99 %.2f ms
+check       %d lost, %d doubled
+`, r.Sent, r.Accepted, r.Refused, r.Failed, r.Delivered, r.DeliveredInWindow, r.DeliveredPerSecond, r.Backlog, r.BacklogSeconds,
+		q(r.Accept), q(r.EndToEnd), q(r.EndToEndOTP), r.CPUMicrosPerDelivered, r.RSSMiB, r.RowsPerMessage, r.BytesWrittenPerMessage,
+		r.FsyncP50Millis, r.FsyncP99Millis, r.Lost, r.Doubled)
+}
+
+// usage is what the platform's process has used so far.
+type usage struct {
+	cpu     time.Duration
+	peakMiB float64
+	written int64
+	rows    float64
+}
+
+const ticksPerSecond = 100 // USER_HZ on Linux
+
+func usageOf(ctx context.Context, c *child) (u usage, err error) {
+	dir := filepath.Join("/proc", strconv.Itoa(c.cmd.Process.Pid))
+	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+	if err != nil {
+		return u, fmt.Errorf("bench reads /proc, which this system lacks: %w", err)
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 13 {
+		return u, errors.New("/proc/…/stat has another form than expected")
+	}
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	u.cpu = time.Duration(user+system) * time.Second / ticksPerSecond
+	u.peakMiB = float64(procField(filepath.Join(dir, "status"), "VmHWM:")) / 1024
+	u.written = procField(filepath.Join(dir, "io"), "write_bytes:")
+	u.rows, err = metric(ctx, "http://"+c.Ready.HTTP+"/metrics", "zhunxin_store_rows_total")
+	return u, err
+}
+
+func procField(path, name string) int64 {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	for _, line := range strings.Split(string(b), "\n") {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == name {
+			v, _ := strconv.ParseInt(f[1], 10, 64)
+			return v
+		}
+	}
+	return 0
+}
+
+// metric reads one value of a Prometheus page.
+func metric(ctx context.Context, url, name string) (float64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			return strconv.ParseFloat(value, 64)
+		}
+	}
+	return 0, fmt.Errorf("%s is not on %s", name, url)
+}
+
+// fsyncLatency measures the disk: sorted milliseconds of 200 small synced writes.
+func fsyncLatency(dir string) ([]float64, error) {
+	f, err := os.CreateTemp(dir, "fsync-*")
+	if err != nil {
+		return nil, err
+	}
+	out, block := make([]float64, 200), make([]byte, 4096)
+	for i := range out {
+		begin := time.Now()
+		if _, err := f.Write(block); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if err := f.Sync(); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		out[i] = float64(time.Since(begin).Microseconds()) / 1000
+	}
+	slices.Sort(out)
+	return out, errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// BenchNode is the platform's process of a bench.
+type BenchNode struct {
+	Data     string `type:"path" required:""`
+	Carrier  string `required:""`
+	Sessions int64  `default:"8"`
+	Profile  string `type:"path"`
+}
+
+// benchConfig is the default but for listeners that any machine has free.
+func benchConfig(data string) config.Config {
+	cfg := config.Default()
+	cfg.Data, cfg.HTTP.Listen, cfg.CMPP.Listen = data, "127.0.0.1:0", "127.0.0.1:0"
+	return cfg
+}
+
+// Run serves until standard input ends.
+func (b *BenchNode) Run(ctx context.Context) (err error) {
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	cfg := benchConfig(b.Data)
+	f, err := openFolder(cfg.Data)
+	if err != nil {
+		return err
+	}
+	p, err := Open(ctx, cfg, f, logger)
+	if err != nil {
+		return errors.Join(err, f.close())
+	}
+	defer func() { err = errors.Join(err, p.Stop(context.WithoutCancel(ctx))) }()
+	s, err := p.seed(ctx, b.Carrier, b.Sessions, benchWindow, 1_000_000*sms.Yuan)
+	if err != nil {
+		return err
+	}
+	addrs, err := p.Listen(ctx)
+	if err != nil {
+		return err
+	}
+	ready := benchReady{HTTP: addrs.HTTP.String(), CMPP: addrs.CMPP.String(), Login: s.Login}
+	if ready.Key, err = p.openText(s.Key); err != nil {
+		return err
+	}
+	if ready.Secret, err = p.openText(s.Secret); err != nil {
+		return err
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(ready); err != nil {
+		return err
+	}
+	stop, err := profile(b.Profile)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return errors.Join(err, stop())
+}
+
+// benchWindow is wide, so that the platform is measured and not the carrier.
+const benchWindow = 512

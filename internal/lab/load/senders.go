@@ -1,0 +1,265 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/zhunxin/zhunxin/protocol/session"
+	"github.com/zhunxin/zhunxin/protocol/smstext"
+)
+
+// CMPP sends by CMPP connections, one message a PDU.
+type CMPP struct {
+	Recorder *Recorder
+	Source   string
+
+	mu    sync.Mutex
+	turn  int
+	conns []*session.Client
+	ready *sync.Cond
+	open  sync.WaitGroup
+}
+
+// DialCMPP logs connections in.
+func DialCMPP(ctx context.Context, cfg session.ClientConfig, connections int, source string, r *Recorder) (*CMPP, error) {
+	c := &CMPP{Recorder: r, Source: source}
+	c.ready = sync.NewCond(&c.mu)
+	for i := range connections {
+		s, err := session.DialCMPP(ctx, cfg, c)
+		if err != nil {
+			return nil, fmt.Errorf("connection %d: %w", i+1, err)
+		}
+		c.conns = append(c.conns, s)
+	}
+	return c, nil
+}
+
+// Batch implements Sender.
+func (c *CMPP) Batch() int { return 10 }
+
+// Lanes implements Sender.
+func (c *CMPP) Lanes() int { return 1 }
+
+// Send implements Sender: it waits for room in a window.
+func (c *CMPP) Send(_ context.Context, list []Message) {
+	for i := range list {
+		m := &list[i]
+		parts, err := smstext.Split(m.Text, 0)
+		if err != nil || len(parts) != 1 {
+			c.Recorder.Fail()
+			continue
+		}
+		s := session.Submit{Source: c.Source, Dests: []string{m.Number}, Coding: uint8(parts[0].Coding), Content: parts[0].Content, WantReport: true}
+		c.open.Add(1)
+		c.pick().Submit(s, func(o session.Outcome) {
+			defer c.open.Done()
+			switch {
+			case o.Kind == session.Answered && o.Result == 0:
+				c.Recorder.Accept(strconv.FormatUint(o.ID, 10), m, o.At)
+			case o.Kind == session.Answered && m.Kind == Refused:
+				c.Recorder.Refuse(m, o.At)
+			default:
+				c.Recorder.Fail()
+			}
+		})
+	}
+}
+
+func (c *CMPP) pick() *session.Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		for range c.conns {
+			c.turn++
+			if s := c.conns[c.turn%len(c.conns)]; s.Credit() > 0 {
+				return s
+			}
+		}
+		c.ready.Wait()
+	}
+}
+
+// Wait waits for the answers of everything that was sent.
+func (c *CMPP) Wait() { c.open.Wait() }
+
+// Close ends the connections.
+func (c *CMPP) Close() {
+	for _, s := range c.conns {
+		s.Close()
+	}
+}
+
+// OnReport implements session.ClientHandler.
+func (c *CMPP) OnReport(_ *session.Client, r session.Report, ack func(bool)) {
+	c.Recorder.Report(strconv.FormatUint(r.ID, 10), r.Stat == "DELIVRD", time.Now())
+	ack(true)
+}
+
+// OnMO implements session.ClientHandler.
+func (c *CMPP) OnMO(_ *session.Client, _ session.MO, ack func(bool)) { ack(true) }
+
+// OnCredit implements session.ClientHandler.
+func (c *CMPP) OnCredit(*session.Client) {
+	c.mu.Lock()
+	c.ready.Broadcast()
+	c.mu.Unlock()
+}
+
+// OnClose implements session.ClientHandler.
+func (c *CMPP) OnClose(*session.Client, error) { c.OnCredit(nil) }
+
+// HTTP sends by the REST API. Recipients of one request share their text.
+type HTTP struct {
+	Recorder   *Recorder
+	Base       string
+	Key        string
+	Recipients int
+	Parallel   int
+	Client     *http.Client
+	// Offset is that of the platform's clock.
+	Offset time.Duration
+}
+
+// Batch implements Sender.
+func (h *HTTP) Batch() int { return h.Recipients * int(numKinds) }
+
+// Lanes implements Sender.
+func (h *HTTP) Lanes() int { return h.Parallel }
+
+// Send implements Sender: one request for each kind, as large as the settings say.
+func (h *HTTP) Send(ctx context.Context, list []Message) {
+	byKind := [numKinds][]*Message{}
+	for i := range list {
+		byKind[list[i].Kind] = append(byKind[list[i].Kind], &list[i])
+	}
+	for _, of := range byKind {
+		for len(of) > 0 {
+			n := min(len(of), h.Recipients)
+			h.request(ctx, of[:n])
+			of = of[n:]
+		}
+	}
+}
+
+func (h *HTTP) request(ctx context.Context, list []*Message) {
+	type recipient struct {
+		To string `json:"to"`
+	}
+	body := struct {
+		Text       string      `json:"text"`
+		Category   string      `json:"category,omitempty"`
+		Recipients []recipient `json:"recipients"`
+	}{Text: list[0].Text, Recipients: make([]recipient, len(list))}
+	if list[0].Kind == OTP {
+		body.Category = "OTP"
+	}
+	for i, m := range list {
+		body.Recipients[i].To = m.Number
+	}
+	fail := func() {
+		for range list {
+			h.Recorder.Fail()
+		}
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		fail()
+		return
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.Base+"/v1/messages", bytes.NewReader(b))
+	if err != nil {
+		fail()
+		return
+	}
+	req.Header.Set("Authorization", "Bearer "+h.Key)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := h.Client.Do(req)
+	if err != nil {
+		fail()
+		return
+	}
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	var out struct {
+		Results []struct {
+			MessageID string `json:"message_id"`
+			State     string `json:"state"`
+		} `json:"results"`
+	}
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK || json.Unmarshal(raw, &out) != nil || len(out.Results) != len(list) {
+		fail()
+		return
+	}
+	now := time.Now()
+	for i, m := range list {
+		switch {
+		case out.Results[i].State == "queued":
+			h.Recorder.Accept(out.Results[i].MessageID, m, now)
+		case m.Kind == Refused && out.Results[i].State == "refused":
+			h.Recorder.Refuse(m, now)
+		default:
+			h.Recorder.Fail()
+		}
+	}
+}
+
+// Follow reads the event feed until ctx ends. The end of a message is the time of
+// its event, not of its reading.
+func (h *HTTP) Follow(ctx context.Context) error {
+	cursor := ""
+	for ctx.Err() == nil {
+		url := h.Base + "/v1/events?limit=1000&wait=1"
+		if cursor != "" {
+			url += "&after=" + cursor
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+h.Key)
+		resp, err := h.Client.Do(req)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		var out struct {
+			Events []struct {
+				At   int64 `json:"at"`
+				Body struct {
+					MessageID string `json:"message_id"`
+					State     string `json:"state"`
+				} `json:"body"`
+			} `json:"events"`
+			Cursor string `json:"cursor"`
+		}
+		err = json.NewDecoder(resp.Body).Decode(&out)
+		if err = firstError(err, resp.Body.Close()); err != nil {
+			return err
+		}
+		for _, e := range out.Events {
+			if e.Body.State == "delivered" || e.Body.State == "failed" {
+				h.Recorder.Report(e.Body.MessageID, e.Body.State == "delivered", time.UnixMilli(e.At).Add(-h.Offset))
+			}
+		}
+		cursor = out.Cursor
+	}
+	return nil
+}
+
+func firstError(list ...error) error {
+	for _, err := range list {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
