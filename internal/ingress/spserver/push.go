@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
@@ -249,23 +248,60 @@ func (s *Server) deliveries(ctx context.Context, list []sms.Event) (out []delive
 	return out, err
 }
 
-func (s *Server) messages(ctx context.Context, tx Tx, ids []sms.ID) (map[sms.ID]gate.Opened, error) {
+// row is a message with its number, which is all that a report needs.
+type row struct {
+	*sms.Message
+	number sms.MSISDN
+}
+
+func (s *Server) messages(ctx context.Context, tx Tx, ids []sms.ID) (map[sms.ID]row, error) {
 	slices.Sort(ids)
 	found, err := tx.Messages(ctx, slices.Compact(ids), false)
 	if err != nil {
 		return nil, err
 	}
-	opened, err := gate.Open(ctx, tx, s.Keys, found)
-	out := make(map[sms.ID]gate.Opened, len(opened))
-	for _, o := range opened {
-		out[o.Message.ID] = o
+	phones := make([][16]byte, len(found))
+	for i, m := range found {
+		phones[i] = m.PhoneID
+	}
+	numbers, err := s.numbers(ctx, tx, phones)
+	out := make(map[sms.ID]row, len(found))
+	for _, m := range found {
+		if n, ok := numbers[m.PhoneID]; ok { // else the person was erased
+			out[m.ID] = row{m, n}
+		}
 	}
 	return out, err
 }
 
+func (s *Server) numbers(ctx context.Context, tx Tx, phones [][16]byte) (map[[16]byte]sms.MSISDN, error) {
+	out := make(map[[16]byte]sms.MSISDN, len(phones))
+	return out, tx.Numbers(ctx, phones, func(id [16]byte, sealed []byte) error {
+		plain, err := s.Keys.Open(vault.PurposeNumber, sealed)
+		if err != nil {
+			return err
+		}
+		out[id], err = sms.ParseMSISDN("+" + string(plain))
+		return err
+	})
+}
+
+// sourceOf is the number that the handset shows, "" when the message had none.
+func sourceOf(snap *registry.Snapshot, m *sms.Message) string {
+	ch := snap.Channel[m.ChannelID]
+	if ch == nil {
+		return ""
+	}
+	code, sub := snap.AccessCode[ch.AccessCodeID], snap.Subcode(m.SignatureID, ch.AccessCodeID)
+	if code == nil || sub == nil {
+		return ""
+	}
+	return code.Code + sub.Digits + m.Extension
+}
+
 // reports are what an event about a message's state becomes, one for each PDU that
 // the customer sent for it. States that a carrier would not report give none.
-func (s *Server) reports(ctx context.Context, tx Tx, snap *registry.Snapshot, e sms.Event, o gate.Opened) ([]session.Report, error) {
+func (s *Server) reports(ctx context.Context, tx Tx, snap *registry.Snapshot, e sms.Event, m row) ([]session.Report, error) {
 	var body struct {
 		State sms.State `json:"state"`
 		Code  string    `json:"code"`
@@ -277,7 +313,6 @@ func (s *Server) reports(ctx context.Context, tx Tx, snap *registry.Snapshot, e 
 	if stat == "" {
 		return nil, nil
 	}
-	m := o.Message
 	ids := []sms.ID{m.ID}
 	if m.PDU != 0 {
 		ids[0] = m.PDU
@@ -292,15 +327,11 @@ func (s *Server) reports(ctx context.Context, tx Tx, snap *registry.Snapshot, e 
 			ids = append(ids, p.ID)
 		}
 	}
-	source := ""
-	if len(o.Permit.Channels) > 0 {
-		source = o.Permit.Channels[0].Source
-	}
 	stamp := time.UnixMilli(e.At).In(chinaTime).Format("0601021504")
 	submit := time.UnixMilli(m.CreatedAt).In(chinaTime).Format("0601021504")
 	out := make([]session.Report, len(ids))
 	for i, id := range ids {
-		out[i] = session.Report{ID: uint64(id), Dest: o.Number.National(), Source: source, Stat: stat, SubmitTime: submit, DoneTime: stamp}
+		out[i] = session.Report{ID: uint64(id), Dest: m.number.National(), Source: sourceOf(snap, m.Message), Stat: stat, SubmitTime: submit, DoneTime: stamp}
 	}
 	return out, nil
 }
@@ -371,15 +402,7 @@ func (s *Server) replies(ctx context.Context, tx Tx, ids []sms.ID) (map[sms.ID]*
 	for _, m := range found {
 		phones = append(phones, m.PhoneID)
 	}
-	numbers := map[[16]byte]sms.MSISDN{}
-	err := tx.Numbers(ctx, phones, func(id [16]byte, sealed []byte) error {
-		plain, err := s.Keys.Open(vault.PurposeNumber, sealed)
-		if err != nil {
-			return err
-		}
-		numbers[id], err = sms.ParseMSISDN("+" + string(plain))
-		return err
-	})
+	numbers, err := s.numbers(ctx, tx, phones)
 	if err != nil {
 		return nil, err
 	}
