@@ -375,3 +375,14 @@ func TestSegmentRefusedForSpeedIsMadeAgain(t *testing.T) {
 }
 
 const long = "您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字。"
+
+// A message may come to the second look twice: from the gate and from the database.
+func TestMessageNamedTwiceLeavesOnce(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		d := on(w)
+		r := d.permitted(gatetest.OTPText, gatetest.Member)
+		if v := d.look(r, r); len(v.Go) != 1 || v.Gone != 1 {
+			d.T.Errorf("%+v", v)
+		}
+	})
+}

@@ -278,6 +278,7 @@ func (l *look) change(m *sms.Message, to sms.State, reason string, held int) err
 	l.changes = append(l.changes, sms.Change{
 		ID: m.ID, From: m.State, To: to, Reason: reason, Held: held, Captured: m.Captured, ChannelID: l.lease.Channel, At: l.now.UnixMilli(),
 	})
+	m.State = to // the same message may stand in the list twice: from the gate and from the database
 	return nil
 }
 

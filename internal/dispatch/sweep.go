@@ -87,14 +87,15 @@ func (l *look) close(ctx context.Context, m *sms.Message, chain []ledger.Line, t
 			return err
 		}
 	}
+	was := *m
+	m.State = to // named twice, it is ended once
 	record := CancellationRecord(m, to, code, "", at)
 	if kind == KindTimeout {
 		record = TimeoutRecord(m, at)
 	}
 	l.hashes = append(l.hashes, record.Hash())
 	l.endings = append(l.endings, sms.Ending{MessageID: m.ID, At: at, State: to, Code: code})
-	ended := *m
-	ended.State, ended.Reason, ended.Held = to, string(code), 0
-	l.told = append(l.told, sms.StatusEvent(l.IDs.Next(), &ended, at))
+	was.State, was.Reason, was.Held = to, string(code), 0
+	l.told = append(l.told, sms.StatusEvent(l.IDs.Next(), &was, at))
 	return nil
 }
