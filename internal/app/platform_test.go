@@ -81,6 +81,9 @@ func start(t *testing.T, cfg config.Config) *node {
 	return startIn(t, t.TempDir(), cfg)
 }
 
+// testLogger, when set, is what the next node logs to.
+var testLogger *slog.Logger
+
 // startIn starts on a folder that may have been used before.
 func startIn(t *testing.T, dir string, cfg config.Config) *node {
 	t.Helper()
@@ -89,7 +92,9 @@ func startIn(t *testing.T, dir string, cfg config.Config) *node {
 	cfg.Evidence.Every = 50 * time.Millisecond
 	f := midMorning(t, cfg.Data)
 	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
-	if testing.Verbose() {
+	if testLogger != nil {
+		logger = testLogger
+	} else if testing.Verbose() {
 		logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	p, err := Open(t.Context(), cfg, f, logger)
@@ -291,6 +296,27 @@ func TestTheWholeWay(t *testing.T) {
 		n.prove(offer.Results[0].MessageID, mktText)
 		n.prove(code.MessageID, otpText)
 	})
+}
+
+// raw calls the API and returns whatever it says.
+func (n *node) raw(method, path string, body []byte) []byte {
+	n.t.Helper()
+	req, err := http.NewRequestWithContext(n.t.Context(), method, n.base+path, bytes.NewReader(body))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+n.key)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return b
 }
 
 // pack gets a message's evidence over the API.
