@@ -33,6 +33,8 @@ type node struct {
 	secret  string
 	carrier *carrier.Carrier
 	once    sync.Once
+
+	carrierOnce sync.Once
 }
 
 // midMorning makes a folder whose clock lands at ten in Shanghai, whatever the hour.
@@ -87,6 +89,13 @@ var testLogger *slog.Logger
 // startIn starts on a folder that may have been used before.
 func startIn(t *testing.T, dir string, cfg config.Config) *node {
 	t.Helper()
+	return joinIn(t, dir, cfg, nil)
+}
+
+// joinIn starts a node beside another one, whose carrier it uses, or with a carrier
+// of its own.
+func joinIn(t *testing.T, dir string, cfg config.Config, beside *node) *node {
+	t.Helper()
 	cfg.Data = dir
 	cfg.HTTP.Listen, cfg.CMPP.Listen = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Evidence.Every = 50 * time.Millisecond
@@ -102,16 +111,49 @@ func startIn(t *testing.T, dir string, cfg config.Config) *node {
 		t.Fatal(err)
 	}
 	n := &node{Platform: p, t: t}
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's listener
-	if err != nil {
-		t.Fatal(err)
+	if beside != nil {
+		n.carrier = beside.carrier
+	} else {
+		ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's listener
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.carrier, err = carrier.Start(context.Background(), ln, carrier.Config{
+			Accounts: []carrier.Account{{Login: simLogin, Secret: simSecret, Sessions: 8, Window: 64, Codes: []string{storyCode}}},
+		}, logger, p.Now, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(n.stopCarrier)
 	}
-	n.carrier, err = carrier.Start(context.Background(), ln, carrier.Config{
-		Accounts: []carrier.Account{{Login: simLogin, Secret: simSecret, Sessions: 8, Window: 64, Codes: []string{storyCode}}},
-	}, logger, p.Now, nil)
-	if err != nil {
-		t.Fatal(err)
+	t.Cleanup(n.stopNode)
+	n.fill(cfg.Node == emptyNode)
+	return n
+}
+
+// emptyNode is the number of a node that begins without the seeded chain.
+const emptyNode = 99
+
+// bare starts a node with an empty database.
+func bare(t *testing.T) *node {
+	t.Helper()
+	cfg := config.Default()
+	cfg.Node = emptyNode
+	return start(t, cfg)
+}
+
+// fill seeds the chain, unless the node begins empty, and lets customers in.
+func (n *node) fill(empty bool) {
+	n.t.Helper()
+	if empty {
+		addrs, err := n.Listen(n.t.Context())
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		n.base = "http://" + addrs.HTTP.String()
+		return
 	}
+	t, p := n.t, n.Platform
 	seed, err := p.seed(t.Context(), n.carrier.Addr().String(), 2, 16, 100*sms.Yuan)
 	if err != nil {
 		t.Fatal(err)
@@ -130,18 +172,28 @@ func startIn(t *testing.T, dir string, cfg config.Config) *node {
 	if n.secret, err = p.openText(seed.Secret); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(n.stop)
-	return n
 }
 
-// stop ends the node and its carrier, once.
+// stop ends the node and its carrier, each once.
 func (n *node) stop() {
+	n.stopNode()
+	n.stopCarrier()
+}
+
+func (n *node) stopNode() {
 	n.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
 		defer cancel()
 		if err := n.Stop(ctx); err != nil {
 			n.t.Error(err)
 		}
+	})
+}
+
+func (n *node) stopCarrier() {
+	n.carrierOnce.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+		defer cancel()
 		if err := n.carrier.Stop(ctx); err != nil {
 			n.t.Error(err)
 		}

@@ -88,6 +88,17 @@ func (l *leases) Renew(ctx context.Context, id sms.ID, epoch int64) (ok bool, er
 	return ok, err
 }
 
+func (l *leases) Release(ctx context.Context, id sms.ID, epoch int64) error {
+	return l.db.Write(ctx, store.TurnSubmit, func(ctx context.Context, tx *store.Tx) error {
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = tx.RenewLease(ctx, id, l.node, epoch, now.UnixMilli())
+		return err
+	})
+}
+
 func (l *leases) Adopt(ctx context.Context, lease dispatch.Lease) (int, error) {
 	return l.worker.Adopt(ctx, lease)
 }

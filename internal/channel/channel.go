@@ -48,6 +48,8 @@ type Leases interface {
 	// Acquire gives the channel's new epoch; ok is false while another owns it.
 	Acquire(ctx context.Context, channel sms.ID) (epoch int64, ok bool, err error)
 	Renew(ctx context.Context, channel sms.ID, epoch int64) (bool, error)
+	// Release ends a lease at once, so that another node need not wait it out.
+	Release(ctx context.Context, channel sms.ID, epoch int64) error
 	// Adopt settles what the former owner left on the wire.
 	Adopt(ctx context.Context, lease dispatch.Lease) (int, error)
 }
@@ -159,8 +161,14 @@ func (c *Channel) own(ctx context.Context, epoch int64, asked time.Duration, tic
 	for range max(1, c.def.Sessions) {
 		sessions.Go(func() { c.keep(running) })
 	}
-	defer sessions.Wait()
-	defer end()
+	defer func() {
+		end()
+		sessions.Wait()
+		c.until.Store(0)
+		if err := c.cfg.Leases.Release(context.WithoutCancel(ctx), c.def.ID, epoch); err != nil {
+			c.cfg.Logger.Error("release the channel's lease", "channel", c.def.ID, "err", err)
+		}
+	}()
 	for {
 		select {
 		case <-tick.C:

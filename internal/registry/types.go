@@ -8,8 +8,8 @@ import "github.com/zhunxin/zhunxin/internal/sms"
 
 // Period is a span of epoch milliseconds; To is exclusive, 0 means no end.
 type Period struct {
-	From int64 `db:"valid_from" json:"valid_from"`
-	To   int64 `db:"valid_to" json:"valid_to"`
+	From int64 `db:"valid_from" json:"valid_from,omitempty"`
+	To   int64 `db:"valid_to" json:"valid_to,omitempty"`
 }
 
 // Holds tells whether the span covers the moment.
@@ -42,35 +42,35 @@ const (
 
 // Party is an operator, an agent or a customer (content provider 内容提供者).
 type Party struct {
-	ID         sms.ID `db:"id" json:"id"`
+	ID         sms.ID `db:"id" json:"id,omitempty"`
 	Kind       string `db:"kind" json:"kind" enum:"operator,agent,customer"`
-	ParentID   sms.ID `db:"parent_id" json:"parent_id" doc:"the party above it in the chain, 0 for the operator"`
-	GroupID    sms.ID `db:"group_id" json:"group_id" doc:"content provider group: consents and opt-outs reach all of it"`
+	ParentID   sms.ID `db:"parent_id" json:"parent_id,omitempty" doc:"the party above it in the chain, 0 for the operator"`
+	GroupID    sms.ID `db:"group_id" json:"group_id,omitempty" doc:"content provider group: consents and opt-outs reach all of it"`
 	Name       string `db:"name" json:"name" minLength:"1" maxLength:"200"`
 	USCC       string `db:"uscc" json:"uscc" doc:"统一社会信用代码, 18 characters" pattern:"^[0-9A-Z]{18}$"`
 	EntityType string `db:"entity_type" json:"entity_type" enum:"company,individual,institution,government"`
-	AgentMode  string `db:"agent_mode" json:"agent_mode" enum:",referral,licensed"`
+	AgentMode  string `db:"agent_mode" json:"agent_mode,omitempty" enum:",referral,licensed"`
 	State      string `db:"state" json:"state" enum:"pending,active,frozen,closed"`
-	CreatedAt  int64  `db:"created_at" json:"created_at"`
-	UpdatedAt  int64  `db:"updated_at" json:"updated_at"`
+	CreatedAt  int64  `db:"created_at" json:"created_at,omitempty"`
+	UpdatedAt  int64  `db:"updated_at" json:"updated_at,omitempty"`
 }
 
 // Licence is a value-added telecom licence 增值电信业务经营许可证.
 type Licence struct {
-	ID        sms.ID `db:"id" json:"id"`
+	ID        sms.ID `db:"id" json:"id,omitempty"`
 	PartyID   sms.ID `db:"party_id" json:"party_id"`
 	Number    string `db:"number" json:"number" minLength:"1" maxLength:"64"`
 	USCC      string `db:"uscc" json:"uscc"`
 	Scope     string `db:"scope" json:"scope" doc:"comma-separated business codes, e.g. B25"`
-	Provinces string `db:"provinces" json:"provinces" doc:"comma-separated, * is nationwide"`
+	Provinces string `db:"provinces" json:"provinces,omitempty" doc:"comma-separated, * is nationwide"`
 	Period
 	State     string `db:"state" json:"state" enum:"pending,active,revoked"`
-	CreatedAt int64  `db:"created_at" json:"created_at"`
+	CreatedAt int64  `db:"created_at" json:"created_at,omitempty"`
 }
 
 // AccessCode is a number resource 接入码 with its approval.
 type AccessCode struct {
-	ID       sms.ID      `db:"id" json:"id"`
+	ID       sms.ID      `db:"id" json:"id,omitempty"`
 	PartyID  sms.ID      `db:"party_id" json:"party_id"`
 	Carrier  sms.Carrier `db:"carrier" json:"carrier"`
 	Code     string      `db:"code" json:"code" pattern:"^[0-9]{3,20}$"`
@@ -85,76 +85,76 @@ const OnDelivery = "delivery"
 
 // Contract binds a party to the one above it.
 type Contract struct {
-	ID             sms.ID `db:"id" json:"id"`
+	ID             sms.ID `db:"id" json:"id,omitempty"`
 	PartyID        sms.ID `db:"party_id" json:"party_id"`
 	CounterpartyID sms.ID `db:"counterparty_id" json:"counterparty_id"`
 	Number         string `db:"number" json:"number"`
 	Period
 	ChargeOn      string `db:"charge_on" json:"charge_on" enum:"submission,delivery"`
-	ReportTimeout int64  `db:"report_timeout_ms" json:"report_timeout_ms"`
+	ReportTimeout int64  `db:"report_timeout_ms" json:"report_timeout_ms,omitempty"`
 	State         string `db:"state" json:"state"`
 }
 
 // Signature is a 签名 and the qualification that it rests on.
 type Signature struct {
-	ID              sms.ID `db:"id" json:"id"`
+	ID              sms.ID `db:"id" json:"id,omitempty"`
 	PartyID         sms.ID `db:"party_id" json:"party_id"`
 	Text            string `db:"text" json:"text" doc:"without the brackets" minLength:"2" maxLength:"20"`
-	Source          string `db:"source" json:"source" enum:"company,trademark,app,site"`
+	Source          string `db:"source" json:"source,omitempty" enum:"company,trademark,app,site"`
 	QualificationID sms.ID `db:"qualification_id" json:"qualification_id"`
 	State           string `db:"state" json:"state" enum:"draft,review,approved,rejected,frozen"`
-	CreatedAt       int64  `db:"created_at" json:"created_at"`
-	UpdatedAt       int64  `db:"updated_at" json:"updated_at"`
+	CreatedAt       int64  `db:"created_at" json:"created_at,omitempty"`
+	UpdatedAt       int64  `db:"updated_at" json:"updated_at,omitempty"`
 }
 
 // Filing 报备 is the state of a signature at one carrier.
 type Filing struct {
-	SignatureID sms.ID      `db:"signature_id" json:"signature_id"`
+	SignatureID sms.ID      `db:"signature_id" json:"signature_id,omitempty"`
 	Carrier     sms.Carrier `db:"carrier" json:"carrier"`
 	State       string      `db:"state" json:"state" enum:"draft,submitted,approved,rejected,revoked"`
-	Reference   string      `db:"reference" json:"reference"`
-	Reason      string      `db:"reason" json:"reason"`
+	Reference   string      `db:"reference" json:"reference,omitempty"`
+	Reason      string      `db:"reason" json:"reason,omitempty"`
 	Period
-	UpdatedAt int64 `db:"updated_at" json:"updated_at"`
+	UpdatedAt int64 `db:"updated_at" json:"updated_at,omitempty"`
 }
 
 // Subcode 子端口 is a binding of digits under an access code to one party, one
 // signature, one qualification and one contract (PORT-02, PORT-03).
 type Subcode struct {
-	ID              sms.ID `db:"id" json:"id"`
+	ID              sms.ID `db:"id" json:"id,omitempty"`
 	AccessCodeID    sms.ID `db:"access_code_id" json:"access_code_id"`
 	Digits          string `db:"digits" json:"digits" pattern:"^[0-9]{0,12}$"`
 	PartyID         sms.ID `db:"party_id" json:"party_id"`
-	SignatureID     sms.ID `db:"signature_id" json:"signature_id"`
+	SignatureID     sms.ID `db:"signature_id" json:"signature_id,omitempty"`
 	QualificationID sms.ID `db:"qualification_id" json:"qualification_id"`
 	ContractID      sms.ID `db:"contract_id" json:"contract_id"`
 	State           string `db:"state" json:"state" enum:"active,released"`
-	BoundAt         int64  `db:"bound_at" json:"bound_at"`
+	BoundAt         int64  `db:"bound_at" json:"bound_at,omitempty"`
 }
 
 // Template 模板 is approved wording of one category.
 type Template struct {
-	ID        sms.ID       `db:"id" json:"id"`
+	ID        sms.ID       `db:"id" json:"id,omitempty"`
 	PartyID   sms.ID       `db:"party_id" json:"party_id"`
 	Category  sms.Category `db:"category" json:"category"`
 	Name      string       `db:"name" json:"name"`
 	State     string       `db:"state" json:"state" enum:"active,frozen,closed"`
-	CreatedAt int64        `db:"created_at" json:"created_at"`
+	CreatedAt int64        `db:"created_at" json:"created_at,omitempty"`
 }
 
 // TemplateVersion is one wording of a template, with ${name:type} variables.
 type TemplateVersion struct {
-	TemplateID sms.ID `db:"template_id" json:"template_id"`
+	TemplateID sms.ID `db:"template_id" json:"template_id,omitempty"`
 	Version    int64  `db:"version" json:"version"`
 	Body       string `db:"body" json:"body" minLength:"1" maxLength:"1000"`
 	State      string `db:"state" json:"state" enum:"review,approved,rejected,retired"`
-	ReviewedBy string `db:"reviewed_by" json:"reviewed_by"`
+	ReviewedBy string `db:"reviewed_by" json:"reviewed_by,omitempty"`
 	Period
 }
 
 // Channel 通道 is one upstream account at a carrier.
 type Channel struct {
-	ID           sms.ID      `db:"id" json:"id"`
+	ID           sms.ID      `db:"id" json:"id,omitempty"`
 	Name         string      `db:"name" json:"name"`
 	Carrier      sms.Carrier `db:"carrier" json:"carrier"`
 	Protocol     string      `db:"protocol" json:"protocol" enum:"cmpp20,cmpp30"`
@@ -162,62 +162,62 @@ type Channel struct {
 	Address      string      `db:"address" json:"address" doc:"host:port"`
 	Login        string      `db:"login" json:"login"`
 	Secret       []byte      `db:"secret" json:"-"` // sealed
-	ServiceID    string      `db:"service_id" json:"service_id"`
+	ServiceID    string      `db:"service_id" json:"service_id,omitempty"`
 	Sessions     int64       `db:"sessions" json:"sessions" minimum:"1" maximum:"64"`
 	Window       int64       `db:"window_size" json:"window" minimum:"1" maximum:"4096" doc:"unanswered PDUs per connection"`
-	TPS          int64       `db:"tps" json:"tps" minimum:"0" doc:"segments per second for the channel, 0 is unlimited"`
-	Deduplicates bool        `db:"deduplicates" json:"deduplicates"`
-	Cost         sms.Money   `db:"cost" json:"cost" doc:"micro-yuan per segment"`
-	Priority     int64       `db:"priority" json:"priority"`
+	TPS          int64       `db:"tps" json:"tps,omitempty" minimum:"0" doc:"segments per second for the channel, 0 is unlimited"`
+	Deduplicates bool        `db:"deduplicates" json:"deduplicates,omitempty"`
+	Cost         sms.Money   `db:"cost" json:"cost,omitempty" doc:"micro-yuan per segment"`
+	Priority     int64       `db:"priority" json:"priority,omitempty"`
 	State        string      `db:"state" json:"state" enum:"active,paused,frozen"`
 }
 
 // Account holds a party's money with the party above it.
 type Account struct {
-	ID       sms.ID    `db:"id" json:"id"`
+	ID       sms.ID    `db:"id" json:"id,omitempty"`
 	PartyID  sms.ID    `db:"party_id" json:"party_id"`
-	PayerID  sms.ID    `db:"payer_id" json:"payer_id" doc:"the next account up the chain, 0 at its end"`
-	Currency string    `db:"currency" json:"currency"`
-	Floor    sms.Money `db:"floor" json:"floor" doc:"micro-yuan; the available balance never falls below it"`
-	Balance  sms.Money `db:"balance" json:"balance"`
-	Held     sms.Money `db:"held" json:"held"`
+	PayerID  sms.ID    `db:"payer_id" json:"payer_id,omitempty" doc:"the next account up the chain, 0 at its end"`
+	Currency string    `db:"currency" json:"currency,omitempty"`
+	Floor    sms.Money `db:"floor" json:"floor,omitempty" doc:"micro-yuan; the available balance never falls below it"`
+	Balance  sms.Money `db:"balance" json:"balance,omitempty"`
+	Held     sms.Money `db:"held" json:"held,omitempty"`
 	State    string    `db:"state" json:"state"`
 }
 
 // Price is what an account pays for one unit 计费条.
 type Price struct {
-	AccountID sms.ID       `db:"account_id" json:"account_id"`
+	AccountID sms.ID       `db:"account_id" json:"account_id,omitempty"`
 	Category  sms.Category `db:"category" json:"category"`
 	Carrier   sms.Carrier  `db:"carrier" json:"carrier"`
 	UnitPrice sms.Money    `db:"unit_price" json:"unit_price" doc:"micro-yuan"`
-	ValidFrom int64        `db:"valid_from" json:"valid_from"`
+	ValidFrom int64        `db:"valid_from" json:"valid_from,omitempty"`
 }
 
 // Application 应用 is what a customer's keys and logins belong to.
 type Application struct {
-	ID        sms.ID `db:"id" json:"id"`
+	ID        sms.ID `db:"id" json:"id,omitempty"`
 	PartyID   sms.ID `db:"party_id" json:"party_id"`
-	AccountID sms.ID `db:"account_id" json:"account_id"`
+	AccountID sms.ID `db:"account_id" json:"account_id,omitempty"`
 	Name      string `db:"name" json:"name"`
 	State     string `db:"state" json:"state"`
-	CreatedAt int64  `db:"created_at" json:"created_at"`
+	CreatedAt int64  `db:"created_at" json:"created_at,omitempty"`
 }
 
 // APIKey is a bearer key, stored as its hash.
 type APIKey struct {
-	ID            sms.ID `db:"id" json:"id"`
+	ID            sms.ID `db:"id" json:"id,omitempty"`
 	ApplicationID sms.ID `db:"application_id" json:"application_id"`
 	Hash          []byte `db:"hash" json:"-"`
 	Scopes        string `db:"scopes" json:"scopes" doc:"comma-separated: send, read, consent, admin, reveal, audit"`
-	Allow         string `db:"allow" json:"allow" doc:"comma-separated CIDR ranges, empty is any"`
-	ExpiresAt     int64  `db:"expires_at" json:"expires_at"`
-	RevokedAt     int64  `db:"revoked_at" json:"revoked_at"`
-	CreatedAt     int64  `db:"created_at" json:"created_at"`
+	Allow         string `db:"allow" json:"allow,omitempty" doc:"comma-separated CIDR ranges, empty is any"`
+	ExpiresAt     int64  `db:"expires_at" json:"expires_at,omitempty"`
+	RevokedAt     int64  `db:"revoked_at" json:"revoked_at,omitempty"`
+	CreatedAt     int64  `db:"created_at" json:"created_at,omitempty"`
 }
 
 // SPAccount is a customer's protocol login.
 type SPAccount struct {
-	ID            sms.ID       `db:"id" json:"id"`
+	ID            sms.ID       `db:"id" json:"id,omitempty"`
 	ApplicationID sms.ID       `db:"application_id" json:"application_id"`
 	Protocol      string       `db:"protocol" json:"protocol" enum:"cmpp"`
 	Login         string       `db:"login" json:"login" pattern:"^[0-9A-Za-z]{1,6}$"`
@@ -225,8 +225,8 @@ type SPAccount struct {
 	Version       int64        `db:"version" json:"version"`
 	MaxSessions   int64        `db:"max_sessions" json:"max_sessions"`
 	Window        int64        `db:"window_size" json:"window"`
-	TPS           int64        `db:"tps" json:"tps"`
-	Allow         string       `db:"allow" json:"allow"`
-	Category      sms.Category `db:"category" json:"category" doc:"of messages whose template does not say"`
+	TPS           int64        `db:"tps" json:"tps,omitempty"`
+	Allow         string       `db:"allow" json:"allow,omitempty"`
+	Category      sms.Category `db:"category" json:"category,omitempty" doc:"of messages whose template does not say"`
 	State         string       `db:"state" json:"state"`
 }

@@ -50,7 +50,12 @@ func (a *API) admin() {
 		OperationID: "setup", Method: http.MethodPost, Path: "/v1/setup", Summary: "First administrator 首次设置", Tags: []string{"admin"},
 		Description: "Takes the one-time token that the first start printed, once.",
 	}, a.setup)
-	put(a, "parties", "Party 主体", func(o *registry.Party, id sms.ID, now int64) { o.ID, o.CreatedAt, o.UpdatedAt = id, now, now },
+	put(a, "parties", "Party 主体", func(o *registry.Party, id sms.ID, now int64) {
+		o.ID, o.CreatedAt, o.UpdatedAt = id, now, now
+		if o.GroupID == 0 {
+			o.GroupID = id
+		}
+	},
 		func(o registry.Party) string { return freeze(o.State) })
 	put(a, "licences", "Licence 许可证", func(o *registry.Licence, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
 		func(registry.Licence) string { return "licence" })
@@ -68,7 +73,11 @@ func (a *API) admin() {
 		func(registry.Template) string { return "template" })
 	put(a, "template-versions", "Version of a template 模板版本", func(o *registry.TemplateVersion, id sms.ID, _ int64) { o.TemplateID = id },
 		func(registry.TemplateVersion) string { return "template" })
-	put(a, "accounts", "Account 账户", func(o *registry.Account, id sms.ID, _ int64) { o.ID = id },
+	put(a, "accounts", "Account 账户", func(o *registry.Account, id sms.ID, _ int64) {
+		if o.ID = id; o.Currency == "" {
+			o.Currency = "CNY"
+		}
+	},
 		func(o registry.Account) string { return freeze(o.State) })
 	put(a, "prices", "Price 价格", func(o *registry.Price, id sms.ID, now int64) {
 		o.AccountID = id
@@ -154,7 +163,7 @@ type SetupIn struct {
 		Token      string `json:"token" minLength:"1" maxLength:"100"`
 		Name       string `json:"name" minLength:"1" maxLength:"200" doc:"the operator's registered name"`
 		USCC       string `json:"uscc" pattern:"^[0-9A-Z]{18}$" doc:"统一社会信用代码"`
-		EntityType string `json:"entity_type" enum:"company,institution,government" default:"company"`
+		EntityType string `json:"entity_type,omitempty" enum:"company,institution,government" default:"company"`
 	}
 }
 
@@ -218,7 +227,7 @@ type ChannelIn struct {
 	ID   string `path:"id" maxLength:"20" doc:"id, or new"`
 	Body struct {
 		registry.Channel
-		Secret string `json:"secret" maxLength:"64" doc:"given by the carrier; empty leaves the stored one"`
+		Secret string `json:"secret,omitempty" maxLength:"64" doc:"given by the carrier; empty leaves the stored one"`
 	}
 }
 
@@ -227,7 +236,7 @@ type LoginIn struct {
 	ID   string `path:"id" maxLength:"20" doc:"id, or new"`
 	Body struct {
 		registry.SPAccount
-		Secret string `json:"secret" maxLength:"64" doc:"empty makes one, which is shown once, or leaves the stored one"`
+		Secret string `json:"secret,omitempty" maxLength:"64" doc:"empty makes one, which is shown once, or leaves the stored one"`
 	}
 }
 

@@ -222,7 +222,7 @@ func (a *API) person(ctx context.Context, in *PersonIn) (*PersonOut, error) {
 type SuppressIn struct {
 	Body struct {
 		To        []string `json:"to" minItems:"1" doc:"numbers, at most 1,000"`
-		Scope     string   `json:"scope" enum:"MKT,NOTICE,PUBLIC,ALL" default:"MKT"`
+		Scope     string   `json:"scope,omitempty" enum:"MKT,NOTICE,PUBLIC,ALL" default:"MKT"`
 		Reference string   `json:"reference,omitempty" maxLength:"200" doc:"your own: ticket, call, page"`
 	}
 }
