@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zhunxin/zhunxin/internal/callback"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/config"
 	"github.com/zhunxin/zhunxin/internal/dispatch"
@@ -174,6 +175,9 @@ func (p *Platform) Start(ctx context.Context) error {
 	p.spawn(p.follow)
 	p.spawn(p.Gate.Run)
 	p.spawn(p.sweep)
+	p.spawn((&callback.Caller{
+		Store: callbackStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Logger: p.Logger, Private: p.Config.Webhook.Private,
+	}).Run)
 	return nil
 }
 

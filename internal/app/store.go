@@ -5,6 +5,7 @@ package app
 import (
 	"context"
 
+	"github.com/zhunxin/zhunxin/internal/callback"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/dispatch"
 	"github.com/zhunxin/zhunxin/internal/gate"
@@ -55,6 +56,17 @@ func (s InboundStore) WriteReports(ctx context.Context, fn func(context.Context,
 // WriteMO runs fn before all else: it may be an opt-out.
 func (s InboundStore) WriteMO(ctx context.Context, fn func(context.Context, inbound.MOTx) error) error {
 	return s.DB.Write(ctx, store.TurnOptOut, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+// callbackStore is the store as webhooks see it.
+type callbackStore struct{ db *store.DB }
+
+func (s callbackStore) Write(ctx context.Context, fn func(context.Context, callback.Tx) error) error {
+	return s.db.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+func (s callbackStore) Read(ctx context.Context, fn func(context.Context, callback.Tx) error) error {
+	return s.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 }
 
 // leases are the channels' leases of one node, in the database.

@@ -31,6 +31,7 @@ type Config struct {
 	Gate     Gate     `koanf:"gate"`
 	Channel  Channel  `koanf:"channel"`
 	Evidence Evidence `koanf:"evidence"`
+	Webhook  Webhook  `koanf:"webhook"`
 	NotAfter NotAfter `koanf:"not_after"`
 	Log      Log      `koanf:"log"`
 }
@@ -73,6 +74,11 @@ type Gate struct {
 type Channel struct {
 	ResponseTimeout time.Duration `koanf:"response_timeout" doc:"time for a carrier's answer, after which a PDU is in doubt"`
 	ReportTimeout   time.Duration `koanf:"report_timeout" doc:"time for a report when the contract names none"`
+}
+
+// Webhook is how events are posted to customers.
+type Webhook struct {
+	Private bool `koanf:"private" doc:"let webhooks reach addresses of private networks; customers choose the addresses"`
 }
 
 // Evidence is the transparency log.

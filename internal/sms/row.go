@@ -136,3 +136,36 @@ type Revocation struct {
 	Scope    string
 	At       int64
 }
+
+// Webhook is a customer's address that events are posted to: a cursor over its
+// application's events.
+type Webhook struct {
+	ID            ID
+	ApplicationID ID
+	URL           string
+	Secret        []byte // sealed
+	Kinds         string // comma-separated, "" is all
+	State         string // active | paused
+	SentTo        ID     // last event that was delivered or given up
+	ReplayFrom    ID     // events above it, up to ReplayTo, are sent again
+	ReplayTo      ID
+	FailingSince  int64
+	Attempts      int
+	NextAt        int64
+	CreatedAt     int64
+}
+
+// WebhookDelivery is one call of a webhook.
+type WebhookDelivery struct {
+	ID        ID     `json:"id"`
+	WebhookID ID     `json:"webhook_id"`
+	First     ID     `json:"first_event"`
+	Last      ID     `json:"last_event"`
+	Count     int    `json:"events"`
+	Attempt   int    `json:"attempt"`
+	State     string `json:"state" enum:"delivered,failed,dead"`
+	Status    int    `json:"status" doc:"of HTTP, 0 when there was none"`
+	Millis    int64  `json:"millis"`
+	Error     string `json:"error,omitempty"`
+	At        int64  `json:"at"`
+}

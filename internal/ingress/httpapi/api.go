@@ -53,6 +53,9 @@ type Tx interface {
 	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
 	PutRecord(ctx context.Context, r leaf.Record, leafID sms.ID, pos int) error
 	Setting(ctx context.Context, name string) (string, error)
+	Webhooks(ctx context.Context, application sms.ID) ([]sms.Webhook, error)
+	PutWebhook(ctx context.Context, w sms.Webhook) error
+	WebhookDeliveries(ctx context.Context, webhook, before sms.ID, limit int) ([]sms.WebhookDelivery, error)
 	PutSetting(ctx context.Context, name, value string) error
 }
 
@@ -103,6 +106,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.people()
 	a.account()
 	a.feed()
+	a.webhooks()
 	a.admin()
 	mux.HandleFunc("GET /docs", a.docs)
 	return a

@@ -2,14 +2,13 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/zhunxin/zhunxin/internal/callback"
 	"github.com/zhunxin/zhunxin/internal/sms"
-	"github.com/zhunxin/zhunxin/internal/vault"
 )
 
 // FeedIn reads events after a cursor.
@@ -19,20 +18,11 @@ type FeedIn struct {
 	Wait  int    `query:"wait" minimum:"0" maximum:"30" default:"0" doc:"seconds to wait for an event when there is none"`
 }
 
-// EventView is an event. Numbers are masked; an MO carries its text.
-type EventView struct {
-	ID   sms.ID          `json:"id"`
-	Kind string          `json:"kind" enum:"report,mo,optout"`
-	At   int64           `json:"at"`
-	Body json.RawMessage `json:"body"`
-	Text string          `json:"text,omitempty" doc:"of an MO"`
-}
-
 // FeedOut is a page of events and the cursor to go on with.
 type FeedOut struct {
 	Body struct {
-		Events []EventView `json:"events"`
-		Cursor string      `json:"cursor" doc:"give it as after next time"`
+		Events []callback.Event `json:"events"`
+		Cursor string           `json:"cursor" doc:"give it as after next time"`
 	}
 }
 
@@ -96,30 +86,13 @@ func (a *API) readEvents(ctx context.Context, app, after sms.ID, limit int) (lis
 
 func (a *API) page(ctx context.Context, list []sms.Event, from string) (*FeedOut, error) {
 	out := &FeedOut{}
-	out.Body.Events, out.Body.Cursor = make([]EventView, len(list)), from
-	var mos []sms.ID
-	for i, e := range list {
-		out.Body.Events[i] = EventView{ID: e.ID, Kind: e.Kind, At: e.At, Body: e.Body}
-		out.Body.Cursor = e.ID.String()
-		if e.Kind == "mo" {
-			mos = append(mos, e.ObjectID)
-		}
+	out.Body.Cursor = from
+	if len(list) > 0 {
+		out.Body.Cursor = list[len(list)-1].ID.String()
 	}
-	if len(mos) == 0 {
-		return out, nil
-	}
-	texts := map[sms.ID]string{}
-	err := a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
-		return tx.MOs(ctx, mos, func(m sms.MO) {
-			if plain, err := a.Keys.Open(vault.PurposeMO, m.Text); err == nil {
-				texts[m.ID] = string(plain)
-			}
-		})
+	err := a.Store.Read(ctx, func(ctx context.Context, tx Tx) (err error) {
+		out.Body.Events, err = callback.Views(ctx, tx, a.Keys, list)
+		return err
 	})
-	for i, e := range list {
-		if e.Kind == "mo" {
-			out.Body.Events[i].Text = texts[e.ObjectID]
-		}
-	}
 	return out, err
 }

@@ -516,6 +516,40 @@ CREATE TABLE event (
 CREATE INDEX event_untold ON event(via, id) WHERE via <> 0 AND told_at IS NULL;
 CREATE INDEX event_application ON event(application_id, id);
 
+-- A webhook is a cursor over its application's events.
+CREATE TABLE webhook (
+  id             INTEGER PRIMARY KEY,
+  application_id INTEGER NOT NULL REFERENCES application(id),
+  url            TEXT NOT NULL,
+  secret         BLOB NOT NULL,            -- sealed
+  kinds          TEXT NOT NULL,            -- comma-separated, '' is all
+  state          TEXT NOT NULL,            -- active | paused
+  sent_to        INTEGER NOT NULL,         -- id of the last event that was delivered or given up
+  replay_from    INTEGER NOT NULL DEFAULT 0, -- events above it are sent again …
+  replay_to      INTEGER NOT NULL DEFAULT 0, -- … up to this one
+  failing_since  INTEGER NOT NULL DEFAULT 0,
+  attempts       INTEGER NOT NULL DEFAULT 0,
+  next_at        INTEGER NOT NULL DEFAULT 0,
+  claimed_until  INTEGER NOT NULL DEFAULT 0,
+  created_at     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX webhook_application ON webhook(application_id);
+
+CREATE TABLE webhook_delivery (
+  id         INTEGER PRIMARY KEY,
+  webhook_id INTEGER NOT NULL,
+  first_id   INTEGER NOT NULL,             -- events of the batch
+  last_id    INTEGER NOT NULL,
+  count      INTEGER NOT NULL,
+  attempt    INTEGER NOT NULL,
+  state      TEXT NOT NULL,                -- delivered | failed | dead
+  status     INTEGER NOT NULL,             -- of HTTP, 0 when there was none
+  millis     INTEGER NOT NULL,
+  error      TEXT NOT NULL,
+  at         INTEGER NOT NULL
+) STRICT;
+CREATE INDEX webhook_delivery_log ON webhook_delivery(webhook_id, id);
+
 -- Evidence ------------------------------------------------------------------
 
 CREATE TABLE evidence_leaf (

@@ -1,0 +1,200 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/zhunxin/zhunxin/internal/callback"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/vault"
+)
+
+// maxWebhooks bounds those of an application.
+const maxWebhooks = 10
+
+// WebhookIn stores a webhook.
+type WebhookIn struct {
+	ID   string `path:"id" maxLength:"20" doc:"id, or new"`
+	Body struct {
+		URL    string `json:"url" minLength:"1" maxLength:"500"`
+		Kinds  string `json:"kinds,omitempty" pattern:"^(|(report|mo|optout)(,(report|mo|optout))*)$" doc:"comma-separated: report, mo, optout; empty is all"`
+		State  string `json:"state,omitempty" enum:"active,paused" default:"active"`
+		Rotate bool   `json:"rotate_secret,omitempty" doc:"make a new secret"`
+	}
+}
+
+// WebhookView is a webhook as its owner sees it.
+type WebhookView struct {
+	ID           sms.ID `json:"id"`
+	URL          string `json:"url"`
+	Kinds        string `json:"kinds,omitempty"`
+	State        string `json:"state"`
+	Secret       string `json:"secret,omitempty" doc:"shown once, when it was made"`
+	SentTo       sms.ID `json:"sent_to" doc:"last event that was delivered or given up"`
+	FailingSince int64  `json:"failing_since,omitempty"`
+	Attempts     int    `json:"attempts,omitempty" doc:"of the batch that is due"`
+	NextAt       int64  `json:"next_at,omitempty"`
+}
+
+// WebhookOut is one webhook; WebhooksOut is all.
+type (
+	WebhookOut  struct{ Body WebhookView }
+	WebhooksOut struct {
+		Body struct {
+			Webhooks []WebhookView `json:"webhooks"`
+		}
+	}
+)
+
+// DeliveriesIn pages through the delivery log.
+type DeliveriesIn struct {
+	ID     string `path:"id" maxLength:"20"`
+	Before string `query:"before" maxLength:"20" doc:"only calls older than this id"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
+}
+
+// DeliveriesOut is a page of the delivery log, newest first.
+type DeliveriesOut struct {
+	Body struct {
+		Deliveries []sms.WebhookDelivery `json:"deliveries"`
+	}
+}
+
+// ReplayIn sends events again.
+type ReplayIn struct {
+	ID   string `path:"id" maxLength:"20"`
+	Body struct {
+		After sms.ID `json:"after,omitempty" doc:"events above this id …; empty is from the oldest"`
+		UpTo  sms.ID `json:"up_to,omitempty" doc:"… up to this one; empty is the last that was delivered"`
+	}
+}
+
+func (a *API) webhooks() {
+	op := func(id, method, path, title string) huma.Operation {
+		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: title, Tags: []string{"events"}}
+	}
+	set := op("put-webhook", http.MethodPut, "/v1/webhooks/{id}", "Webhook 回调")
+	set.Description = "Events are posted in batches of at most 100, in order. A batch that gets no 2xx within 5 s is repeated with growing pauses for 24 h, then it is given up (dead) and can be replayed. " +
+		"`X-Signature: t=<unix>,v1=<hex>` is HMAC-SHA256 of `t.body` under the secret."
+	operation(a, ScopeSend, set, a.putWebhook)
+	operation(a, ScopeRead, op("webhooks", http.MethodGet, "/v1/webhooks", "Webhooks 回调列表"), a.listWebhooks)
+	operation(a, ScopeRead, op("webhook-deliveries", http.MethodGet, "/v1/webhooks/{id}/deliveries", "Delivery log 回调日志"), a.deliveries)
+	operation(a, ScopeSend, op("webhook-replay", http.MethodPost, "/v1/webhooks/{id}/replay", "Send events again 重发"), a.replay)
+}
+
+func viewWebhook(w *sms.Webhook) WebhookView {
+	return WebhookView{ID: w.ID, URL: w.URL, Kinds: w.Kinds, State: w.State, SentTo: w.SentTo, FailingSince: w.FailingSince, Attempts: w.Attempts, NextAt: w.NextAt}
+}
+
+// webhook reads one of the caller's.
+func (a *API) webhook(ctx context.Context, tx Tx, text string) (*sms.Webhook, error) {
+	id, err := sms.ParseID(text)
+	if err != nil {
+		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+	}
+	list, err := tx.Webhooks(ctx, callerOf(ctx).app.ID)
+	for i := range list {
+		if list[i].ID == id {
+			return &list[i], err
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, sms.Errorf(sms.NotFound, "path.id", "you have no webhook with this id")
+}
+
+func (a *API) putWebhook(ctx context.Context, in *WebhookIn) (*WebhookOut, error) {
+	b, out := &in.Body, &WebhookOut{}
+	if err := callback.CheckURL(b.URL); err != nil {
+		return nil, err
+	}
+	secret := ""
+	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		var w *sms.Webhook
+		if in.ID == "new" {
+			list, err := tx.Webhooks(ctx, callerOf(ctx).app.ID)
+			if err != nil {
+				return err
+			}
+			if len(list) >= maxWebhooks {
+				return sms.Errorf(sms.BadRequest, "path.id", "an application has at most %d webhooks", maxWebhooks)
+			}
+			id := a.IDs.Next() // it begins with what happens from now on
+			w = &sms.Webhook{ID: id, SentTo: id, ApplicationID: callerOf(ctx).app.ID, CreatedAt: a.Now().UnixMilli()}
+		} else {
+			var err error
+			if w, err = a.webhook(ctx, tx, in.ID); err != nil {
+				return err
+			}
+		}
+		if secret = ""; len(w.Secret) == 0 || b.Rotate {
+			secret = vault.NewPassword() + vault.NewPassword()
+			w.Secret = a.Keys.Seal(vault.PurposeLogin, []byte(secret))
+		}
+		w.URL, w.Kinds, w.State = b.URL, b.Kinds, b.State
+		if w.State == "" {
+			w.State = registry.Active
+		}
+		out.Body = viewWebhook(w)
+		return tx.PutWebhook(ctx, *w)
+	})
+	out.Body.Secret = secret
+	return out, err
+}
+
+func (a *API) listWebhooks(ctx context.Context, _ *struct{}) (*WebhooksOut, error) {
+	out := &WebhooksOut{}
+	out.Body.Webhooks = []WebhookView{}
+	err := a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
+		list, err := tx.Webhooks(ctx, callerOf(ctx).app.ID)
+		for i := range list {
+			out.Body.Webhooks = append(out.Body.Webhooks, viewWebhook(&list[i]))
+		}
+		return err
+	})
+	return out, err
+}
+
+func (a *API) deliveries(ctx context.Context, in *DeliveriesIn) (*DeliveriesOut, error) {
+	before := sms.ID(1<<63 - 1)
+	if in.Before != "" {
+		id, err := cursor(in.Before, "query.before")
+		if err != nil {
+			return nil, err
+		}
+		before = id
+	}
+	out := &DeliveriesOut{}
+	out.Body.Deliveries = []sms.WebhookDelivery{}
+	err := a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
+		w, err := a.webhook(ctx, tx, in.ID)
+		if err != nil {
+			return err
+		}
+		list, err := tx.WebhookDeliveries(ctx, w.ID, before, in.Limit)
+		out.Body.Deliveries = append(out.Body.Deliveries, list...)
+		return err
+	})
+	return out, err
+}
+
+func (a *API) replay(ctx context.Context, in *ReplayIn) (*WebhookOut, error) {
+	out := &WebhookOut{}
+	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		w, err := a.webhook(ctx, tx, in.ID)
+		if err != nil {
+			return err
+		}
+		w.ReplayFrom, w.ReplayTo = in.Body.After, in.Body.UpTo
+		if w.ReplayTo == 0 || w.ReplayTo > w.SentTo {
+			w.ReplayTo = w.SentTo
+		}
+		out.Body = viewWebhook(w)
+		return tx.PutWebhook(ctx, *w)
+	})
+	return out, err
+}
