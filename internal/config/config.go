@@ -48,6 +48,7 @@ type HTTP struct {
 	Listen      string        `koanf:"listen" doc:"host:port of the HTTP API, /docs, /metrics and /evidence/; put TLS in front of it"`
 	MaxBody     int           `koanf:"max_body" doc:"most bytes of a request body"`
 	ReadTimeout time.Duration `koanf:"read_timeout" doc:"longest time for a whole request to arrive"`
+	Rate        int           `koanf:"rate" doc:"requests a second of one API key; bursts of as many are let through"`
 	Metrics     string        `koanf:"metrics" doc:"host:port of /metrics, empty serves it on the API's listener"`
 }
 
@@ -107,7 +108,7 @@ func Default() Config {
 	return Config{
 		Data: "data", Node: 1,
 		Database: Database{Kind: "sqlite", Connections: 16},
-		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 1 << 20, ReadTimeout: 15 * time.Second},
+		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 1 << 20, ReadTimeout: 15 * time.Second, Rate: 10_000},
 		CMPP: CMPP{
 			Listen: "127.0.0.1:7890", MaxConnections: 4096, MaxPerAddress: 64, Heartbeat: 180 * time.Second, RepeatWindow: 180 * time.Second,
 			PartsWithin: 2 * time.Minute,
@@ -195,7 +196,7 @@ func (c Config) Validate() error {
 	}
 	for key, n := range map[string]int{
 		"gate.batch_recipients": c.Gate.BatchRecipients, "gate.queue": c.Gate.Queue, "gate.workers": c.Gate.Workers,
-		"http.max_body": c.HTTP.MaxBody, "cmpp.max_connections": c.CMPP.MaxConnections, "cmpp.max_per_address": c.CMPP.MaxPerAddress,
+		"http.max_body": c.HTTP.MaxBody, "http.rate": c.HTTP.Rate, "cmpp.max_connections": c.CMPP.MaxConnections, "cmpp.max_per_address": c.CMPP.MaxPerAddress,
 	} {
 		if n < 1 {
 			wrong(key, "%d is below 1", n)

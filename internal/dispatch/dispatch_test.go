@@ -386,3 +386,39 @@ func TestMessageNamedTwiceLeavesOnce(t *testing.T) {
 		}
 	})
 }
+
+// Numbers of the revocation journal are in the order of commits, not of starts: an
+// opt-out that began first and committed last is seen by a second look whose message
+// was decided in between.
+func TestRevocationsAreSeenInOrderOfCommit(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		d := on(w)
+		for _, n := range []string{gatetest.Member, gatetest.Stranger} {
+			w.Agree(n)
+		}
+		first, second := d.permitted(gatetest.MKTText, gatetest.Member), d.permitted(gatetest.MKTText, gatetest.Stranger)
+		begun, done := make(chan struct{}), make(chan error, 1)
+		go func() {
+			done <- w.DB.Write(context.Background(), store.TurnOptOut, func(ctx context.Context, tx *store.Tx) error {
+				if err := tx.LockRecipients(ctx, [][16]byte{first.Message.PhoneID}); err != nil {
+					return err
+				}
+				close(begun)
+				if w.DB.Dialect() == store.Postgres { // the other one starts now and commits first
+					w.Refuse(gatetest.Stranger)
+				}
+				return tx.RevokePhone(ctx, "optout", first.Message.PhoneID, gatetest.Customer, string(sms.MKT), w.Clock.Now().UnixMilli())
+			})
+		}()
+		<-begun
+		if err := <-done; err != nil {
+			w.T.Fatal(err)
+		}
+		if w.DB.Dialect() == store.SQLite { // one writer: they follow one another
+			w.Refuse(gatetest.Stranger)
+		}
+		if v := d.look(first, second); len(v.Go) != 0 || v.Gone != 2 {
+			w.T.Errorf("%+v", v)
+		}
+	})
+}

@@ -420,30 +420,49 @@ func (a *API) adminMoney() {
 		})
 		return out, err
 	})
+	a.adminMessages()
+}
+
+// adminMessages registers what a person decides about single messages.
+func (a *API) adminMessages() {
 	operation(a, ScopeAdmin, huma.Operation{
 		OperationID: "approve", Method: http.MethodPost, Path: "/v1/admin/messages/{id}/approve", Summary: "Approve a held message 审核通过", Tags: []string{"admin"},
 		Description: "It passes the gate again: the approval is one fact and overrides no other rule.",
 	}, func(ctx context.Context, in *MessageIn) (*MessageOut, error) {
-		c := callerOf(ctx)
-		if !operatorAdmin(c) {
-			return nil, errOperator()
-		}
-		var m *sms.Message
-		err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) (err error) {
-			if m, err = own(ctx, tx, c, in.ID); err != nil {
-				return err
-			}
-			if m.State != sms.Held {
-				return sms.Errorf(sms.MessageNotWaiting, "path.id", "it is %s, not held", m.State)
-			}
-			return a.record(ctx, tx, c.key.ID, "approve message", m.ID, m.ID)
-		})
-		if err != nil {
-			return nil, err
-		}
-		if err := a.Approve(ctx, m); err != nil {
-			return nil, err
-		}
-		return a.message(ctx, in)
+		return a.judge(ctx, in, sms.Held, "approve message", a.Approve)
 	})
+	operation(a, ScopeAdmin, huma.Operation{
+		OperationID: "give-up", Method: http.MethodPost, Path: "/v1/admin/messages/{id}/give-up", Summary: "Give a message in doubt up 存疑定为失败", Tags: []string{"admin"},
+		Description: "For a message whose answer never came and that the carrier's statement does not have: it has failed, and what was held for it is released. It is not sent again.",
+	}, func(ctx context.Context, in *MessageIn) (*MessageOut, error) {
+		return a.judge(ctx, in, sms.InDoubt, "give message up", func(ctx context.Context, m *sms.Message) error {
+			return a.End(ctx, m, sms.Failed, sms.ActorPerson)
+		})
+	})
+}
+
+// judge records an administrator's decision about a message in a state, and
+// carries it out.
+func (a *API) judge(ctx context.Context, in *MessageIn, state sms.State, action string, do func(context.Context, *sms.Message) error) (*MessageOut, error) {
+	c := callerOf(ctx)
+	if !operatorAdmin(c) {
+		return nil, errOperator()
+	}
+	var m *sms.Message
+	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if m, err = own(ctx, tx, c, in.ID); err != nil {
+			return err
+		}
+		if m.State != state {
+			return sms.Errorf(sms.MessageNotWaiting, "path.id", "it is %s, not %s", m.State, state)
+		}
+		return a.record(ctx, tx, c.key.ID, action, m.ID, m.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := do(ctx, m); err != nil {
+		return nil, err
+	}
+	return a.message(ctx, in)
 }

@@ -13,10 +13,12 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/time/rate"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/channel"
@@ -75,20 +77,23 @@ type Config struct {
 	Now   func() time.Time
 	// Pack writes the evidence of a message; seen is an older checkpoint or "".
 	Pack func(ctx context.Context, message sms.ID, seen string) ([]byte, error)
-	// Cancel ends a waiting message; Approve passes a held one through the gate.
-	Cancel  func(ctx context.Context, m *sms.Message, by sms.Actor) error
+	// End ends a message that waits or is in doubt; Approve passes a held one
+	// through the gate.
+	End     func(ctx context.Context, m *sms.Message, to sms.State, by sms.Actor) error
 	Approve func(ctx context.Context, m *sms.Message) error
 	// Wait is closed when there may be new events.
 	Wait     func() <-chan struct{}
 	Channels func() []channel.State
 	MaxBody  int
+	Rate     int // requests a second of one key
 	Logger   *slog.Logger
 }
 
 // API is the interface.
 type API struct {
 	Config
-	huma huma.API
+	huma   huma.API
+	limits sync.Map // key id → *rate.Limiter
 }
 
 // New registers every operation on a mux.
@@ -197,6 +202,10 @@ func (a *API) identify(ctx huma.Context, scope string) (c caller, err error) {
 	}
 	if !has(c.key.Scopes, scope) {
 		return c, sms.Errorf(sms.Forbidden, "Authorization", "the key lacks the scope %q", scope)
+	}
+	limit, _ := a.limits.LoadOrStore(c.key.ID, rate.NewLimiter(rate.Limit(a.Rate), a.Rate))
+	if !limit.(*rate.Limiter).Allow() {
+		return c, sms.Errorf(sms.RateLimited, "Authorization", "the key may make %d requests a second", a.Rate)
 	}
 	if c.app = c.snap.Application[c.key.ApplicationID]; c.app == nil {
 		return c, sms.Errorf(sms.Unauthenticated, "Authorization", "the key's application is gone")

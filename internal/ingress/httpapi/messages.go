@@ -338,7 +338,7 @@ func (a *API) cancel(ctx context.Context, in *MessageIn) (*MessageOut, error) {
 	if _, err := sms.Take(m.State, sms.Cancelled, sms.ActorCustomer); err != nil {
 		return nil, sms.Errorf(sms.MessageNotWaiting, "path.id", "it is %s", m.State)
 	}
-	if err := a.Cancel(ctx, m, sms.ActorCustomer); err != nil {
+	if err := a.End(ctx, m, sms.Cancelled, sms.ActorCustomer); err != nil {
 		return nil, err
 	}
 	return a.message(ctx, in)
