@@ -268,3 +268,25 @@ func mustJSON(t *testing.T, v any) []byte {
 	}
 	return b
 }
+
+// A key is remembered for its time, and no longer.
+func TestIdempotencyKeysAreForgotten(t *testing.T) {
+	n := start(t, config.Default())
+	body := map[string]any{"text": otpText, "recipients": []map[string]string{{"to": member}}}
+	var first, again answer
+	n.do(http.MethodPost, "/v1/messages", body, &first, "Idempotency-Key", "k")
+	if err := n.forgetKeys(t.Context(), n.Now().UnixMilli()); err != nil {
+		t.Fatal(err)
+	}
+	n.do(http.MethodPost, "/v1/messages", body, &again, "Idempotency-Key", "k")
+	if again.Results[0].MessageID != first.Results[0].MessageID {
+		t.Error("the key was forgotten at once")
+	}
+	if err := n.forgetKeys(t.Context(), n.Now().Add(25*time.Hour).UnixMilli()); err != nil {
+		t.Fatal(err)
+	}
+	n.do(http.MethodPost, "/v1/messages", body, &again, "Idempotency-Key", "k")
+	if again.Results[0].MessageID == first.Results[0].MessageID {
+		t.Error("the key is remembered for ever")
+	}
+}

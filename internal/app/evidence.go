@@ -29,10 +29,12 @@ type Evidence struct {
 	done chan struct{} // closed and replaced after each publication
 }
 
-// settingFormer is the last checkpoint of the log before this one.
+// settingFormer is the last checkpoint of the log before this one. settingRestored
+// stands until what was queued in the backup has been put in doubt.
 const (
-	settingOrigin = "evidence.origin"
-	settingFormer = "evidence.former"
+	settingRestored = "evidence.restored"
+	settingOrigin   = "evidence.origin"
+	settingFormer   = "evidence.former"
 )
 
 // openEvidence finds the log's origin, or makes it, and opens a new one when the
@@ -115,7 +117,7 @@ func (e *Evidence) resume(ctx context.Context, tx *store.Tx, published string) e
 	origin := fmt.Sprintf("%s/restored-%d", base, now.UnixMilli())
 	reason := fmt.Sprintf("the database lacks leaves %d to %d of what was published: it was restored from an older backup", lost.From, lost.To-1)
 	e.p.Logger.Error("a new evidence log is opened", "former", old.Origin, "origin", origin, "reason", reason)
-	for name, value := range map[string]string{settingOrigin: origin, settingFormer: published} {
+	for name, value := range map[string]string{settingOrigin: origin, settingFormer: published, settingRestored: "1"} {
 		if err := tx.PutSetting(ctx, name, value); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -20,6 +21,7 @@ import (
 	"github.com/zhunxin/zhunxin/evidence/bundle"
 	"github.com/zhunxin/zhunxin/evidence/checkpoint"
 	"github.com/zhunxin/zhunxin/internal/config"
+	"github.com/zhunxin/zhunxin/internal/lab/carrier"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
@@ -204,8 +206,24 @@ func TestRestoredFolderOpensANewLog(t *testing.T) {
 	n := startIn(t, dir, config.Default())
 	id := n.send(otpText, member).Results[0].MessageID
 	n.until(id, sms.Delivered)
+	// More than the windows hold: some are on the wire, the others queued.
+	slow, quick := n.carrier.Behaviour(), n.carrier.Behaviour()
+	slow.Latency.Fixed = carrier.Duration(time.Hour)
+	if err := n.carrier.SetBehaviour(slow); err != nil {
+		t.Fatal(err)
+	}
+	const waiting = 50
+	for i := range waiting {
+		n.send(otpText, fmt.Sprint(14200003000+i))
+	}
 	n.checkpoint()
 	if err := (&Backup{Folder: Folder{Data: dir}, To: backup}).Run(t.Context(), n.Logger); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.carrier.SetBehaviour(quick); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.carrier.Disconnect(simLogin); err != nil {
 		t.Fatal(err)
 	}
 	n.send(otpText, other)
@@ -231,8 +249,12 @@ func TestRestoredFolderOpensANewLog(t *testing.T) {
 	if log.Origin == old.Origin || !strings.HasPrefix(log.Origin, old.Origin+"/restored-") {
 		t.Fatalf("the log goes on as %q", log.Origin)
 	}
+	again.allIn(sms.InDoubt, waiting)
+	if sent := again.carrier.Received(0, 10); len(sent) != 0 {
+		t.Errorf("P3: %d messages of the backup were sent again", len(sent))
+	}
 	signed := again.checkpoint()
-	if !strings.HasPrefix(signed, log.Origin+"\n1\n") {
+	if !strings.HasPrefix(signed, log.Origin+"\n") {
 		t.Errorf("the new log begins with\n%s", signed)
 	}
 	verifier, err := note.NewVerifier(oldKey)
@@ -258,5 +280,55 @@ func TestRestoredFolderOpensANewLog(t *testing.T) {
 	third := startIn(t, restored, config.Default())
 	if l, _ := third.Evidence.Log(); l.Origin != log.Origin {
 		t.Errorf("another start opened %q", l.Origin)
+	}
+}
+
+// P8: destroying a person's secret closes what opened the records, and leaves every
+// proof as it was; the refusal stays.
+func TestErasedPersonLeavesTheProof(t *testing.T) {
+	cfg := config.Default()
+	cfg.Keep = time.Nanosecond
+	n := start(t, cfg)
+	id := n.send(otpText, member).Results[0].MessageID
+	n.until(id, sms.Delivered)
+	if err := n.carrier.SendMO(t.Context(), member, storyCode+storyDigits, "T"); err != nil {
+		t.Fatal(err)
+	}
+	_, vkey := n.Evidence.Log()
+	if _, err := bundle.Verify(n.pack(id, ""), bundle.Options{Key: vkey, Text: otpText}); err != nil {
+		t.Fatal(err)
+	}
+	var out struct{ Erased bool }
+	if n.do(http.MethodPost, "/v1/people/erase", map[string]string{"to": member}, &out); !out.Erased {
+		t.Fatal("nothing was erased")
+	}
+	pack := n.pack(id, "")
+	if r, err := bundle.Verify(pack, bundle.Options{Key: vkey}); err != nil || len(r.Records) < 3 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := bundle.Verify(pack, bundle.Options{Key: vkey, Text: otpText}); err == nil || !strings.Contains(err.Error(), "erased") {
+		t.Errorf("the text can still be checked: %v", err)
+	}
+	n.checkpoint()
+	log, _ := n.Evidence.Log()
+	err := n.DB.Read(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		head, _, _, err := log.Head(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return log.Sound(ctx, tx, head.Tree)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	n.agree(member) // even a consent that is stated anew is a new person's
+	if r := n.send(mktText, member).Results[0]; r.State != sms.Refused || r.Code != sms.OptedOut {
+		t.Errorf("marketing after refusal and erasure: %+v", r)
+	}
+	kept := start(t, config.Default())
+	kept.until(kept.send(otpText, member).Results[0].MessageID, sms.Delivered)
+	var p struct{ Code sms.Code }
+	if kept.do(http.MethodPost, "/v1/people/erase", map[string]string{"to": member}, &p); p.Code != sms.Forbidden {
+		t.Errorf("erased while it must be kept: %+v", p)
 	}
 }

@@ -106,7 +106,7 @@ func TestTwoNodesOnOneDatabase(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	b.allDelivered(units)
+	b.allIn(sms.Delivered, units)
 	owner, heir := a, b
 	if len(b.Channels.States()) > 0 && b.Channels.States()[0].Owned {
 		owner, heir = b, a
@@ -123,21 +123,21 @@ func TestTwoNodesOnOneDatabase(t *testing.T) {
 	heir.until(id, sms.Delivered)
 }
 
-// allDelivered waits until so many messages are delivered.
-func (n *node) allDelivered(want int) {
+// allIn waits until so many messages are in a state.
+func (n *node) allIn(state sms.State, want int) {
 	n.t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for have := 0; have < want; <-tick.C {
 		err := n.DB.Read(n.t.Context(), func(ctx context.Context, tx *store.Tx) error {
-			return tx.One(ctx, "SELECT COUNT(*) FROM message WHERE state = 'delivered'", nil, &have)
+			return tx.One(ctx, "SELECT COUNT(*) FROM message WHERE state = ?", []any{string(state)}, &have)
 		})
 		if err != nil {
 			n.t.Fatal(err)
 		}
 		if time.Now().After(deadline) {
-			n.t.Fatalf("%d of %d are delivered", have, want)
+			n.t.Fatalf("%d of %d are %s", have, want, state)
 		}
 	}
 }

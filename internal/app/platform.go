@@ -117,7 +117,7 @@ func (p *Platform) join() {
 		Busy:    func() bool { return p.Receiver.Backlog() > reportBacklog },
 	}, GateStore{p.DB}, p.Book, p.Keys, p.IDs)
 	p.Worker = dispatch.NewWorker(dispatch.Config{
-		MaxClaims: 500, MaxAnswers: 1000, Poll: pollEvery(lite), Together: lite, Logger: p.Logger,
+		MaxClaims: 500, MaxAnswers: 1000, Gather: gather, Poll: pollEvery(lite), Together: lite, Logger: p.Logger,
 		Redecide: func(ctx context.Context, list []*sms.Message) error {
 			_, err := p.Gate.Redecide(ctx, list, false)
 			return err
@@ -125,7 +125,7 @@ func (p *Platform) join() {
 		OnBooked: p.events.ring,
 	}, p.Desk, DispatchStore{p.DB}, p.Keys)
 	p.Receiver = &inbound.Receiver{
-		Store: InboundStore{p.DB}, IDs: p.IDs, Keys: p.Keys, Book: p.Book, Registry: p.Gate.Snapshot, Now: p.Now, Logger: p.Logger,
+		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, Book: p.Book, Registry: p.Gate.Snapshot, Now: p.Now, Logger: p.Logger,
 		OnEvents: p.events.ring,
 	}
 	p.Channels = channel.NewSet(channel.Config{
@@ -137,6 +137,9 @@ func (p *Platform) join() {
 		},
 	}, p.Worker.SetLines)
 }
+
+// gather is how long answers and reports wait for company in their transactions.
+const gather = 2 * time.Millisecond
 
 // reportBacklog is how many reports may wait before the gate steps back for them.
 const reportBacklog = 10_000
@@ -166,6 +169,9 @@ func (p *Platform) spawn(run func(ctx context.Context)) {
 // Start starts the parts in order.
 func (p *Platform) Start(ctx context.Context) error {
 	if _, err := p.Gate.Snapshot(ctx); err != nil {
+		return err
+	}
+	if err := p.doubtRestored(ctx); err != nil {
 		return err
 	}
 	p.spawn(p.Evidence.run)

@@ -94,7 +94,24 @@ func (p *Platform) timeouts(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := p.forgetKeys(ctx, now); err != nil {
+		return err
+	}
 	return p.expireQueued(ctx, snap, late)
+}
+
+// forgetKeys removes idempotency keys whose day has passed, in small transactions.
+func (p *Platform) forgetKeys(ctx context.Context, now int64) error {
+	for n := sweepChunk; n == sweepChunk && ctx.Err() == nil; {
+		err := p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) (err error) {
+			n, err = tx.ForgetKeys(ctx, now, sweepChunk)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // expireQueued ends the head of the queues of channels that nobody can write on.
@@ -157,4 +174,56 @@ func (p *Platform) end(ctx context.Context, list []*sms.Message, to sms.State, b
 		p.events.ring()
 	}
 	return err
+}
+
+// doubtRestored puts in doubt what was queued in a backup that the database was
+// restored from, before anything can be sent: it may have left since.
+func (p *Platform) doubtRestored(ctx context.Context) error {
+	snap, err := p.Registry(ctx)
+	if err != nil {
+		return err
+	}
+	restored := ""
+	err = p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
+		restored, err = tx.Setting(ctx, settingRestored)
+		return err
+	})
+	if err != nil || restored == "" {
+		return err
+	}
+	total := 0
+	for _, ch := range snap.Channels {
+		for c := sms.Class(0); c < sms.NumClasses; c++ {
+			for n := 1; n > 0; total += n {
+				if n, err = p.doubtChunk(ctx, ch.ID, c); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	p.Logger.Warn("messages that were queued in the backup are in doubt: they may have left after it was made", "count", total)
+	return p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return tx.PutSetting(ctx, settingRestored, "") })
+}
+
+// doubtChunk puts the next messages of a queue in doubt, account after account, and
+// tells how many; 0 when none is left.
+func (p *Platform) doubtChunk(ctx context.Context, ch sms.ID, c sms.Class) (n int, err error) {
+	err = p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+		n = 0
+		accounts, err := tx.QueuedAccounts(ctx, ch, c)
+		if err != nil || len(accounts) == 0 {
+			return err
+		}
+		list, err := tx.Queued(ctx, ch, c, accounts[0], sweepChunk)
+		if err != nil {
+			return err
+		}
+		opened, err := gate.Chains(ctx, tx, list)
+		if err != nil {
+			return err
+		}
+		n, err = p.Desk.Doubt(ctx, tx, opened)
+		return err
+	})
+	return n, err
 }

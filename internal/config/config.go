@@ -23,17 +23,18 @@ import (
 
 // Config is every setting of a node.
 type Config struct {
-	Data     string   `koanf:"data" doc:"folder of the database, the keys and the published checkpoints; readable by its owner alone"`
-	Node     int      `koanf:"node" doc:"number of this node, 0 to 1023; two live nodes on one database must differ"`
-	Database Database `koanf:"database"`
-	HTTP     HTTP     `koanf:"http"`
-	CMPP     CMPP     `koanf:"cmpp"`
-	Gate     Gate     `koanf:"gate"`
-	Channel  Channel  `koanf:"channel"`
-	Evidence Evidence `koanf:"evidence"`
-	Webhook  Webhook  `koanf:"webhook"`
-	NotAfter NotAfter `koanf:"not_after"`
-	Log      Log      `koanf:"log"`
+	Data     string        `koanf:"data" doc:"folder of the database, the keys and the published checkpoints; readable by its owner alone"`
+	Node     int           `koanf:"node" doc:"number of this node, 0 to 1023; two live nodes on one database must differ"`
+	Database Database      `koanf:"database"`
+	HTTP     HTTP          `koanf:"http"`
+	CMPP     CMPP          `koanf:"cmpp"`
+	Gate     Gate          `koanf:"gate"`
+	Channel  Channel       `koanf:"channel"`
+	Evidence Evidence      `koanf:"evidence"`
+	Webhook  Webhook       `koanf:"webhook"`
+	Keep     time.Duration `koanf:"keep" doc:"how long what was sent stays provable with its number and text; erasure is refused before"`
+	NotAfter NotAfter      `koanf:"not_after"`
+	Log      Log           `koanf:"log"`
 }
 
 // Database says where rows are kept.
@@ -106,7 +107,7 @@ type Log struct {
 // Default is what holds where nothing is said.
 func Default() Config {
 	return Config{
-		Data: "data", Node: 1,
+		Data: "data", Node: 1, Keep: 180 * 24 * time.Hour,
 		Database: Database{Kind: "sqlite", Connections: 16},
 		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 1 << 20, ReadTimeout: 15 * time.Second, Rate: 10_000},
 		CMPP: CMPP{

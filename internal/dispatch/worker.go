@@ -49,6 +49,7 @@ type Store interface {
 type Config struct {
 	MaxClaims  int           // messages of one second look
 	MaxAnswers int           // answers booked in one transaction
+	Gather     time.Duration // how long a cycle waits for company
 	Poll       time.Duration // how often the database is asked for what memory does not know of
 	// Together puts answers and second looks of a cycle into one transaction: on
 	// SQLite, where one sync costs more than all else. On PostgreSQL each has its
@@ -108,6 +109,42 @@ func (w *Worker) SetLines(lines []Line) {
 	w.mu.Unlock()
 	w.lines.Store(&lines)
 	w.Wake()
+}
+
+// gather waits a moment for company: what comes meanwhile shares a transaction.
+// Verification codes do not wait.
+func (w *Worker) gather(ctx context.Context) {
+	if w.cfg.Gather <= 0 || w.urgent() {
+		return
+	}
+	timer := time.NewTimer(w.cfg.Gather)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		case <-w.wake:
+			if w.urgent() {
+				return
+			}
+		}
+	}
+}
+
+// urgent tells whether a verification code waits in memory.
+func (w *Worker) urgent() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, q := range w.queues {
+		for _, f := range q.classes[sms.ClassOTP].ring {
+			if len(f.list) > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // news tells whether there are channels whose queues have not been read yet.
@@ -171,6 +208,7 @@ func (w *Worker) Run(ctx context.Context) {
 			return
 		}
 		for w.cycle(ctx) && ctx.Err() == nil {
+			w.gather(ctx)
 		}
 	}
 }
@@ -531,40 +569,3 @@ func (w *Worker) book(ctx context.Context) {
 		}
 	}
 }
-
-// adoptChunk is how many messages one transaction takes over.
-const adoptChunk = 200
-
-// Adopt puts in doubt what a former owner of the channel may have written: it
-// died before it could book the answers. Call it with a fresh lease, before the
-// line is used. It returns how many messages it took over.
-func (w *Worker) Adopt(ctx context.Context, lease Lease) (total int, err error) {
-	for {
-		n, taken := 0, 0
-		err := w.store.Write(ctx, func(ctx context.Context, tx WorkTx) error {
-			list, err := tx.SubmittingOn(ctx, lease.Channel, lease.Epoch, adoptChunk)
-			if n = len(list); err != nil || n == 0 {
-				return err
-			}
-			opened, err := gate.Open(ctx, tx, w.keys, list)
-			if err != nil {
-				return err
-			}
-			taken = len(opened)
-			var answers []Answer
-			for _, r := range opened {
-				for no := 1; no <= r.Message.Segments; no++ {
-					answers = append(answers, Answer{Ready: r, No: no, Channel: lease.Channel, Outcome: session.Outcome{Kind: session.InDoubt, Err: errOwner}})
-				}
-			}
-			_, err = w.desk.Settle(ctx, tx, answers)
-			return err
-		})
-		total += taken
-		if err != nil || n < adoptChunk || taken == 0 {
-			return total, err
-		}
-	}
-}
-
-var errOwner = errors.New("dispatch: the process that wrote it ended before an answer came")

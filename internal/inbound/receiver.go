@@ -40,6 +40,7 @@ type Receiver struct {
 	Registry func(ctx context.Context) (*registry.Snapshot, error)
 	Now      func() time.Time
 	Logger   *slog.Logger
+	Gather   time.Duration // how long reports wait for company in their transaction
 	// OnEvents is called after a commit that may have told customers something.
 	OnEvents func()
 	Stats    Stats
@@ -122,15 +123,21 @@ func (x *Receiver) MO(channel sms.ID, m session.MO, ack func(ok bool)) {
 func (x *Receiver) Run(ctx context.Context) {
 	x.init()
 	var parts sync.WaitGroup
-	parts.Go(func() { x.loop(ctx, x.wakeup[0], x.storeReports) })
-	parts.Go(func() { x.loop(ctx, x.wakeup[1], x.storeMOs) })
+	parts.Go(func() { x.loop(ctx, x.wakeup[0], x.Gather, x.storeReports) })
+	parts.Go(func() { x.loop(ctx, x.wakeup[1], 0, x.storeMOs) }) // one may be an opt-out
 	parts.Wait()
 }
 
-func (x *Receiver) loop(ctx context.Context, wake chan struct{}, store func(context.Context)) {
+func (x *Receiver) loop(ctx context.Context, wake chan struct{}, gather time.Duration, store func(context.Context)) {
 	for {
 		select {
 		case <-wake:
+			if gather > 0 {
+				select {
+				case <-time.After(gather):
+				case <-ctx.Done():
+				}
+			}
 			store(context.WithoutCancel(ctx))
 		case <-ctx.Done():
 			store(context.WithoutCancel(ctx))

@@ -115,6 +115,7 @@ var edges = append([]Edge{
 	{Queued, Submitting, []Actor{ActorDispatch}, MoneyKeep, EventStamp, ""},
 	{Queued, Cancelled, []Actor{ActorDispatch, ActorCustomer, ActorPerson}, MoneyRelease, EventRemove, "cancellation"},
 	{Queued, Expired, []Actor{ActorDispatch, ActorSweeper}, MoneyRelease, EventRemove, "cancellation"},
+	{Queued, InDoubt, []Actor{ActorSweeper}, MoneyKeep, EventNone, "submission"}, // restored from a backup
 	{Queued, Queued, []Actor{ActorGate}, MoneyRehold, EventNone, "decision"},
 	{Queued, Held, []Actor{ActorGate}, MoneyRehold, EventRemove, "decision"},
 	{Queued, Deferred, []Actor{ActorGate}, MoneyKeep, EventRemove, "decision"},

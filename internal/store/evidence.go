@@ -184,6 +184,13 @@ func (t *Tx) Answer(ctx context.Context, account sms.ID, key string, sealed []by
 	return t.Exec(ctx, "UPDATE idempotency SET answer = ? WHERE account_id = ? AND key = ?", sealed, int64(account), key)
 }
 
+// ForgetKeys removes idempotency rows whose time has passed, at most limit, and
+// tells how many.
+func (t *Tx) ForgetKeys(ctx context.Context, at int64, limit int) (int, error) {
+	return t.ExecCount(ctx, `DELETE FROM idempotency WHERE (account_id, key) IN
+		(SELECT account_id, key FROM idempotency WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`, at, int64(limit))
+}
+
 // Unclaim removes the row of a call whose answer says to try again.
 func (t *Tx) Unclaim(ctx context.Context, account sms.ID, key string) error {
 	return t.Exec(ctx, "DELETE FROM idempotency WHERE account_id = ? AND key = ?", int64(account), key)

@@ -88,6 +88,22 @@ func (t *Tx) Numbers(ctx context.Context, ids [][16]byte, each func(id [16]byte,
 	})
 }
 
+// LastMessageTo is when a group last sent to a phone, 0 when it never did.
+func (t *Tx) LastMessageTo(ctx context.Context, phone [16]byte, group sms.ID) (at int64, err error) {
+	err = t.One(ctx, "SELECT COALESCE(MAX(at), 0) FROM recipient_event WHERE phone_id = ? AND group_id = ?", []any{phone[:], int64(group)}, &at)
+	return at, err
+}
+
+// Erase destroys a person's secret towards a group, and the number with the last
+// secret. Refusals stay: they stand by the keyed id.
+func (t *Tx) Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, error) {
+	n, err := t.ExecCount(ctx, "DELETE FROM person_secret WHERE phone_id = ? AND group_id = ?", phone[:], int64(group))
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, t.Exec(ctx, "DELETE FROM person WHERE phone_id = ? AND NOT EXISTS (SELECT 1 FROM person_secret s WHERE s.phone_id = person.phone_id)", phone[:])
+}
+
 // InsertGrants stores consents.
 func (t *Tx) InsertGrants(ctx context.Context, grants []consent.Grant) error {
 	args := make([]any, 0, len(grants)*15)

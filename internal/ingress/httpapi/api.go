@@ -48,6 +48,8 @@ type Tx interface {
 	MOs(ctx context.Context, ids []sms.ID, each func(sms.MO)) error
 	Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Grant)) error
 	Suppressions(ctx context.Context, ids [][16]byte, each func(consent.Suppression)) error
+	LastMessageTo(ctx context.Context, phone [16]byte, group sms.ID) (int64, error)
+	Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
 	InsertPeople(ctx context.Context, at int64, people []sms.Person) error
 	InsertEvents(ctx context.Context, list []sms.Event) error
 	BalanceOf(ctx context.Context, account sms.ID) (ledger.Balance, error)
@@ -86,7 +88,9 @@ type Config struct {
 	Channels func() []channel.State
 	MaxBody  int
 	Rate     int // requests a second of one key
-	Logger   *slog.Logger
+	// Retention is how long what was sent must stay provable with its number and text.
+	Retention time.Duration
+	Logger    *slog.Logger
 }
 
 // API is the interface.

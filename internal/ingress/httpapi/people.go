@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"net/http"
 	"time"
 
@@ -63,6 +64,49 @@ func (a *API) people() {
 		OperationID: "suppress", Method: http.MethodPost, Path: "/v1/suppressions", Summary: "Record refusals 登记退订", Tags: []string{"people"},
 		Description: "PIPL Art. 15: withdrawal must be as easy as consent. It holds from the moment of the answer, also for what waits.",
 	}, a.suppress)
+	operation(a, ScopeConsent, huma.Operation{
+		OperationID: "erase", Method: http.MethodPost, Path: "/v1/people/erase", Summary: "Erase a person 删除个人信息", Tags: []string{"people"},
+		Description: "PIPL Art. 47. Destroys what opens the number and the texts that you sent to it, once the time for which they must be kept has passed. Refusals stay, and every proof stays valid.",
+	}, a.erase)
+}
+
+// EraseOut says what was done.
+type EraseOut struct {
+	Body struct {
+		Erased bool `json:"erased" doc:"false when nothing was known of the person"`
+	}
+}
+
+// erase destroys what opens a person's records towards the caller's content
+// provider group: number, texts and commitments. PIPL Art. 47.
+func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
+	n, err := sms.ParseMSISDN(in.Body.To)
+	if err != nil {
+		return nil, sms.Errorf(sms.BadNumber, "body.to", "%s", err)
+	}
+	c, out := callerOf(ctx), &EraseOut{}
+	group, id := c.snap.Party[c.app.PartyID].GroupID, a.Keys.PhoneID(n)
+	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if err := tx.LockRecipients(ctx, [][16]byte{id}); err != nil {
+			return err
+		}
+		last, err := tx.LastMessageTo(ctx, id, group)
+		if err != nil {
+			return err
+		}
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		if until := time.UnixMilli(last).Add(a.Retention); last != 0 && until.After(now) {
+			return sms.Errorf(sms.Forbidden, "body.to", "what was sent must be kept until %s; until then the number is only stored (PIPL Art. 47)", until.UTC().Format(time.DateOnly))
+		}
+		if out.Body.Erased, err = tx.Erase(ctx, id, group); err != nil || !out.Body.Erased {
+			return err
+		}
+		return a.record(ctx, tx, c.key.ID, "erase person", group, hex.EncodeToString(id[:]))
+	})
+	return out, err
 }
 
 func (a *API) numbers(list []string) ([]sms.MSISDN, error) {
