@@ -124,10 +124,12 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) now() time.Time { return time.Now().Add(w.offset) }
 
-// start starts a node on the folder and waits until it listens.
-func (w *world) start() *process {
+// start starts a node on the folder, under another program if one is named, and
+// waits until it listens.
+func (w *world) start(under ...string) *process {
 	w.t.Helper()
-	p := &process{cmd: exec.Command(program(w.t), "bench-node", "--data", w.dir, "--carrier", w.carrier.Addr().String(), "--sessions", "2")} //nolint:gosec,noctx // our own program
+	args := append(append([]string(nil), under...), program(w.t), "bench-node", "--data", w.dir, "--carrier", w.carrier.Addr().String(), "--sessions", "2")
+	p := &process{cmd: exec.Command(args[0], args[1:]...)} //nolint:gosec,noctx // our own program
 	p.cmd.Stderr = os.Stderr
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
