@@ -290,3 +290,38 @@ func TestIdempotencyKeysAreForgotten(t *testing.T) {
 		t.Error("the key is remembered for ever")
 	}
 }
+
+// What waits for a channel that is frozen does not wait for ever: the gate says anew
+// what becomes of it, and its money is free.
+func TestFrozenChannelEndsWhatWaits(t *testing.T) {
+	n := start(t, config.Default())
+	slow := n.carrier.Behaviour()
+	slow.Latency.Fixed = 3_600_000_000_000
+	if err := n.carrier.SetBehaviour(slow); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 50 { // the windows take 32
+		n.send(otpText, fmt.Sprint(14200004000+i))
+	}
+	snap, err := n.Registry(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	frozen := *snap.Channels[0]
+	frozen.State = registry.Frozen
+	if err := n.DB.Write(t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return tx.Put(ctx, frozen) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.timeouts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n.allIn(sms.Refused, 18)
+	if err := n.carrier.Disconnect(simLogin); err != nil {
+		t.Fatal(err)
+	}
+	n.allIn(sms.InDoubt, 32)
+	var b struct{ Held string }
+	if n.do(http.MethodGet, "/v1/balance", nil, &b); b.Held != "1.60" {
+		t.Errorf("held %s, which is not that of the 32 in doubt", b.Held)
+	}
+}

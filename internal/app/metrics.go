@@ -13,6 +13,13 @@ import (
 	"github.com/zhunxin/zhunxin/internal/store"
 )
 
+// newDecisions is the histogram of decisions, which the gate fills.
+func newDecisions() prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "zhunxin_gate_decision_seconds", Help: "From the arrival of a call to its commit.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+	})
+}
+
 // metrics is the node's state for Prometheus. Numbers and texts are in no label.
 func (p *Platform) metrics() http.Handler {
 	r := prometheus.NewRegistry()
@@ -23,6 +30,7 @@ func (p *Platform) metrics() http.Handler {
 	gauge := func(name, help string, value func() float64) {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "zhunxin_" + name, Help: help}, value))
 	}
+	r.MustRegister(p.decisions)
 	g, w, in := p.Gate.Stats(), &p.Worker.Stats, &p.Receiver.Stats
 	counter("gate_batches_total", "Transactions that decided.", g.Batches.Load)
 	counter("gate_calls_total", "Calls that were decided.", g.Calls.Load)
@@ -59,12 +67,15 @@ var (
 	descWanted   = prometheus.NewDesc("zhunxin_channel_sessions_wanted", "Sessions that should be.", []string{"channel"}, nil)
 	descCredit   = prometheus.NewDesc("zhunxin_channel_credit", "PDUs that may be written at once.", []string{"channel"}, nil)
 	descPending  = prometheus.NewDesc("zhunxin_evidence_pending_leaves", "Leaves that have no place in the tree yet.", nil, nil)
+	descTurns    = prometheus.NewDesc("zhunxin_store_transactions_total", "Write transactions.", []string{"class"}, nil)
+	descWait     = prometheus.NewDesc("zhunxin_store_wait_seconds_total", "Time that write transactions waited for the writer.", []string{"class"}, nil)
+	descSpent    = prometheus.NewDesc("zhunxin_store_spent_seconds_total", "Time that write transactions took.", []string{"class"}, nil)
 	descLag      = prometheus.NewDesc("zhunxin_evidence_lag_seconds", "Age of the oldest leaf without a place.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descQueue, descSessions, descWanted, descCredit, descPending, descLag} {
+	for _, d := range []*prometheus.Desc{descQueue, descSessions, descWanted, descCredit, descPending, descLag, descTurns, descWait, descSpent} {
 		ch <- d
 	}
 }
@@ -86,6 +97,14 @@ func (c *snapshotCollector) Collect(ch chan<- prometheus.Metric) {
 		for class, n := range c.p.Worker.Depth(s.ID) {
 			value(descQueue, float64(n), s.Name, classNames[class])
 		}
+	}
+	for _, t := range c.p.DB.TurnStats() {
+		total := func(d *prometheus.Desc, v float64) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, t.Class.String())
+		}
+		total(descTurns, float64(t.Count))
+		total(descWait, t.Wait.Seconds())
+		total(descSpent, t.Spent.Seconds())
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
 	defer cancel()

@@ -107,6 +107,17 @@ func TestTwoNodesOnOneDatabase(t *testing.T) {
 		t.Error(err)
 	}
 	b.allIn(sms.Delivered, units)
+	err = a.DB.Read(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		var deadlocks int
+		err := tx.One(ctx, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()", nil, &deadlocks)
+		if deadlocks > 0 {
+			t.Errorf("the two nodes ran into %d deadlocks", deadlocks)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 	owner, heir := a, b
 	if len(b.Channels.States()) > 0 && b.Channels.States()[0].Owned {
 		owner, heir = b, a

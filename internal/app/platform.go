@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/zhunxin/zhunxin/internal/callback"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/config"
@@ -44,7 +46,9 @@ type Platform struct {
 	folder *folder
 	offset time.Duration
 	events *bell
-	stops  []func(context.Context) error // in the order of start
+
+	decisions prometheus.Histogram
+	stops     []func(context.Context) error // in the order of start
 }
 
 // Open opens the data folder and everything in it, and starts nothing.
@@ -53,7 +57,7 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	p = &Platform{Config: cfg, Now: c.now, Logger: logger, folder: f, offset: c.offset(), events: newBell()}
+	p = &Platform{Config: cfg, Now: c.now, Logger: logger, folder: f, offset: c.offset(), events: newBell(), decisions: newDecisions()}
 	if p.Keys, err = keys(filepath.Join(f.path, fileKeys)); err != nil {
 		return nil, err
 	}
@@ -114,6 +118,7 @@ func (p *Platform) join() {
 			sms.OTP: cfg.NotAfter.OTP, sms.Notice: cfg.NotAfter.Notice, sms.Public: cfg.NotAfter.Public, sms.MKT: cfg.NotAfter.MKT, sms.Consent: cfg.NotAfter.Consent,
 		},
 		OnReady: func(list []gate.Ready) { p.Worker.Offer(list) },
+		Observe: func(d time.Duration) { p.decisions.Observe(d.Seconds()) },
 		Busy:    func() bool { return p.Receiver.Backlog() > reportBacklog },
 	}, GateStore{p.DB}, p.Book, p.Keys, p.IDs)
 	p.Worker = dispatch.NewWorker(dispatch.Config{

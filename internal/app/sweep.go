@@ -114,12 +114,13 @@ func (p *Platform) forgetKeys(ctx context.Context, now int64) error {
 	return nil
 }
 
-// expireQueued ends the head of the queues of channels that nobody can write on.
-// On the others the second look does it.
+// expireQueued ends what waited too long at the head of the queues of channels that
+// nobody can write on; on the others the second look does it. What waits for a
+// channel that was frozen is decided anew.
 func (p *Platform) expireQueued(ctx context.Context, snap *registry.Snapshot, late func(*sms.Message) bool) error {
 	for _, ch := range snap.Channels {
 		for c := sms.Class(0); c < sms.NumClasses; c++ {
-			var list []*sms.Message
+			var list, rest []*sms.Message
 			err := p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
 				accounts, err := tx.QueuedAccounts(ctx, ch.ID, c)
 				for _, a := range accounts {
@@ -131,6 +132,8 @@ func (p *Platform) expireQueued(ctx context.Context, snap *registry.Snapshot, la
 					for _, m := range found {
 						if late(m) {
 							list = append(list, m)
+						} else {
+							rest = append(rest, m)
 						}
 					}
 				}
@@ -138,6 +141,9 @@ func (p *Platform) expireQueued(ctx context.Context, snap *registry.Snapshot, la
 			})
 			if err == nil {
 				err = p.end(ctx, list, sms.Expired, sms.ActorSweeper, sms.NotAfterPassed)
+			}
+			if err == nil && ch.State == registry.Frozen { // it will not come back: another may do
+				_, err = p.Gate.Redecide(ctx, rest, false)
 			}
 			if err != nil {
 				return err

@@ -32,6 +32,8 @@ type Config struct {
 	// Busy tells whether submits or reports have fallen behind, so that the gate
 	// should not take their turns.
 	Busy func() bool
+	// Observe, if set, is told how long each call took, from arrival to commit.
+	Observe func(time.Duration)
 }
 
 // Gate decides. It is safe for concurrent use.
@@ -138,6 +140,13 @@ func (g *Gate) Send(call *Call, done func(Answer, error)) {
 
 func (g *Gate) enqueue(call *Call, done func(outcome)) {
 	j := &job{call: call, done: done}
+	if g.cfg.Observe != nil {
+		began := time.Now()
+		j.done = func(o outcome) {
+			g.cfg.Observe(time.Since(began))
+			done(o)
+		}
+	}
 	if call.Key != "" {
 		j.payload = g.keys.PayloadHash(call.Payload)
 	}

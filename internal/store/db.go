@@ -45,6 +45,7 @@ type DB struct {
 	turns   turns
 	writer  *sql.Conn    // SQLite: held for life, with its statements
 	rows    atomic.Int64 // changed since the start
+	timings [numTurns]timing
 	stmts   map[string]*sql.Stmt
 	dollars sync.Map // PostgreSQL: text with ? → text with $1
 }
@@ -163,10 +164,14 @@ const retries = 8
 // again after a serialization failure or a deadlock (PostgreSQL 40001, 40P01),
 // so it must not touch anything but the transaction.
 func (d *DB) Write(ctx context.Context, class Turn, fn func(context.Context, *Tx) error) error {
+	asked := time.Now()
+	began := asked
+	defer func() { d.timings[class].add(began.Sub(asked), time.Since(began)) }()
 	if d.dialect == SQLite {
 		if err := d.turns.take(ctx, class); err != nil {
 			return err
 		}
+		began = time.Now()
 		tx := &Tx{d: d, tx: d.writer, cached: true}
 		err := d.writeSQLite(ctx, tx, fn)
 		d.turns.give()

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,6 +36,37 @@ var longestWait = [numTurns]time.Duration{
 type waiter struct {
 	since time.Time
 	ready chan struct{}
+}
+
+// String names the class.
+func (t Turn) String() string {
+	return [numTurns]string{"optout", "gate", "submit", "report", "sequencer", "background"}[t]
+}
+
+// TurnStats is what write transactions of a class took so far.
+type TurnStats struct {
+	Class       Turn
+	Count       int64
+	Wait, Spent time.Duration // for the writer, and with it
+}
+
+// timing adds up what transactions took.
+type timing struct{ count, wait, spent atomic.Int64 }
+
+func (t *timing) add(wait, spent time.Duration) {
+	t.count.Add(1)
+	t.wait.Add(int64(wait))
+	t.spent.Add(int64(spent))
+}
+
+// TurnStats lists what each class of write transactions took.
+func (d *DB) TurnStats() []TurnStats {
+	out := make([]TurnStats, numTurns)
+	for c := range d.timings {
+		t := &d.timings[c]
+		out[c] = TurnStats{Turn(c), t.count.Load(), time.Duration(t.wait.Load()), time.Duration(t.spent.Load())}
+	}
+	return out
 }
 
 // turns hands one writer from transaction to transaction.
