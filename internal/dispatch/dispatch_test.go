@@ -343,9 +343,7 @@ func TestFormerOwnerMayNotSubmit(t *testing.T) {
 func TestSegmentRefusedForSpeedIsMadeAgain(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 		d := on(w)
-		d.Put(registry.TemplateVersion{
-			TemplateID: gatetest.TemplateOTP, Version: 2, Body: long, State: registry.Approved, Period: registry.Period{From: 1},
-		})
+		d.putLong()
 		r := d.permitted("【准信科技】"+long, gatetest.Member)
 		d.look(r)
 		var left dispatch.Settled
@@ -372,6 +370,16 @@ func TestSegmentRefusedForSpeedIsMadeAgain(t *testing.T) {
 		})
 		d.Sound()
 	})
+}
+
+// putLong adds a template of a code whose text needs two PDUs.
+func (d *desk) putLong() {
+	d.T.Helper()
+	const id = gatetest.TemplateMKT + 1
+	d.Put(
+		registry.Template{ID: id, PartyID: gatetest.Customer, Category: sms.OTP, Name: "long", State: registry.Active},
+		registry.TemplateVersion{TemplateID: id, Version: 1, Body: long, State: registry.Approved, Period: registry.Period{From: 1}},
+	)
 }
 
 const long = "您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字，您的验证码有很多字。"

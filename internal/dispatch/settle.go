@@ -53,6 +53,7 @@ type Part struct {
 	Ready gate.Ready
 	No    int // from 1
 	Epoch int64
+	Again bool // it was refused before, and others of its message were not
 }
 
 // Settle books what the carrier answered to PDUs. Answers of one message may come
@@ -172,7 +173,7 @@ func (s *settlement) resend(m *sms.Message, all []sms.Segment, ready gate.Ready)
 		next.State, next.SubmitAt, next.Attempt = sms.SegSubmitting, s.at, x.Attempt+1
 		*x = next
 		s.reopened = append(s.reopened, next)
-		s.left.Resend = append(s.left.Resend, Part{Ready: ready, No: x.No, Epoch: x.Epoch})
+		s.left.Resend = append(s.left.Resend, Part{Ready: ready, No: x.No, Epoch: x.Epoch, Again: true})
 	}
 }
 

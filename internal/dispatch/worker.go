@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -14,7 +13,6 @@ import (
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 	"github.com/zhunxin/zhunxin/protocol/session"
-	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
 // Line is a channel's connections as dispatch sees them.
@@ -204,6 +202,7 @@ func (w *Worker) Run(ctx context.Context) {
 		case <-poll.C:
 			w.poll(ctx)
 		case <-ctx.Done():
+			w.flush() // what can't be written any more goes back to the queue
 			w.book(context.WithoutCancel(ctx))
 			return
 		}
@@ -501,56 +500,6 @@ func (w *Worker) load(ctx context.Context, channel sms.ID, class sms.Class, acco
 	})
 	return out, err
 }
-
-// flush writes the parts whose rows say submitting, as far as there is credit.
-func (w *Worker) flush() {
-	for _, line := range *w.lines.Load() {
-		channel := line.Channel()
-		parts := w.parts[channel]
-		for len(parts) > 0 && line.Credit(sms.ClassOTP) > 0 {
-			w.write(line, parts[0])
-			parts = parts[1:]
-		}
-		w.parts[channel] = parts
-	}
-}
-
-// errLease says why a PDU was not written.
-var errLease = errors.New("dispatch: the channel's lease has passed to another owner")
-
-// write hands one PDU to the line, if the lease under which it was claimed still
-// stands. Its outcome comes back as an answer.
-func (w *Worker) write(line Line, p Part) {
-	m := p.Ready.Message
-	done := func(o session.Outcome) {
-		w.mu.Lock()
-		w.answers = append(w.answers, Answer{Ready: p.Ready, No: p.No, Channel: line.Channel(), Outcome: o})
-		w.mu.Unlock()
-		w.Wake()
-	}
-	if lease, ok := line.Lease(); !ok || lease.Epoch != p.Epoch {
-		done(session.Outcome{Kind: session.NotWritten, Err: errLease})
-		return
-	}
-	parts, err := smstext.Split(p.Ready.Text, reference(m.ID))
-	if err != nil || p.No > len(parts) {
-		done(session.Outcome{Kind: session.NotWritten, Err: err})
-		return
-	}
-	s := session.Submit{
-		Source: p.Ready.Permit.Way(line.Channel()).Source, Dests: []string{p.Ready.Number.National()}, Coding: uint8(parts[p.No-1].Coding),
-		UDHI: parts[p.No-1].UDHI, Total: parts[p.No-1].Total, Number: parts[p.No-1].Number, Content: parts[p.No-1].Content, WantReport: true,
-	}
-	if m.NotAfter != 0 {
-		s.ValidUntil = time.UnixMilli(m.NotAfter)
-	}
-	w.Stats.Written.Add(1)
-	line.Submit(s, done)
-}
-
-// reference spreads ids over the eight bits that tie the parts of a long text
-// together: neighbours in time must differ.
-func reference(id sms.ID) uint8 { return uint8(uint64(id) * 0x9E3779B97F4A7C15 >> 56) }
 
 func (w *Worker) takeAnswers() []Answer {
 	w.mu.Lock()
