@@ -41,6 +41,7 @@ type Bench struct {
 	Sessions    int           `help:"Sessions to the carrier." default:"8"`
 	JSON        bool          `help:"Print the result as JSON."`
 	Profile     string        `help:"File for a CPU profile of the platform." type:"path"`
+	OwnProfile  string        `help:"File for a CPU profile of generator and carrier." type:"path"`
 	Patience    time.Duration `help:"Longest wait for what is open at the end of the window." default:"60s"`
 }
 
@@ -81,8 +82,12 @@ func (b *Bench) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, child.stop()) }()
-	r, err := b.measure(ctx, child, sim, offset)
+	stopProfile, err := profile(b.OwnProfile)
 	if err != nil {
+		return err
+	}
+	r, err := b.measure(ctx, child, sim, offset)
+	if err = errors.Join(err, stopProfile()); err != nil {
 		return err
 	}
 	if b.JSON {

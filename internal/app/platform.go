@@ -111,16 +111,6 @@ func (p *Platform) join() {
 		workers = 1
 	}
 	p.Desk = &dispatch.Desk{Book: p.Book, IDs: p.IDs}
-	p.Gate = gate.New(gate.Config{
-		BatchRecipients: cfg.Gate.BatchRecipients, BatchWait: cfg.Gate.BatchWait, QueueRecipients: cfg.Gate.Queue, Workers: workers,
-		IdempotencyKept: cfg.Gate.IdempotencyKept, Logger: p.Logger,
-		NotAfter: map[sms.Category]time.Duration{
-			sms.OTP: cfg.NotAfter.OTP, sms.Notice: cfg.NotAfter.Notice, sms.Public: cfg.NotAfter.Public, sms.MKT: cfg.NotAfter.MKT, sms.Consent: cfg.NotAfter.Consent,
-		},
-		OnReady: func(list []gate.Ready) { p.Worker.Offer(list) },
-		Observe: func(d time.Duration) { p.decisions.Observe(d.Seconds()) },
-		Busy:    func() bool { return p.Receiver.Backlog() > reportBacklog },
-	}, GateStore{p.DB}, p.Book, p.Keys, p.IDs)
 	p.Worker = dispatch.NewWorker(dispatch.Config{
 		MaxClaims: 500, MaxAnswers: 1000, Gather: gather, Poll: pollEvery(lite), Together: lite, Logger: p.Logger,
 		Redecide: func(ctx context.Context, list []*sms.Message) error {
@@ -129,6 +119,16 @@ func (p *Platform) join() {
 		},
 		OnBooked: p.events.ring,
 	}, p.Desk, DispatchStore{p.DB}, p.Keys)
+	p.Gate = gate.New(gate.Config{
+		BatchRecipients: cfg.Gate.BatchRecipients, BatchWait: cfg.Gate.BatchWait, QueueRecipients: cfg.Gate.Queue, Workers: workers,
+		IdempotencyKept: cfg.Gate.IdempotencyKept, Logger: p.Logger,
+		NotAfter: map[sms.Category]time.Duration{
+			sms.OTP: cfg.NotAfter.OTP, sms.Notice: cfg.NotAfter.Notice, sms.Public: cfg.NotAfter.Public, sms.MKT: cfg.NotAfter.MKT, sms.Consent: cfg.NotAfter.Consent,
+		},
+		OnReady: p.Worker.Offer, Courier: p.Worker,
+		Observe: func(d time.Duration) { p.decisions.Observe(d.Seconds()) },
+		Busy:    func() bool { return p.Receiver.Backlog() > reportBacklog },
+	}, GateStore{p.DB}, p.Book, p.Keys, p.IDs)
 	p.Receiver = &inbound.Receiver{
 		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, Book: p.Book, Registry: p.Gate.Snapshot, Now: p.Now, Logger: p.Logger,
 		OnEvents: p.events.ring,

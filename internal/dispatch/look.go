@@ -135,12 +135,7 @@ func (d *Desk) Look(ctx context.Context, tx Tx, lease Lease, list []gate.Ready) 
 		if err := l.change(m, sms.Submitting, "", m.Held); err != nil {
 			return Verdict{}, err
 		}
-		for no := 1; no <= way.Segments; no++ {
-			segments = append(segments, sms.Segment{
-				MessageID: m.ID, No: no, ChannelID: lease.Channel, State: sms.SegSubmitting, Source: way.Source, Attempt: 1,
-				Epoch: lease.Epoch, SubmitAt: l.now.UnixMilli(),
-			})
-		}
+		segments = appendSegments(segments, m.ID, way, lease, l.now.UnixMilli())
 		stamps = append(stamps, sms.RecipientEvent{PhoneID: m.PhoneID, MessageID: m.ID, At: l.now.UnixMilli(), ChannelID: lease.Channel})
 		l.verdict.Go = append(l.verdict.Go, *r)
 	}

@@ -129,6 +129,18 @@ func (q *queue) pop(at sms.Class) (gate.Ready, bool) {
 	return gate.Ready{}, false
 }
 
+// waits tells whether anything waits that goes before a new message of a class.
+func (q *queue) waits(at sms.Class) bool {
+	for i := range q.classes[:at+1] {
+		for _, f := range q.classes[i].ring {
+			if f.spilled || len(f.list) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // depth counts what is in memory by class.
 func (q *queue) depth() (n [sms.NumClasses]int) {
 	for i := range q.classes {

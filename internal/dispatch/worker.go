@@ -75,9 +75,8 @@ type Worker struct {
 	fresh   bool // a channel is new
 	answers []Answer
 
-	// parts are written as soon as there is credit: their rows say submitting.
-	parts map[sms.ID][]Part // by channel; only the worker's goroutine touches it
-	back  chan []*sms.Message
+	out  outbox
+	back chan []*sms.Message
 }
 
 // Stats counts what the worker did since it started.
@@ -89,7 +88,7 @@ type Stats struct {
 func NewWorker(cfg Config, desk *Desk, store Store, keys *vault.Keys) *Worker {
 	w := &Worker{
 		cfg: cfg, desk: desk, store: store, keys: keys, wake: make(chan struct{}, 1), queues: map[sms.ID]*queue{},
-		parts: map[sms.ID][]Part{}, back: make(chan []*sms.Message, 16),
+		out: outbox{parts: map[sms.ID][]Part{}, held: map[sms.ID]int{}}, back: make(chan []*sms.Message, 16),
 	}
 	w.lines.Store(&[]Line{})
 	return w
@@ -263,6 +262,7 @@ type claim struct {
 	line  Line
 	lease Lease
 	list  []gate.Ready
+	held  int // PDUs
 }
 
 // cycle books answers, takes second looks and writes what passed. It tells
@@ -276,10 +276,15 @@ func (w *Worker) cycle(ctx context.Context) bool {
 		return false
 	}
 	w.Stats.Cycles.Add(1)
+	defer func() {
+		for _, c := range claims {
+			w.out.hold(c.line.Channel(), -c.held)
+		}
+		w.flush()
+	}()
 	if w.cfg.Together {
 		err := w.store.Write(ctx, func(ctx context.Context, tx WorkTx) error { return w.both(ctx, tx, answers, claims) })
 		if err == nil {
-			w.flush()
 			return true
 		}
 		w.failed("answers and second looks together", err)
@@ -288,7 +293,6 @@ func (w *Worker) cycle(ctx context.Context) bool {
 	for _, c := range claims {
 		sound = w.lookAll(ctx, c) && sound
 	}
-	w.flush()
 	return sound // a store at fault is asked again at the next poll
 }
 
@@ -369,7 +373,7 @@ func (w *Worker) settleAll(ctx context.Context, answers []Answer) bool {
 // be looked at stays queued in the database, and the next poll finds it.
 func (w *Worker) lookAll(ctx context.Context, c claim) bool {
 	lo, hi, err := batch.Isolate(len(c.list), func(lo, hi int) error {
-		part := claim{c.line, c.lease, c.list[lo:hi]}
+		part := claim{line: c.line, lease: c.lease, list: c.list[lo:hi]}
 		return w.store.Write(ctx, func(ctx context.Context, tx WorkTx) error {
 			v, err := w.desk.Look(ctx, tx, part.lease, part.list)
 			if err == nil {
@@ -389,7 +393,7 @@ func (w *Worker) settled(answers []Answer, left Settled) {
 	w.cfg.OnBooked()
 	w.Stats.Answers.Add(int64(len(answers)))
 	for _, p := range left.Resend {
-		w.parts[p.Ready.Message.ChannelID] = append(w.parts[p.Ready.Message.ChannelID], p)
+		w.out.put(p.Ready.Message.ChannelID, 0, []Part{p})
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -408,12 +412,7 @@ func (w *Worker) looked(c claim, v Verdict) {
 	w.Stats.Claimed.Add(int64(len(v.Go)))
 	w.Stats.Cancelled.Add(int64(v.Gone))
 	w.Stats.SentBack.Add(int64(len(v.Back)))
-	channel := c.line.Channel()
-	for _, r := range v.Go {
-		for no := 1; no <= r.Permit.Way(channel).Segments; no++ {
-			w.parts[channel] = append(w.parts[channel], Part{Ready: r, No: no, Epoch: c.lease.Epoch})
-		}
-	}
+	w.out.put(c.lease.Channel, 0, partsOf(v.Go, c.lease))
 	if len(v.Back) == 0 {
 		return
 	}
@@ -436,21 +435,21 @@ func (w *Worker) claims() []claim {
 	for _, line := range *w.lines.Load() {
 		lease, ok := line.Lease()
 		q := w.queues[line.Channel()]
-		if !ok || q == nil || len(w.parts[line.Channel()]) > 0 {
+		if !ok || q == nil {
 			continue
 		}
 		c := claim{line: line, lease: lease}
-		taken := 0
 		for at := sms.Class(0); at < sms.NumClasses; at++ {
-			for credit := line.Credit(at); taken < credit && len(c.list) < budget; {
+			for room := w.out.room(line, at); c.held < room && len(c.list) < budget; {
 				r, ok := q.pop(at)
 				if !ok {
 					break
 				}
 				c.list = append(c.list, r)
-				taken += max(1, r.Message.Segments)
+				c.held += max(1, r.Message.Segments)
 			}
 		}
+		w.out.hold(line.Channel(), c.held)
 		if budget -= len(c.list); len(c.list) > 0 {
 			out = append(out, c)
 		}

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -9,20 +10,83 @@ import (
 	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
-// flush writes the parts whose rows say submitting, as far as there is credit. When
+// outbox holds the PDUs whose rows say submitting and that are not written yet, and
+// counts those that transactions are about to add, so that no more are claimed than a
+// channel has room for. It is safe for concurrent use.
+type outbox struct {
+	mu    sync.Mutex
+	parts map[sms.ID][]Part // by channel
+	held  map[sms.ID]int    // PDUs of transactions under way, and of writes
+}
+
+// room is how many PDUs of a class may still be claimed for a channel.
+func (o *outbox) room(line Line, class sms.Class) int {
+	credit := line.Credit(class)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return credit - len(o.parts[line.Channel()]) - o.held[line.Channel()]
+}
+
+// hold counts PDUs of a transaction that begins, or, less than 0, of one that ended.
+func (o *outbox) hold(channel sms.ID, pdus int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held[channel] += pdus; o.held[channel] == 0 {
+		delete(o.held, channel)
+	}
+}
+
+// put adds the PDUs of a transaction that had held room for some.
+func (o *outbox) put(channel sms.ID, held int, parts []Part) {
+	o.mu.Lock()
+	o.parts[channel] = append(o.parts[channel], parts...)
+	o.mu.Unlock()
+	o.hold(channel, -held)
+}
+
+// put back what can't be written now, in front.
+func (o *outbox) back(channel sms.ID, parts []Part) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.parts[channel] = append(parts, o.parts[channel]...)
+}
+
+// take empties a channel's box. What it returns counts as held until it is written.
+func (o *outbox) take(channel sms.ID) []Part {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := o.parts[channel]
+	delete(o.parts, channel)
+	if len(out) > 0 {
+		o.held[channel] += len(out)
+	}
+	return out
+}
+
+func (o *outbox) channels() []sms.ID {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := make([]sms.ID, 0, len(o.parts))
+	for c := range o.parts {
+		out = append(out, c)
+	}
+	return out
+}
+
+// flush writes the PDUs whose rows say submitting, as far as there is credit. When
 // nothing may be written any more, messages of which nothing was written come back
 // as certainly not taken; the rest of a half-written one stays, and is in doubt once
 // another lease begins.
 func (w *Worker) flush() {
-	for channel, parts := range w.parts {
+	for _, channel := range w.out.channels() {
+		parts := w.out.take(channel)
 		line, back := w.line(channel), map[sms.ID]bool{}
 		var kept []Part
 		for i, p := range parts {
 			id := p.Ready.Message.ID
 			if !writable(line, p.Epoch) {
-				back[id] = back[id] || p.No == 1 && !p.Again
-				if back[id] {
-					w.write(line, p)
+				if back[id] = back[id] || p.No == 1 && !p.Again; back[id] {
+					w.answered(p, session.Outcome{Kind: session.NotWritten, Err: errLease})
 				} else {
 					kept = append(kept, p)
 				}
@@ -34,9 +98,10 @@ func (w *Worker) flush() {
 			}
 			w.write(line, p)
 		}
-		if w.parts[channel] = kept; len(kept) == 0 {
-			delete(w.parts, channel)
+		if len(kept) > 0 {
+			w.out.back(channel, kept)
 		}
+		w.out.hold(channel, -len(parts))
 	}
 }
 
@@ -62,23 +127,20 @@ func writable(line Line, epoch int64) bool {
 // errLease says why a PDU was not written.
 var errLease = errors.New("dispatch: the channel's lease has passed to another owner")
 
-// write hands one PDU to the line, if the lease under which it was claimed still
-// stands. Its outcome comes back as an answer.
+// answered keeps what became of a PDU until it is booked.
+func (w *Worker) answered(p Part, o session.Outcome) {
+	w.mu.Lock()
+	w.answers = append(w.answers, Answer{Ready: p.Ready, No: p.No, Channel: p.Ready.Message.ChannelID, Outcome: o})
+	w.mu.Unlock()
+	w.Wake()
+}
+
+// write hands one PDU to the line. Its outcome comes back as an answer.
 func (w *Worker) write(line Line, p Part) {
 	m := p.Ready.Message
-	done := func(o session.Outcome) {
-		w.mu.Lock()
-		w.answers = append(w.answers, Answer{Ready: p.Ready, No: p.No, Channel: m.ChannelID, Outcome: o})
-		w.mu.Unlock()
-		w.Wake()
-	}
-	if !writable(line, p.Epoch) {
-		done(session.Outcome{Kind: session.NotWritten, Err: errLease})
-		return
-	}
 	parts, err := smstext.Split(p.Ready.Text, reference(m.ID))
 	if err != nil || p.No > len(parts) {
-		done(session.Outcome{Kind: session.NotWritten, Err: err})
+		w.answered(p, session.Outcome{Kind: session.NotWritten, Err: err})
 		return
 	}
 	s := session.Submit{
@@ -89,7 +151,7 @@ func (w *Worker) write(line Line, p Part) {
 		s.ValidUntil = time.UnixMilli(m.NotAfter)
 	}
 	w.Stats.Written.Add(1)
-	line.Submit(s, done)
+	line.Submit(s, func(o session.Outcome) { w.answered(p, o) })
 }
 
 // reference spreads ids over the eight bits that tie the parts of a long text

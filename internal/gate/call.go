@@ -123,9 +123,21 @@ type Ready struct {
 	Permit  *Permit
 }
 
+// Courier may take permitted messages to their channels in the very transaction that
+// permits them: nothing can have been revoked since, so that their second look is the
+// first. It spares a queued message's way through the database.
+type Courier interface {
+	// Claim moves those messages to submitting for which their channel has room now
+	// and nothing waits before them, and returns the others in order. It may be
+	// called again when the transaction is; settle is called once for each call.
+	Claim(ctx context.Context, tx Tx, at int64, list []Ready) (left []Ready, settle func(committed bool), err error)
+}
+
 // Tx is what the gate needs of a transaction.
 type Tx interface {
 	ledger.Tx
+	LeaseEpoch(ctx context.Context, channel sms.ID) (int64, error)
+	PutSegments(ctx context.Context, list []sms.Segment) error
 	Now(ctx context.Context) (time.Time, error)
 	Journal(ctx context.Context) (int64, error)
 	Generation(ctx context.Context) (int64, error)

@@ -30,6 +30,7 @@ type batchRun struct {
 	money   *ledger.Batch
 	facts   people
 
+	shared    map[sharedKey]*shared
 	decisions []sms.Decision
 	messages  []*sms.Message // new
 	redone    []redone
@@ -38,7 +39,18 @@ type batchRun struct {
 	events    []sms.RecipientEvent
 	removed   []*sms.Message
 	told      []sms.Event
-	ready     []Ready
+	fresh     []Ready // permitted just now
+	ready     []Ready // to be queued
+	claimed   func(committed bool)
+}
+
+// settleClaim tells the courier how the transaction ended in which it claimed
+// messages, if it did.
+func (b *batchRun) settleClaim(committed bool) {
+	if b != nil && b.claimed != nil {
+		b.claimed(committed)
+		b.claimed = nil
+	}
 }
 
 type redone struct {
@@ -62,7 +74,7 @@ func (b *batchRun) decide(ctx context.Context) error {
 	for _, j := range b.jobs {
 		b.g.prepare(j, snap, rough)
 	}
-	live, err := b.claim(ctx)
+	live, err := b.claimKeys(ctx)
 	if err != nil {
 		return err
 	}
@@ -84,16 +96,20 @@ func (b *batchRun) decide(ctx context.Context) error {
 	if err := b.facts.read(ctx, b, live); err != nil {
 		return fmt.Errorf("read the recipients' facts: %w", err)
 	}
-	for _, i := range live {
-		if b.outcomes[i].err != nil {
-			continue
-		}
-		if err := b.decideJob(ctx, i); err != nil {
+	sound := slices.DeleteFunc(slices.Clone(live), func(i int) bool { return b.outcomes[i].err != nil })
+	if err := b.decideShared(sound); err != nil {
+		return err
+	}
+	for _, i := range sound {
+		if err := b.decideJob(i); err != nil {
 			return err
 		}
 	}
 	if b.dry {
 		return nil
+	}
+	if err := b.claim(ctx); err != nil {
+		return err
 	}
 	if err := b.write(ctx, live); err != nil {
 		return err
@@ -105,8 +121,20 @@ func (b *batchRun) decide(ctx context.Context) error {
 	return nil
 }
 
-// claim takes the idempotency keys in order and answers what was answered before.
-func (b *batchRun) claim(ctx context.Context) ([]int, error) {
+// claim gives new messages to the courier. What it leaves, and what was decided anew,
+// goes to its queue.
+func (b *batchRun) claim(ctx context.Context) (err error) {
+	if b.g.cfg.Courier != nil && len(b.fresh) > 0 {
+		if b.fresh, b.claimed, err = b.g.cfg.Courier.Claim(ctx, b.tx, b.now.UnixMilli(), b.fresh); err != nil {
+			return fmt.Errorf("claim what need not wait: %w", err)
+		}
+	}
+	b.ready = append(b.ready, b.fresh...)
+	return nil
+}
+
+// claimKeys takes the idempotency keys in order and answers what was answered before.
+func (b *batchRun) claimKeys(ctx context.Context) ([]int, error) {
 	order := make([]int, len(b.jobs))
 	for i := range order {
 		order[i] = i
@@ -212,21 +240,39 @@ func (b *batchRun) lockOld(ctx context.Context, i int) error {
 	return nil
 }
 
-func (b *batchRun) decideJob(_ context.Context, i int) error {
+// decideShared works out what the calls have in common: first the carriers of all
+// recipients, then the decisions.
+func (b *batchRun) decideShared(live []int) error {
+	b.shared = map[sharedKey]*shared{}
+	var order []*shared
+	for _, i := range live {
+		for _, p := range b.jobs[i].parts {
+			b.share(p)
+			if len(order) < len(b.shared) {
+				order = append(order, p.shared)
+			}
+			for k := range p.recipients {
+				r := &p.recipients[k]
+				if c, ok := b.facts.ported[r.phone]; ok {
+					r.carrier = c
+				}
+				b.g.view(p, r.carrier, b.now)
+			}
+		}
+	}
+	for _, s := range order {
+		if err := b.g.newDecision(s, b.now, b.journal); err != nil {
+			return err
+		}
+		b.decisions = append(b.decisions, *s.decision)
+	}
+	return nil
+}
+
+func (b *batchRun) decideJob(i int) error {
 	j := b.jobs[i]
 	answer := Answer{Results: make([]Result, 0, j.call.Recipients())}
 	for _, p := range j.parts {
-		for k := range p.recipients {
-			r := &p.recipients[k]
-			if c, ok := b.facts.ported[r.phone]; ok {
-				r.carrier = c
-			}
-			b.g.view(p, r.carrier, b.now)
-		}
-		if err := b.g.newDecision(p, b.now, b.journal); err != nil {
-			return err
-		}
-		b.decisions = append(b.decisions, *p.decision)
 		seen := make(map[[16]byte]bool, len(p.recipients))
 		for k := range p.recipients {
 			r := &p.recipients[k]
@@ -450,8 +496,11 @@ func (b *batchRun) book(p *part, r *recipient, m *sms.Message, view *carrierView
 		b.g.count(m)
 	}
 	if m.State == sms.Queued {
-		permit := &view.permit
-		b.ready = append(b.ready, Ready{Message: m, Number: r.Number, Text: p.text, Permit: permit})
+		list := &b.ready
+		if r.old == nil {
+			list = &b.fresh
+		}
+		*list = append(*list, Ready{Message: m, Number: r.Number, Text: p.text, Permit: &view.permit})
 	}
 	return nil
 }

@@ -29,6 +29,8 @@ type Config struct {
 	// OnReady gets the permitted messages of each batch after its commit, in the
 	// order of their decisions. It must not block.
 	OnReady func([]Ready)
+	// Courier, if set, takes messages that need not wait. What it leaves goes to OnReady.
+	Courier Courier
 	// Busy tells whether submits or reports have fallen behind, so that the gate
 	// should not take their turns.
 	Busy func() bool
@@ -339,8 +341,10 @@ func (g *Gate) attempt(ctx context.Context, batch []*job) (b *batchRun, err erro
 			g.cfg.Logger.Error("a decision panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			err = &sms.Error{Code: sms.Internal, Cause: fmt.Errorf("panic: %v", p)}
 		}
+		b.settleClaim(err == nil)
 	}()
 	err = g.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		b.settleClaim(false) // of a transaction that lost a race
 		b = &batchRun{g: g, tx: tx, jobs: batch, outcomes: make([]outcome, len(batch)), follow: map[int]int{}}
 		return b.decide(ctx)
 	})

@@ -58,7 +58,7 @@ func (d *DB) Dialect() Dialect { return d.dialect }
 func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, error) {
 	pragmas := url.Values{"_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
-		"cache_size(-65536)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)", "journal_size_limit(67108864)",
+		"cache_size(-65536)", "temp_store(MEMORY)", "wal_autocheckpoint(32000)", "journal_size_limit(268435456)",
 	}, "_txlock": {"immediate"}}
 	// The file name goes through the URI form so that ? and # in it are names.
 	base := "file:" + (&url.URL{Path: path}).EscapedPath() + "?"

@@ -71,8 +71,27 @@ type World struct {
 	IDs   *sms.IDs
 	Clock *Clock
 
-	mu    sync.Mutex
-	ready []gate.Ready
+	mu      sync.Mutex
+	ready   []gate.Ready
+	courier gate.Courier
+}
+
+// SetCourier has what is permitted from here on taken at once.
+func (w *World) SetCourier(c gate.Courier) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.courier = c
+}
+
+// Claim implements gate.Courier.
+func (w *World) Claim(ctx context.Context, tx gate.Tx, at int64, list []gate.Ready) ([]gate.Ready, func(bool), error) {
+	w.mu.Lock()
+	c := w.courier
+	w.mu.Unlock()
+	if c == nil {
+		return list, func(bool) {}, nil
+	}
+	return c.Claim(ctx, tx, at, list)
 }
 
 // Everywhere runs a test on both stores, each with a world of its own.
@@ -122,7 +141,7 @@ func newWorld(t *testing.T, db *store.DB, c *Clock, wrap func(gate.Store) gate.S
 	w.Gate = gate.New(gate.Config{
 		BatchRecipients: 500, BatchWait: time.Millisecond, QueueRecipients: 10_000, Workers: 2, IdempotencyKept: 24 * time.Hour,
 		NotAfter: map[sms.Category]time.Duration{sms.OTP: 5 * time.Minute, sms.MKT: 12 * time.Hour},
-		Logger:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger:   slog.New(slog.NewTextHandler(io.Discard, nil)), Courier: w,
 		OnReady: func(list []gate.Ready) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
