@@ -31,11 +31,13 @@ func (p *Platform) cmpp(ctx context.Context) (net.Addr, error) {
 		return nil, fmt.Errorf("listen for CMPP: %w", err)
 	}
 	s := spserver.Start(ln, spserver.Config{
-		Gate: p.Gate, Store: spStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Wait: p.events.next, Logger: p.Logger,
+		Gate: p.Gate, Store: spStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Wait: p.untold.next, Logger: p.Logger,
 		MaxConnections: cfg.MaxConnections, MaxPerAddress: cfg.MaxPerAddress, Heartbeat: cfg.Heartbeat, RepeatWindow: cfg.RepeatWindow,
 		PartsWithin: cfg.PartsWithin, GatewayID: uint32(p.Config.Node),
 	})
+	p.customers.Store(s)
 	p.stops = append(p.stops, func(ctx context.Context) error {
+		p.customers.Store(nil)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience/3)
 		defer cancel()
 		return s.Stop(ctx)

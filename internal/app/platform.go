@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +20,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/dispatch"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/inbound"
+	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -43,9 +45,11 @@ type Platform struct {
 	Now      func() time.Time
 	Logger   *slog.Logger
 
-	folder *folder
-	offset time.Duration
-	events *bell
+	folder    *folder
+	offset    time.Duration
+	events    *bell // rings when there is something new for readers of the feed
+	untold    *bell // rings when there is something new in the database for protocol logins
+	customers atomic.Pointer[spserver.Server]
 
 	decisions prometheus.Histogram
 	stops     []func(context.Context) error // in the order of start
@@ -57,7 +61,7 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	p = &Platform{Config: cfg, Now: c.now, Logger: logger, folder: f, offset: c.offset(), events: newBell(), decisions: newDecisions()}
+	p = &Platform{Config: cfg, Now: c.now, Logger: logger, folder: f, offset: c.offset(), events: newBell(), untold: newBell(), decisions: newDecisions()}
 	if p.Keys, err = keys(filepath.Join(f.path, fileKeys)); err != nil {
 		return nil, err
 	}
@@ -117,7 +121,7 @@ func (p *Platform) join() {
 			_, err := p.Gate.Redecide(ctx, list, false)
 			return err
 		},
-		OnBooked: p.events.ring,
+		OnTold: p.told,
 	}, p.Desk, DispatchStore{p.DB}, p.Keys)
 	p.Gate = gate.New(gate.Config{
 		BatchRecipients: cfg.Gate.BatchRecipients, BatchWait: cfg.Gate.BatchWait, QueueRecipients: cfg.Gate.Queue, Workers: workers,
@@ -131,7 +135,7 @@ func (p *Platform) join() {
 	}, GateStore{p.DB}, p.Book, p.Keys, p.IDs)
 	p.Receiver = &inbound.Receiver{
 		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, Book: p.Book, Registry: p.Gate.Snapshot, Now: p.Now, Logger: p.Logger,
-		OnEvents: p.events.ring,
+		OnReports: p.reported, OnMO: p.told,
 	}
 	p.Channels = channel.NewSet(channel.Config{
 		Leases: &leases{p.DB, cfg.Node, p.Worker}, Inbound: p.Receiver, OnCredit: p.Worker.Wake, Now: p.Now, Logger: p.Logger,
@@ -230,6 +234,24 @@ func (p *Platform) follow(ctx context.Context) {
 // Registry is the registry as of now.
 func (p *Platform) Registry(ctx context.Context) (*registry.Snapshot, error) {
 	return p.Gate.Snapshot(ctx)
+}
+
+// told says that customers were told something: it stands in the database.
+func (p *Platform) told() {
+	p.events.ring()
+	p.untold.ring()
+}
+
+// reported hands what was booked to the customers' protocol server, which need not
+// read it again.
+func (p *Platform) reported(list []inbound.Told) {
+	if len(list) == 0 {
+		return
+	}
+	p.events.ring()
+	if s := p.customers.Load(); s != nil {
+		s.Tell(list)
+	}
 }
 
 // bell wakes those who wait for events.

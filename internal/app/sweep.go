@@ -55,7 +55,7 @@ func (p *Platform) release(ctx context.Context) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		p.events.ring()
+		p.told()
 	}
 	return nil
 }
@@ -177,7 +177,7 @@ func (p *Platform) end(ctx context.Context, list []*sms.Message, to sms.State, b
 		return err
 	})
 	if err == nil {
-		p.events.ring()
+		p.told()
 	}
 	return err
 }

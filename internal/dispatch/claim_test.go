@@ -20,7 +20,7 @@ import (
 // courier makes a worker that is not running the gate's courier: what it does, it
 // does in the gate's transactions.
 func courier(d *desk, l *line) *dispatch.Worker {
-	w := dispatch.NewWorker(dispatch.Config{OnBooked: func() {}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}, &d.Desk, app.DispatchStore{DB: d.DB}, d.Keys)
+	w := dispatch.NewWorker(dispatch.Config{OnTold: func() {}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}, &d.Desk, app.DispatchStore{DB: d.DB}, d.Keys)
 	w.SetLines([]dispatch.Line{l})
 	d.SetCourier(w)
 	return w

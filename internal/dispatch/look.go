@@ -38,7 +38,7 @@ type Tx interface {
 	PutSegments(ctx context.Context, list []sms.Segment) error
 	RetireSegments(ctx context.Context, list []sms.Segment) error
 	AnswerSegments(ctx context.Context, list []sms.Segment) error
-	SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error
+	Underway(ctx context.Context, ids []sms.ID, each func(m *sms.Message, segments []sms.Segment)) error
 	StampEvents(ctx context.Context, events []sms.RecipientEvent) error
 	RemoveEvents(ctx context.Context, phones [][16]byte, messages []sms.ID) error
 	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error

@@ -46,6 +46,7 @@ func SubmissionRecord(m *sms.Message, s *sms.Segment) leaf.Record {
 type Settled struct {
 	Again  []gate.Ready // certainly not taken: they wait in the queue again
 	Resend []Part       // segments certainly not taken, of messages of which others were
+	Told   bool         // customers were told something
 }
 
 // Part is one segment that is to be written: its row says submitting.
@@ -85,25 +86,26 @@ func (d *Desk) Settle(ctx context.Context, tx Tx, answers []Answer) (Settled, er
 		byMessage[id] = append(byMessage[id], &answers[i])
 	}
 	slices.Sort(ids)
-	rows, err := tx.Messages(ctx, ids, true)
-	if err != nil {
-		return Settled{}, fmt.Errorf("lock messages: %w", err)
+	s := &settlement{Desk: d, tx: tx}
+	type row struct {
+		m   *sms.Message
+		all []sms.Segment
 	}
-	segments := map[sms.ID][]sms.Segment{}
-	err = tx.SegmentsOf(ctx, ids, func(s sms.Segment) { segments[s.MessageID] = append(segments[s.MessageID], s) })
-	if err != nil {
-		return Settled{}, fmt.Errorf("read segments: %w", err)
+	rows := make([]row, 0, len(ids))
+	if err := tx.Underway(ctx, ids, func(m *sms.Message, all []sms.Segment) { rows = append(rows, row{m, all}) }); err != nil {
+		return Settled{}, fmt.Errorf("lock messages: %w", err)
 	}
 	now, err := tx.Now(ctx)
 	if err != nil {
 		return Settled{}, fmt.Errorf("read the clock: %w", err)
 	}
-	s := &settlement{Desk: d, tx: tx, at: now.UnixMilli()}
-	for _, m := range rows {
-		if err := s.message(m, segments[m.ID], byMessage[m.ID]); err != nil {
+	s.at = now.UnixMilli()
+	for _, r := range rows {
+		if err := s.message(r.m, r.all, byMessage[r.m.ID]); err != nil {
 			return Settled{}, err
 		}
 	}
+	s.left.Told = len(s.told) > 0
 	return s.left, s.write(ctx)
 }
 

@@ -55,9 +55,9 @@ type Config struct {
 	Together bool
 	// Redecide passes messages through the gate again.
 	Redecide func(ctx context.Context, list []*sms.Message) error
-	// OnBooked is called after a commit that may have told customers something.
-	OnBooked func()
-	Logger   *slog.Logger
+	// OnTold is called after a commit that told customers something.
+	OnTold func()
+	Logger *slog.Logger
 }
 
 // Worker takes permitted messages to the carriers.
@@ -334,9 +334,11 @@ func (w *Worker) settle(ctx context.Context, tx WorkTx, answers []Answer) (Settl
 		}
 	}
 	for channel, ids := range accepted {
-		if _, err := inbound.Early(ctx, tx, w.desk.IDs, channel, ids); err != nil {
+		n, err := inbound.Early(ctx, tx, w.desk.IDs, channel, ids)
+		if err != nil {
 			return left, err
 		}
+		left.Told = left.Told || n.Booked > 0
 	}
 	return left, nil
 }
@@ -390,7 +392,9 @@ func (w *Worker) lookAll(ctx context.Context, c claim) bool {
 }
 
 func (w *Worker) settled(answers []Answer, left Settled) {
-	w.cfg.OnBooked()
+	if left.Told {
+		w.cfg.OnTold()
+	}
 	w.Stats.Answers.Add(int64(len(answers)))
 	for _, p := range left.Resend {
 		w.out.put(p.Ready.Message.ChannelID, 0, []Part{p})
@@ -411,6 +415,9 @@ func (w *Worker) settled(answers []Answer, left Settled) {
 func (w *Worker) looked(c claim, v Verdict) {
 	w.Stats.Claimed.Add(int64(len(v.Go)))
 	w.Stats.Cancelled.Add(int64(v.Gone))
+	if v.Gone > 0 {
+		w.cfg.OnTold()
+	}
 	w.Stats.SentBack.Add(int64(len(v.Back)))
 	w.out.put(c.lease.Channel, 0, partsOf(v.Go, c.lease))
 	if len(v.Back) == 0 {

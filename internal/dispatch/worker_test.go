@@ -83,7 +83,7 @@ func work(d *desk, l *line) *dispatch.Worker {
 func start(d *desk, l *line, s dispatch.Store) (w *dispatch.Worker, stop func()) {
 	d.T.Helper()
 	w = dispatch.NewWorker(dispatch.Config{
-		MaxClaims: 100, MaxAnswers: 100, Poll: 20 * time.Millisecond, Together: d.DB.Dialect() == store.SQLite, OnBooked: func() {},
+		MaxClaims: 100, MaxAnswers: 100, Poll: 20 * time.Millisecond, Together: d.DB.Dialect() == store.SQLite, OnTold: func() {},
 		Redecide: func(ctx context.Context, list []*sms.Message) error {
 			_, err := d.Gate.Redecide(ctx, list, false)
 			return err

@@ -41,9 +41,11 @@ type Receiver struct {
 	Now      func() time.Time
 	Logger   *slog.Logger
 	Gather   time.Duration // how long reports wait for company in their transaction
-	// OnEvents is called after a commit that may have told customers something.
-	OnEvents func()
-	Stats    Stats
+	// OnReports gets what customers were told of reports, after the commit; OnMO is
+	// called after the commit of a message from a handset.
+	OnReports func([]Told)
+	OnMO      func()
+	Stats     Stats
 
 	mu      sync.Mutex
 	reports []report
@@ -58,8 +60,9 @@ type Stats struct {
 }
 
 type report struct {
-	r   sms.Report
-	ack func(ok bool)
+	r      sms.Report
+	number sms.MSISDN
+	ack    func(ok bool)
 }
 
 type mo struct {
@@ -85,13 +88,14 @@ func (x *Receiver) Report(channel sms.ID, r session.Report, ack func(ok bool)) {
 	in := sms.Report{
 		ChannelID: channel, UpstreamID: sms.ID(r.ID).Unsigned(), Source: r.Source, Stat: r.Stat, ReceivedAt: x.Now().UnixMilli(),
 	}
-	if n, err := sms.ParseMSISDN(r.Dest); err == nil { // else it matches nothing, and is kept
+	n, err := sms.ParseMSISDN(r.Dest)
+	if err == nil { // else it matches nothing, and is kept
 		in.PhoneID = x.Keys.PhoneID(n)
 	}
 	x.mu.Lock()
 	full := len(x.reports) >= maxReports
 	if !full {
-		x.reports = append(x.reports, report{in, ack})
+		x.reports = append(x.reports, report{in, n, ack})
 	}
 	x.mu.Unlock()
 	if full {
@@ -170,14 +174,14 @@ func (x *Receiver) storeReports(ctx context.Context) {
 		for channel, list := range byChannel {
 			x.storeChannel(ctx, channel, list)
 		}
-		x.OnEvents()
 	}
 }
 
 func (x *Receiver) storeChannel(ctx context.Context, channel sms.ID, list []report) {
-	plain := make([]sms.Report, len(list))
+	plain, numbers := make([]sms.Report, len(list)), make(map[[16]byte]sms.MSISDN, len(list))
 	for i := range list {
 		plain[i] = list[i].r
+		numbers[list[i].r.PhoneID] = list[i].number
 	}
 	done := make([]bool, len(list))
 	lo, hi, err := batch.Isolate(len(list), func(lo, hi int) error {
@@ -196,6 +200,10 @@ func (x *Receiver) storeChannel(ctx context.Context, channel sms.ID, list []repo
 		x.Stats.Booked.Add(int64(n.Booked))
 		x.Stats.Duplicates.Add(int64(n.Duplicates))
 		x.Stats.Unmatched.Add(int64(n.Unmatched))
+		for i := range n.Told {
+			n.Told[i].Number = numbers[n.Told[i].PhoneID]
+		}
+		x.OnReports(n.Told)
 		return nil
 	})
 	if err != nil {
@@ -228,6 +236,6 @@ func (x *Receiver) storeMOs(ctx context.Context) {
 			}
 		}
 		m.ack(err == nil)
-		x.OnEvents()
+		x.OnMO()
 	}
 }

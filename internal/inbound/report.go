@@ -20,10 +20,9 @@ type Tx interface {
 	ledger.Tx
 	Now(ctx context.Context) (time.Time, error)
 	LockChannel(ctx context.Context, channel sms.ID) error
-	SegmentsByUpstream(ctx context.Context, channel sms.ID, upstream []string, since int64, each func(sms.Segment)) error
+	SegmentsByUpstream(ctx context.Context, channel sms.ID, upstream []string, since int64, each func(upstream string, message sms.ID, no int)) error
 	InDoubtFor(ctx context.Context, channel sms.ID, phone [16]byte, source string, since int64) ([]sms.Segment, error)
-	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
-	SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error
+	Underway(ctx context.Context, ids []sms.ID, each func(m *sms.Message, segments []sms.Segment)) error
 	Decisions(ctx context.Context, ids []sms.ID, each func(sms.Decision)) error
 	AnswerSegments(ctx context.Context, list []sms.Segment) error
 	ReportSegments(ctx context.Context, list []sms.Segment) error
@@ -59,6 +58,19 @@ type Counts struct {
 	Duplicates int // the segment had its end before
 	Passing    int // not final: ACCEPTD
 	Unmatched  int // kept, because no submit is known by that id
+	Told       []Told
+}
+
+// Told is an event that is stored, with what it takes to tell it by the customer's own
+// protocol without reading it again. It never leaves memory.
+type Told struct {
+	Event   sms.Event
+	PhoneID [16]byte
+	Number  sms.MSISDN // not valid when the booking did not know it
+	Source  string     // number that the handset shows
+	State   sms.State
+	Reason  string
+	PDU     sms.ID // 0 is the message's own id
 }
 
 // Final tells whether a status ends a segment, and whether it reached the
@@ -76,6 +88,7 @@ type intake struct {
 	supplied []sms.Segment // in doubt until now: the report gave the id
 	ended    []sms.Segment
 	hashes   [][32]byte
+	told     []Told
 }
 
 // Reports books the reports of one channel. What matches no submit is kept: the
@@ -113,7 +126,9 @@ func Reports(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, list []sm
 	if err := tx.InsertOrphans(ctx, orphanIDs, orphans); err != nil {
 		return n, fmt.Errorf("keep unmatched reports: %w", err)
 	}
-	return n, in.write(ctx)
+	err = in.write(ctx)
+	n.Told = in.told
+	return n, err
 }
 
 // Early books reports that came before the answers to their submits. Call it in
@@ -143,49 +158,44 @@ func (in *intake) match(ctx context.Context, channel sms.ID, list []sms.Report, 
 	for i := range list {
 		upstream[i] = list[i].UpstreamID
 	}
-	known := map[string][]sms.Segment{}
-	err := in.tx.SegmentsByUpstream(ctx, channel, upstream, since, func(s sms.Segment) {
-		known[s.UpstreamID] = append(known[s.UpstreamID], s)
+	known := map[string][]target{}
+	err := in.tx.SegmentsByUpstream(ctx, channel, upstream, since, func(id string, message sms.ID, no int) {
+		known[id] = append(known[id], target{message, no})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find segments: %w", err)
 	}
-	candidates := make(map[int][]sms.Segment, len(list))
+	candidates := make(map[int][]target, len(list))
 	var ids []sms.ID
 	for i := range list {
 		found := known[list[i].UpstreamID]
 		if len(found) == 0 {
-			if found, err = in.tx.InDoubtFor(ctx, channel, list[i].PhoneID, list[i].Source, since); err != nil {
+			doubtful, err := in.tx.InDoubtFor(ctx, channel, list[i].PhoneID, list[i].Source, since)
+			if err != nil {
 				return nil, fmt.Errorf("find segments in doubt: %w", err)
 			}
-			if len(found) != 1 { // none, or only a person can tell which
+			if len(doubtful) != 1 { // none, or only a person can tell which
 				continue
 			}
+			found = []target{{doubtful[0].MessageID, doubtful[0].No}}
 		}
 		candidates[i] = found
-		for _, s := range found {
-			ids = append(ids, s.MessageID)
+		for _, t := range found {
+			ids = append(ids, t.message)
 		}
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	rows, err := in.tx.Messages(ctx, ids, true)
+	in.rows, in.segments = make(map[sms.ID]*sms.Message, len(ids)), make(map[sms.ID][]sms.Segment, len(ids))
+	err = in.tx.Underway(ctx, ids, func(m *sms.Message, segments []sms.Segment) { in.rows[m.ID], in.segments[m.ID] = m, segments })
 	if err != nil {
 		return nil, fmt.Errorf("lock messages: %w", err)
 	}
-	in.rows, in.segments = map[sms.ID]*sms.Message{}, map[sms.ID][]sms.Segment{}
-	for _, m := range rows {
-		in.rows[m.ID] = m
-	}
-	err = in.tx.SegmentsOf(ctx, ids, func(s sms.Segment) { in.segments[s.MessageID] = append(in.segments[s.MessageID], s) })
-	if err != nil {
-		return nil, fmt.Errorf("read segments: %w", err)
-	}
 	targets := make(map[int]target, len(candidates))
 	for i, found := range candidates {
-		for _, s := range found {
-			if m := in.rows[s.MessageID]; m != nil && m.PhoneID == list[i].PhoneID {
-				targets[i] = target{s.MessageID, s.No}
+		for _, t := range found {
+			if m := in.rows[t.message]; m != nil && m.PhoneID == list[i].PhoneID {
+				targets[i] = t
 			}
 		}
 	}
@@ -269,7 +279,9 @@ func (in *intake) fold(ctx context.Context) error {
 			}
 			after := *m
 			after.State, after.Reason = to, c.Reason
-			told = append(told, sms.StatusEvent(in.ids.Next(), &after, in.at))
+			e := sms.StatusEvent(in.ids.Next(), &after, in.at)
+			told = append(told, e)
+			in.told = append(in.told, Told{Event: e, PhoneID: m.PhoneID, Source: all[0].Source, State: to, Reason: c.Reason, PDU: m.PDU})
 		}
 		changes = append(changes, c)
 	}

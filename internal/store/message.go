@@ -157,7 +157,7 @@ func (t *Tx) Due(ctx context.Context, at int64, limit int) ([]*sms.Message, erro
 // repeats its condition word for word.
 const (
 	stateOpen  = "state IN ('submitting', 'in_doubt', 'held', 'submitted')"
-	stateDoubt = "state IN ('submitting', 'in_doubt')"
+	stateDoubt = "state = 'in_doubt'"
 )
 
 // InState reads messages of an open state last changed before a moment.

@@ -192,7 +192,7 @@ func (t *Tx) Suppressions(ctx context.Context, ids [][16]byte, each func(consent
 
 // SubmittingTo lists the messages to a phone that may be on the wire now.
 func (t *Tx) SubmittingTo(ctx context.Context, phone [16]byte, group sms.ID) ([]sms.ID, error) {
-	query, args := "SELECT m.id FROM message m WHERE m."+stateDoubt+" AND m.state = 'submitting' AND m.phone_id = ?", []any{phone[:]}
+	query, args := "SELECT m.id FROM recipient_event e JOIN message m ON m.id = e.message_id WHERE e.phone_id = ? AND m.state = 'submitting'", []any{phone[:]}
 	if group != 0 {
 		query, args = query+" AND m.group_id = ?", append(args, int64(group))
 	}

@@ -97,19 +97,66 @@ func (t *Tx) SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment
 
 // SegmentsByUpstream finds the segments that carry the carrier's ids, of submits
 // not older than since: an id is unique within a year at most.
-func (t *Tx) SegmentsByUpstream(ctx context.Context, channel sms.ID, upstream []string, since int64, each func(sms.Segment)) error {
+func (t *Tx) SegmentsByUpstream(ctx context.Context, channel sms.ID, upstream []string, since int64, each func(upstream string, message sms.ID, no int)) error {
 	list := make([]any, len(upstream))
 	for i, id := range upstream {
 		list[i] = id
 	}
-	return t.in(ctx, "SELECT "+segmentColumns+" FROM segment WHERE channel_id = ? AND upstream_id IN (%s) AND submit_at >= ? AND upstream_id <> ''", []any{int64(channel)}, list, []any{since},
+	return t.in(ctx, "SELECT upstream_id, message_id, no FROM segment WHERE channel_id = ? AND upstream_id IN (%s) AND submit_at >= ? AND upstream_id <> ''", []any{int64(channel)}, list, []any{since},
 		func(r *sql.Rows) error {
-			s, err := scanSegment(r)
+			var id string
+			var message sms.ID
+			var no int
+			err := r.Scan(&id, &message, &no)
 			if err == nil {
-				each(s)
+				each(id, message, no)
 			}
 			return err
 		})
+}
+
+// Underway locks and reads messages that were submitted, in order of id, each with
+// its segments in order. Of a message only those fields are filled in that booking an
+// answer or a report takes, and of a segment all but its evidence and its later times.
+func (t *Tx) Underway(ctx context.Context, ids []sms.ID, each func(m *sms.Message, segments []sms.Segment)) error {
+	list := make([]any, len(ids))
+	for i, id := range ids {
+		list[i] = int64(id)
+	}
+	if t.d.dialect == Postgres { // rows that another transaction changed are read anew only after the lock
+		err := t.in(ctx, "SELECT id FROM message WHERE id IN (%s) ORDER BY id FOR UPDATE", nil, list, nil, func(*sql.Rows) error { return nil })
+		if err != nil {
+			return err
+		}
+	}
+	var m *sms.Message
+	var segments []sms.Segment
+	err := t.in(ctx, `SELECT m.id, m.decision_id, m.application_id, m.phone_id, m.carrier, m.state, m.code, m.reason, m.phone_commit, m.units, m.segments, m.held, m.captured,
+		m.ref, m.via, m.pdu, m.channel_id, m.not_after, s.no, s.channel_id, s.state, s.upstream_id, s.source, s.result, s.stat, s.attempt, s.epoch, s.submit_at
+		FROM message m JOIN segment s ON s.message_id = m.id WHERE m.id IN (%s) ORDER BY m.id, s.no`, nil, list, nil, func(r *sql.Rows) error {
+		var x sms.Message
+		var s sms.Segment
+		var phone, commit sql.RawBytes
+		if err := r.Scan(&x.ID, &x.DecisionID, &x.ApplicationID, &phone, &x.Carrier, &x.State, &x.Code, &x.Reason, &commit, &x.Units, &x.Segments, &x.Held, &x.Captured,
+			&x.Ref, &x.Via, &x.PDU, &x.ChannelID, &x.NotAfter, &s.No, &s.ChannelID, &s.State, &s.UpstreamID, &s.Source, &s.Result, &s.Stat, &s.Attempt, &s.Epoch, &s.SubmitAt); err != nil {
+			return err
+		}
+		s.MessageID = x.ID
+		if m == nil || m.ID != x.ID {
+			if m != nil {
+				each(m, segments)
+			}
+			copy(x.PhoneID[:], phone)
+			copy(x.PhoneCommit[:], commit)
+			m, segments = &x, nil
+		}
+		segments = append(segments, s)
+		return nil
+	})
+	if err == nil && m != nil {
+		each(m, segments)
+	}
+	return err
 }
 
 // InDoubtFor lists the segments in doubt of a channel that went to a phone from
@@ -119,7 +166,7 @@ func (t *Tx) InDoubtFor(ctx context.Context, channel sms.ID, phone [16]byte, sou
 	err := t.Query(ctx, `SELECT s.message_id, s.no, s.channel_id, s.state, s.upstream_id, s.source, s.result, s.stat, s.attempt, s.epoch, s.submit_at, s.answer_at, s.report_at,
 		s.submit_leaf, s.submit_pos, s.report_leaf, s.report_pos
 		FROM message m JOIN segment s ON s.message_id = m.id
-		WHERE m.`+stateDoubt+` AND m.state = 'in_doubt' AND m.phone_id = ? AND s.channel_id = ? AND s.state = 'in_doubt' AND s.submit_at >= ? AND (? = '' OR s.source = ?)`,
+		WHERE m.`+stateDoubt+` AND m.phone_id = ? AND s.channel_id = ? AND s.state = 'in_doubt' AND s.submit_at >= ? AND (? = '' OR s.source = ?)`,
 		[]any{phone[:], int64(channel), since, source, source}, func(r *sql.Rows) error {
 			s, err := scanSegment(r)
 			out = append(out, s)

@@ -3,10 +3,11 @@ package spserver
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
-	"sync"
 	"time"
 
+	"github.com/zhunxin/zhunxin/internal/inbound"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
@@ -14,78 +15,67 @@ import (
 	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
-// Pushing: events of a login are read in pages, and again from the oldest that is
-// not acknowledged when a page is done.
-const (
-	pushPage  = 500
-	pushEvery = time.Second
-	// retryPush is how long a customer that refused a report is left alone.
-	retryPush = 5 * time.Second
-)
-
-// login is a customer's account with its sessions and what is on its way to it.
-type login struct {
-	id sms.ID
-
-	mu     sync.Mutex
-	peers  []*session.Peer
-	turn   int
-	flying map[sms.ID]bool // events that were written and not acknowledged yet
-	told   []sms.ID        // acknowledged, to be stored
-	rest   time.Time       // nothing is pushed before
-}
-
-func (l *login) open(p *session.Peer) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.peers = append(l.peers, p)
-}
-
-func (l *login) close(p *session.Peer) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.peers = slices.DeleteFunc(l.peers, func(x *session.Peer) bool { return x == p })
-}
-
-// peer is a session with room, in turns.
-func (l *login) peer() *session.Peer {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for range l.peers {
-		l.turn++
-		if p := l.peers[l.turn%len(l.peers)]; p.Credit() > 0 {
-			return p
-		}
+func (s *Server) poke() {
+	select {
+	case s.poked <- struct{}{}:
+	default:
 	}
-	return nil
 }
 
-func (l *login) live(now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return (len(l.peers) > 0 && !now.Before(l.rest)) || len(l.told) > 0
+// Tell writes reports that have just been booked. What can't be told now stands in the
+// database, and is pushed from there.
+func (s *Server) Tell(list []inbound.Told) {
+	s.mu.Lock()
+	logins := maps.Clone(s.logins)
+	s.mu.Unlock()
+	for i := range list {
+		t := &list[i]
+		l := logins[t.Event.Via]
+		if l == nil {
+			continue // it is pushed when the customer logs in
+		}
+		stat := statOf(t.State, t.Reason)
+		if stat == "" || t.PDU != 0 || !t.Number.Valid() {
+			l.skip()
+			s.poke()
+			continue
+		}
+		l.offer(delivery{event: t.Event, reports: []session.Report{reportOf(t.Event.ObjectID, t.Event.ObjectID.Time(), t.Number, t.Source, stat, t.Event.At)}})
+	}
 }
+
+// reportOf is a report on the PDU that was answered with an id.
+func reportOf(id sms.ID, submitted time.Time, number sms.MSISDN, source, stat string, at int64) session.Report {
+	return session.Report{
+		ID: uint64(id), Dest: number.National(), Source: source, Stat: stat,
+		SubmitTime: submitted.In(chinaTime).Format(reportTime), DoneTime: time.UnixMilli(at).In(chinaTime).Format(reportTime),
+	}
+}
+
+// reportTime is the form of times in reports. CMPP 3.0 §7.4.5.1.
+const reportTime = "0601021504"
 
 // push tells customers by their own protocol what they have not acknowledged.
 func (s *Server) push(ctx context.Context) {
 	tick := time.NewTicker(pushEvery)
 	defer tick.Stop()
-	for ctx.Err() == nil {
+	for all := true; ctx.Err() == nil; {
 		more := s.Wait()
 		s.mu.Lock()
-		list := make([]*login, 0, len(s.logins))
-		for _, l := range s.logins {
-			list = append(list, l)
-		}
+		list := slices.Collect(maps.Values(s.logins))
 		s.mu.Unlock()
 		for _, l := range list {
-			if err := s.serve(ctx, l); err != nil && ctx.Err() == nil {
+			if err := s.serve(ctx, l, all); err != nil && ctx.Err() == nil {
 				s.Logger.Error("push to a customer", "login", l.id, "err", err)
 			}
 		}
 		select {
 		case <-more:
+			all = true
 		case <-tick.C:
+			all = true
+		case <-s.poked:
+			all = false
 		case <-ctx.Done():
 		}
 	}
@@ -97,33 +87,24 @@ func (s *Server) push(ctx context.Context) {
 }
 
 func (s *Server) storeTold(ctx context.Context, l *login) error {
-	l.mu.Lock()
-	told := l.told
-	l.told = nil
-	l.mu.Unlock()
+	told := l.take()
 	if len(told) == 0 {
 		return nil
 	}
 	err := s.Store.Write(ctx, func(ctx context.Context, tx Tx) error { return tx.Told(ctx, told, s.Now().UnixMilli()) })
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err != nil {
-		l.told = append(told, l.told...)
-		return err
-	}
-	for _, id := range told {
-		delete(l.flying, id)
-	}
-	return nil
+	l.stored(told, err)
+	return err
 }
 
-// serve pushes one login's events, as far as its sessions have room.
-func (s *Server) serve(ctx context.Context, l *login) error {
-	if !l.live(time.Now()) {
-		return nil
-	}
+// serve stores what one login has acknowledged and, if asked to or if it is behind,
+// reads what stands in the database for it, as far as there is room.
+func (s *Server) serve(ctx context.Context, l *login, all bool) error {
 	if err := s.storeTold(ctx, l); err != nil {
 		return err
+	}
+	l.pump() // it may have rested
+	if !l.live(time.Now()) || !l.late() && !all {
+		return nil
 	}
 	for after := sms.ID(0); ; {
 		var list []sms.Event
@@ -135,24 +116,14 @@ func (s *Server) serve(ctx context.Context, l *login) error {
 			return err
 		}
 		after = list[len(list)-1].ID
-		l.mu.Lock()
-		list = slices.DeleteFunc(list, func(e sms.Event) bool { return l.flying[e.ID] })
-		l.mu.Unlock()
-		room, err := s.pushPage(ctx, l, list)
+		room, err := s.pushPage(ctx, l, l.known(list))
 		if err != nil || !room {
 			return err
 		}
 	}
 }
 
-// delivery is what one event becomes: reports of one message, or an MO.
-type delivery struct {
-	event   sms.Event
-	reports []session.Report
-	mo      *session.MO
-}
-
-// pushPage writes a page of events; room is false when the sessions are full.
+// pushPage offers a page of events; room is false when memory is full of them.
 func (s *Server) pushPage(ctx context.Context, l *login, list []sms.Event) (room bool, err error) {
 	deliveries, err := s.deliveries(ctx, list)
 	if err != nil {
@@ -160,48 +131,12 @@ func (s *Server) pushPage(ctx context.Context, l *login, list []sms.Event) (room
 	}
 	for _, d := range deliveries {
 		if d.mo == nil && len(d.reports) == 0 { // nothing that the protocol can say
-			l.mu.Lock()
-			l.flying[d.event.ID] = true
-			l.told = append(l.told, d.event.ID)
-			l.mu.Unlock()
-			continue
-		}
-		p := l.peer()
-		if p == nil {
+			l.moot(d.event.ID)
+		} else if !l.offer(d) {
 			return false, nil
 		}
-		s.deliver(l, p, d)
 	}
 	return true, nil
-}
-
-// deliver writes what an event says; it is told once all of it is acknowledged.
-func (s *Server) deliver(l *login, p *session.Peer, d delivery) {
-	l.mu.Lock()
-	l.flying[d.event.ID] = true
-	l.mu.Unlock()
-	left, failed := max(1, len(d.reports)), false
-	done := func(o session.Outcome) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		left--
-		failed = failed || o.Kind != session.Answered || o.Result != 0
-		switch {
-		case left > 0:
-		case failed:
-			delete(l.flying, d.event.ID) // it is pushed again
-			l.rest = time.Now().Add(retryPush)
-		default:
-			l.told = append(l.told, d.event.ID)
-		}
-	}
-	if d.mo != nil {
-		p.MO(*d.mo, done)
-		return
-	}
-	for _, r := range d.reports {
-		p.Report(r, done)
-	}
 }
 
 // deliveries reads what the events are about and opens the numbers.
@@ -327,11 +262,9 @@ func (s *Server) reports(ctx context.Context, tx Tx, snap *registry.Snapshot, e 
 			ids = append(ids, p.ID)
 		}
 	}
-	stamp := time.UnixMilli(e.At).In(chinaTime).Format("0601021504")
-	submit := time.UnixMilli(m.CreatedAt).In(chinaTime).Format("0601021504")
 	out := make([]session.Report, len(ids))
 	for i, id := range ids {
-		out[i] = session.Report{ID: uint64(id), Dest: m.number.National(), Source: sourceOf(snap, m.Message), Stat: stat, SubmitTime: submit, DoneTime: stamp}
+		out[i] = reportOf(id, time.UnixMilli(m.CreatedAt), m.number, sourceOf(snap, m.Message), stat, e.At)
 	}
 	return out, nil
 }
@@ -383,7 +316,7 @@ func (s *Server) partReports(ctx context.Context, tx Tx, e sms.Event) ([]session
 	if err != nil {
 		return nil, err
 	}
-	stamp := time.UnixMilli(e.At).In(chinaTime).Format("0601021504")
+	stamp := time.UnixMilli(e.At).In(chinaTime).Format(reportTime)
 	out := make([]session.Report, len(c.Dests))
 	for i, d := range c.Dests {
 		out[i] = session.Report{ID: uint64(e.ObjectID), Dest: d, Source: c.Source, Stat: sms.Lookup(body.Code).Stat, SubmitTime: stamp, DoneTime: stamp}

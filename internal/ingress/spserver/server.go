@@ -34,7 +34,6 @@ type Tx interface {
 	Untold(ctx context.Context, via, after sms.ID, limit int) ([]sms.Event, error)
 	Told(ctx context.Context, ids []sms.ID, at int64) error
 	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
-	SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error
 	MOs(ctx context.Context, ids []sms.ID, each func(sms.MO)) error
 }
 
@@ -51,7 +50,7 @@ type Config struct {
 	Keys   *vault.Keys
 	IDs    *sms.IDs
 	Now    func() time.Time
-	Wait   func() <-chan struct{} // closed when there may be new events
+	Wait   func() <-chan struct{} // closed when there are events that Tell did not get
 	Logger *slog.Logger
 
 	MaxConnections, MaxPerAddress int
@@ -67,6 +66,7 @@ type Server struct {
 	server *session.Server
 	halt   context.CancelFunc
 	parts  sync.WaitGroup
+	poked  chan struct{}
 
 	mu     sync.Mutex
 	logins map[sms.ID]*login // those with a session, or with something on its way
@@ -76,7 +76,7 @@ type Server struct {
 // Start serves on a listener.
 func Start(ln net.Listener, cfg Config) *Server {
 	ctx, halt := context.WithCancel(context.Background())
-	s := &Server{Config: cfg, halt: halt, logins: map[sms.ID]*login{}, repeat: map[*session.Peer]*repeats{}}
+	s := &Server{Config: cfg, halt: halt, poked: make(chan struct{}, 1), logins: map[sms.ID]*login{}, repeat: map[*session.Peer]*repeats{}}
 	s.server = session.ServeCMPP(ctx, ln, session.ServerConfig{
 		Logger: cfg.Logger, Now: cfg.Now, GatewayID: cfg.GatewayID, Heartbeat: cfg.Heartbeat, MaxConnections: cfg.MaxConnections,
 		MaxConnectionsPerIP: cfg.MaxPerAddress,
@@ -146,7 +146,7 @@ func (h *handler) OnOpen(p *session.Peer) {
 	s.repeat[p] = newRepeats(s.RepeatWindow)
 	l := s.logins[a.ID]
 	if l == nil {
-		l = &login{id: a.ID, flying: map[sms.ID]bool{}}
+		l = &login{id: a.ID, poke: s.poke, flying: map[sms.ID]bool{}}
 		s.logins[a.ID] = l
 	}
 	l.open(p)

@@ -385,7 +385,7 @@ CREATE TABLE message (
 CREATE INDEX message_queue ON message(channel_id, class, account_id, id) WHERE state = 'queued';
 CREATE INDEX message_release ON message(state, release_at) WHERE state IN ('deferred', 'scheduled');
 CREATE INDEX message_open ON message(state, updated_at) WHERE state IN ('submitting', 'in_doubt', 'held', 'submitted');
-CREATE INDEX message_doubt ON message(phone_id) WHERE state IN ('submitting', 'in_doubt');
+CREATE INDEX message_doubt ON message(phone_id) WHERE state = 'in_doubt';
 CREATE INDEX message_account ON message(account_id, id);
 
 -- Decisions that a later one replaced (release, new look): their evidence stays provable.

@@ -1,0 +1,212 @@
+package spserver
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/protocol/session"
+)
+
+// Pushing: what has just been booked is written from memory. Everything else is read
+// from the database in pages: after a log-in, when there was more than memory holds,
+// and once a second for whatever else stands there.
+const (
+	pushPage  = 500
+	pushEvery = time.Second
+	// toldBatch is how many acknowledgements are stored without waiting for the second.
+	toldBatch = 1000
+	// maxBacklog bounds what waits in memory for room in one login's windows.
+	maxBacklog = 5000
+	// retryPush is how long a customer that refused a report is left alone.
+	retryPush = 5 * time.Second
+)
+
+// delivery is what one event becomes: reports of one message, or an MO.
+type delivery struct {
+	event   sms.Event
+	reports []session.Report
+	mo      *session.MO
+}
+
+// login is a customer's account with its sessions and what is on its way to it.
+type login struct {
+	id   sms.ID
+	poke func()
+
+	mu      sync.Mutex
+	peers   []*session.Peer
+	turn    int
+	backlog []delivery      // waits for room in a window
+	flying  map[sms.ID]bool // events of the backlog, and those written but not acknowledged
+	told    []sms.ID        // acknowledged, to be stored
+	rest    time.Time       // nothing is pushed before
+	behind  bool            // something stands in the database that was not taken
+}
+
+func (l *login) open(p *session.Peer) {
+	l.mu.Lock()
+	l.peers = append(l.peers, p)
+	l.behind = true
+	l.mu.Unlock()
+	l.poke()
+}
+
+func (l *login) close(p *session.Peer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.peers = slices.DeleteFunc(l.peers, func(x *session.Peer) bool { return x == p })
+	if len(l.peers) > 0 {
+		return
+	}
+	for _, d := range l.backlog { // they stand in the database until it logs in again
+		delete(l.flying, d.event.ID)
+	}
+	l.backlog = nil
+}
+
+// live tells whether anything may be pushed now.
+func (l *login) live(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.peers) > 0 && !now.Before(l.rest)
+}
+
+// late takes the note that something waits in the database.
+func (l *login) late() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	was := l.behind
+	l.behind = false
+	return was
+}
+
+// skip notes that something stands in the database that memory did not take.
+func (l *login) skip() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.behind = true
+}
+
+// known leaves out what is on its way already.
+func (l *login) known(list []sms.Event) []sms.Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.DeleteFunc(list, func(e sms.Event) bool { return l.flying[e.ID] })
+}
+
+// offer takes a delivery and tells whether there was room for it.
+func (l *login) offer(d delivery) bool {
+	l.mu.Lock()
+	if len(l.peers) == 0 || len(l.backlog) >= maxBacklog {
+		l.behind = true
+		l.mu.Unlock()
+		return false
+	}
+	if !l.flying[d.event.ID] { // else it came from memory and from the database
+		l.flying[d.event.ID] = true
+		l.backlog = append(l.backlog, d)
+	}
+	l.mu.Unlock()
+	l.pump()
+	return true
+}
+
+// pump writes what the windows have room for.
+func (l *login) pump() {
+	for {
+		d, p := l.next()
+		if p == nil {
+			return
+		}
+		l.write(p, d)
+	}
+}
+
+// next takes the first delivery if a session has room for it. The sessions take turns.
+func (l *login) next() (d delivery, p *session.Peer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.backlog) == 0 || time.Now().Before(l.rest) {
+		return d, nil
+	}
+	for range l.peers {
+		l.turn++
+		if p = l.peers[l.turn%len(l.peers)]; p.Credit() > 0 {
+			d, l.backlog = l.backlog[0], l.backlog[1:]
+			return d, p
+		}
+	}
+	return d, nil
+}
+
+// write writes what an event says; it is told once all of it is acknowledged.
+func (l *login) write(p *session.Peer, d delivery) {
+	var left atomic.Int32
+	left.Store(int32(max(1, len(d.reports))))
+	var failed atomic.Bool
+	done := func(o session.Outcome) {
+		if o.Kind != session.Answered || o.Result != 0 {
+			failed.Store(true)
+		}
+		if left.Add(-1) == 0 {
+			l.ended(d.event.ID, !failed.Load())
+		}
+	}
+	if d.mo != nil {
+		p.MO(*d.mo, done)
+		return
+	}
+	for _, r := range d.reports {
+		p.Report(r, done)
+	}
+}
+
+// ended notes that an event was acknowledged, or was not and must be pushed again.
+func (l *login) ended(event sms.ID, ok bool) {
+	l.mu.Lock()
+	if ok {
+		l.told = append(l.told, event)
+	} else {
+		delete(l.flying, event)
+		l.behind, l.rest = true, time.Now().Add(retryPush)
+	}
+	store := len(l.told) == toldBatch || l.behind && len(l.backlog) == 0
+	l.mu.Unlock()
+	l.pump()
+	if store {
+		l.poke()
+	}
+}
+
+// moot notes an event about which the protocol has nothing to say.
+func (l *login) moot(event sms.ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flying[event] = true
+	l.told = append(l.told, event)
+}
+
+// take gives what was acknowledged and is not stored yet.
+func (l *login) take() []sms.ID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	told := l.told
+	l.told = nil
+	return told
+}
+
+// stored ends what was taken: the events are over, or must be stored later.
+func (l *login) stored(told []sms.ID, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.told = append(told, l.told...)
+		return
+	}
+	for _, id := range told {
+		delete(l.flying, id)
+	}
+}
