@@ -40,7 +40,7 @@ type Tx interface {
 	AnswerSegments(ctx context.Context, list []sms.Segment) error
 	Underway(ctx context.Context, ids []sms.ID, each func(m *sms.Message, segments []sms.Segment)) error
 	StampEvents(ctx context.Context, events []sms.RecipientEvent) error
-	RemoveEvents(ctx context.Context, phones [][16]byte, messages []sms.ID) error
+	RemoveEvents(ctx context.Context, messages ...sms.ID) error
 	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
 	InsertEndings(ctx context.Context, list []sms.Ending) error
 	InsertEvents(ctx context.Context, list []sms.Event) error
@@ -284,7 +284,7 @@ func (l *look) end(ctx context.Context, r *gate.Ready, m *sms.Message, to sms.St
 		return err
 	}
 	l.frees = append(l.frees, ledger.Share{Chain: r.Permit.Chain, Units: m.Held})
-	if err := l.tx.RemoveEvents(ctx, [][16]byte{m.PhoneID}, []sms.ID{m.ID}); err != nil {
+	if err := l.tx.RemoveEvents(ctx, m.ID); err != nil {
 		return err
 	}
 	l.events[m.PhoneID] = slices.DeleteFunc(l.events[m.PhoneID], func(e sms.RecipientEvent) bool { return e.MessageID == m.ID })

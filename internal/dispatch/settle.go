@@ -306,7 +306,7 @@ func (s *settlement) write(ctx context.Context) error {
 		}
 	}
 	for _, m := range s.removed {
-		if err := s.tx.RemoveEvents(ctx, [][16]byte{m.PhoneID}, []sms.ID{m.ID}); err != nil {
+		if err := s.tx.RemoveEvents(ctx, m.ID); err != nil {
 			return err
 		}
 	}

@@ -83,7 +83,7 @@ func (l *look) close(ctx context.Context, m *sms.Message, chain []ledger.Line, t
 		l.frees = append(l.frees, ledger.Share{Chain: chain, Units: m.Held})
 	}
 	if edge.Event == sms.EventRemove {
-		if err := l.tx.RemoveEvents(ctx, [][16]byte{m.PhoneID}, []sms.ID{m.ID}); err != nil {
+		if err := l.tx.RemoveEvents(ctx, m.ID); err != nil {
 			return err
 		}
 	}

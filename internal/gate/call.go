@@ -155,7 +155,7 @@ type Tx interface {
 	InsertDecisions(ctx context.Context, list []sms.Decision) error
 	InsertMessages(ctx context.Context, list []*sms.Message) error
 	InsertRecipientEvents(ctx context.Context, list []sms.RecipientEvent) error
-	RemoveEvents(ctx context.Context, phones [][16]byte, messages []sms.ID) error
+	RemoveEvents(ctx context.Context, messages ...sms.ID) error
 	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
 	Decision(ctx context.Context, id sms.ID) (sms.Decision, error)
 	Decisions(ctx context.Context, ids []sms.ID, each func(sms.Decision)) error

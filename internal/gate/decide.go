@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"sort"
 	"time"
 
-	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
@@ -72,7 +72,9 @@ func (b *batchRun) decide(ctx context.Context) error {
 		return fmt.Errorf("read the clock: %w", err)
 	}
 	for _, j := range b.jobs {
-		b.g.prepare(j, snap, rough)
+		if j.snap != snap || j.ended(rough.UnixMilli()) {
+			b.g.prepare(j, snap, rough)
+		}
 	}
 	live, err := b.claimKeys(ctx)
 	if err != nil {
@@ -253,8 +255,8 @@ func (b *batchRun) decideShared(live []int) error {
 			}
 			for k := range p.recipients {
 				r := &p.recipients[k]
-				if c, ok := b.facts.ported[r.phone]; ok {
-					r.carrier = c
+				if r.carrier = r.prefix; len(b.facts.ported) > 0 {
+					r.carrier = cmp.Or(b.facts.ported[r.phone], r.prefix)
 				}
 				b.g.view(p, r.carrier, b.now)
 			}
@@ -398,9 +400,9 @@ func (b *batchRun) verdict(p *part, r *recipient, view *carrierView) ([]rulebook
 }
 
 // message fills in what does not depend on the verdict.
-func (b *batchRun) message(p *part, r *recipient) (*sms.Message, error) {
+func (b *batchRun) message(p *part, r *recipient) (m *sms.Message, err error) {
 	j, at := p.job, b.now.UnixMilli()
-	m := &sms.Message{
+	m = &sms.Message{
 		DecisionID: p.decision.ID, AccountID: j.app.AccountID, ApplicationID: j.app.ID, GroupID: j.party.GroupID,
 		PhoneID: r.phone, Carrier: r.carrier, Category: p.category, Units: p.units, Segments: p.segments, Ref: r.Ref, Extension: j.call.Extension, Via: j.call.Via, PDU: j.call.PDU,
 		Journal: b.journal, ValidUntil: p.decision.ValidUntil, CreatedAt: at, UpdatedAt: at,
@@ -422,16 +424,13 @@ func (b *batchRun) message(p *part, r *recipient) (*sms.Message, error) {
 		m.NotAfter = r.old.NotAfter
 		return m, nil
 	}
-	m.ID = b.g.ids.Next()
-	secret := b.facts.secrets[secretKey{r.phone, j.party.GroupID}]
-	text, err := secret.SealText(m.ID, p.text)
-	if err != nil {
-		return nil, err
+	s := r.sealed
+	if s == nil { // what is sealed here ends with this transaction
+		if s, err = b.g.seal(r, b.facts.secrets[secretKey{r.phone, j.party.GroupID}], p.text); err != nil {
+			return nil, err
+		}
 	}
-	salt := secret.Salt(m.ID)
-	m.Text = text
-	m.TextCommit = leaf.Commit(salt, []byte(p.text))
-	m.PhoneCommit = leaf.Commit(salt, []byte(r.Number.Reveal()))
+	m.ID, m.Text, m.TextCommit, m.PhoneCommit = s.id, s.text, s.textCommit, s.phoneCommit
 	return m, nil
 }
 
@@ -541,7 +540,7 @@ func (b *batchRun) write(ctx context.Context, live []int) error {
 		}
 	}
 	for _, m := range b.removed {
-		if err := b.tx.RemoveEvents(ctx, [][16]byte{m.PhoneID}, []sms.ID{m.ID}); err != nil {
+		if err := b.tx.RemoveEvents(ctx, m.ID); err != nil {
 			return err
 		}
 	}

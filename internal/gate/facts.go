@@ -64,13 +64,16 @@ func (f *people) read(ctx context.Context, b *batchRun, live []int) error {
 }
 
 func (f *people) readGroup(ctx context.Context, b *batchRun, group sms.ID, jobs []*job) error {
-	var all, marketed [][16]byte
+	var unsealed, marketed [][16]byte
 	for _, j := range jobs {
-		all = append(all, j.phones...)
 		for _, p := range j.parts {
-			if p.category.Commercial() {
-				for i := range p.recipients {
-					marketed = append(marketed, p.recipients[i].phone)
+			for i := range p.recipients {
+				r := &p.recipients[i]
+				if p.category.Commercial() {
+					marketed = append(marketed, r.phone)
+				}
+				if r.sealed == nil || r.sealed.fresh {
+					unsealed = append(unsealed, r.phone)
 				}
 			}
 		}
@@ -81,15 +84,9 @@ func (f *people) readGroup(ctx context.Context, b *batchRun, group sms.ID, jobs 
 	}); err != nil {
 		return err
 	}
-	err := b.tx.Secrets(ctx, group, all, func(id [16]byte, sealed []byte) error {
-		plain, err := b.g.keys.Open(vault.PurposeSecret, sealed)
-		if err != nil || len(plain) != 32 {
-			return fmt.Errorf("a person's secret: %w", vault.ErrSealed)
-		}
-		f.secrets[secretKey{id, group}] = vault.Secret(plain)
-		return nil
-	})
-	if err != nil {
+	// What was sealed ahead is good while the generation stands, for an erasure moves
+	// it; but a person who was new then may have been stored since.
+	if err := b.g.readSecrets(ctx, b.tx, group, unsealed, f.secrets); err != nil {
 		return err
 	}
 	var fresh []sms.Person
@@ -97,11 +94,23 @@ func (f *people) readGroup(ctx context.Context, b *batchRun, group sms.ID, jobs 
 		for _, p := range j.parts {
 			for i := range p.recipients {
 				r := &p.recipients[i]
-				k := secretKey{r.phone, group}
-				if _, ok := f.secrets[k]; ok {
+				if r.sealed != nil && !r.sealed.fresh {
 					continue
 				}
-				s := vault.NewSecret()
+				k := secretKey{r.phone, group}
+				s, stored := f.secrets[k]
+				switch {
+				case !stored && r.sealed != nil:
+					s = r.sealed.secret
+				case !stored:
+					s = vault.NewSecret()
+				}
+				if r.sealed != nil && r.sealed.secret != s {
+					r.sealed = nil
+				}
+				if stored {
+					continue
+				}
 				f.secrets[k] = s
 				fresh = append(fresh, sms.Person{
 					PhoneID: r.phone, GroupID: group,

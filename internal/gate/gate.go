@@ -298,6 +298,9 @@ var errMoved = errors.New("the registry changed during the decision")
 
 // run decides a batch, and halves it when it fails.
 func (g *Gate) run(ctx context.Context, batch []*job) {
+	if err := g.ahead(ctx, batch); err != nil {
+		g.cfg.Logger.Warn("the transaction must do what could be done before it", "err", err)
+	}
 	var b *batchRun
 	err := errMoved
 	for range 3 {

@@ -53,8 +53,10 @@ type part struct {
 type recipient struct {
 	Recipient
 	phone   [16]byte
-	carrier sms.Carrier // by prefix; portability may change it
+	prefix  sms.Carrier // whose number it is
+	carrier sms.Carrier // whose network it is in now
 	old     *sms.Message
+	sealed  *sealed // ahead of the transaction, nil when it is still to be done
 }
 
 func (g *Gate) prepare(j *job, snap *registry.Snapshot, now time.Time) {
@@ -82,6 +84,16 @@ func (g *Gate) prepare(j *job, snap *registry.Snapshot, now time.Time) {
 		}
 		j.parts = append(j.parts, p)
 	}
+}
+
+// ended tells whether a template that was found ahead holds no longer.
+func (j *job) ended(at int64) bool {
+	for _, p := range j.parts {
+		if p.template != nil && !p.template.Version.Holds(at) {
+			return true
+		}
+	}
+	return false
 }
 
 // standing refuses whoever is frozen or closed, before any rule.
@@ -141,7 +153,7 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 	p.content = g.keys.ContentHash(body)
 	for i := range in.Recipients {
 		r := recipient{Recipient: in.Recipients[i], phone: g.keys.PhoneID(in.Recipients[i].Number)}
-		r.carrier = routing.CarrierOf(r.Number)
+		r.prefix = routing.CarrierOf(r.Number)
 		if i < len(j.redo) {
 			r.old = j.redo[i]
 		}

@@ -29,9 +29,6 @@ func (t *Tx) update(ctx context.Context, names []string, types []string, set str
 	cols, total := len(names), 0
 	cast := make([]string, cols)
 	for i, typ := range types {
-		if typ == blob && t.d.dialect == Postgres {
-			typ = "BYTEA"
-		}
 		cast[i] = "CAST(? AS " + typ + ")"
 	}
 	head := "WITH v(" + strings.Join(names, ",") + ") AS (VALUES "
@@ -51,7 +48,6 @@ func (t *Tx) update(ctx context.Context, names []string, types []string, set str
 const (
 	integer = "BIGINT"
 	text    = "TEXT"
-	blob    = "BLOB"
 )
 
 func chunk(rows int) int {

@@ -67,7 +67,7 @@ func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	w.SetMaxOpenConns(1)
-	pragmas["_pragma"] = append(pragmas["_pragma"], "query_only(ON)")
+	pragmas["_pragma"] = append(pragmas["_pragma"], "query_only(ON)", "cache_size(-8192)")
 	r, err := sql.Open("sqlite", base+pragmas.Encode())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), w.Close())

@@ -95,10 +95,14 @@ func (t *Tx) LastMessageTo(ctx context.Context, phone [16]byte, group sms.ID) (a
 }
 
 // Erase destroys a person's secret towards a group, and the number with the last
-// secret. Refusals stay: they stand by the keyed id.
+// secret. Refusals stay: they stand by the keyed id. It moves the generation, so that
+// nothing is stored that was sealed under the secret before.
 func (t *Tx) Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, error) {
 	n, err := t.ExecCount(ctx, "DELETE FROM person_secret WHERE phone_id = ? AND group_id = ?", phone[:], int64(group))
 	if err != nil || n == 0 {
+		return false, err
+	}
+	if err := t.bump(ctx, counterFacts); err != nil {
 		return false, err
 	}
 	return true, t.Exec(ctx, "DELETE FROM person WHERE phone_id = ? AND NOT EXISTS (SELECT 1 FROM person_secret s WHERE s.phone_id = person.phone_id)", phone[:])
@@ -246,29 +250,29 @@ func (t *Tx) InsertRecipientEvents(ctx context.Context, events []sms.RecipientEv
 	args := make([]any, 0, len(events)*9)
 	for i := range events {
 		e := &events[i]
-		args = append(args, e.PhoneID[:], int64(e.MessageID), e.At, int64(e.GroupID), int64(e.SignatureID), int64(e.TemplateID), e.ContentHash[:], string(e.Category), int64(e.ChannelID))
+		args = append(args, int64(e.MessageID), e.PhoneID[:], e.At, int64(e.GroupID), int64(e.SignatureID), int64(e.TemplateID), e.ContentHash[:], string(e.Category), int64(e.ChannelID))
 	}
-	return t.insert(ctx, "INSERT INTO recipient_event(phone_id, message_id, at, group_id, signature_id, template_id, content_hash, category, channel_id) VALUES ", 9, "", args)
+	return t.insert(ctx, "INSERT INTO recipient_event(message_id, phone_id, at, group_id, signature_id, template_id, content_hash, category, channel_id) VALUES ", 9, "", args)
 }
 
 // StampEvents sets the time and channel of the submission, once.
 func (t *Tx) StampEvents(ctx context.Context, events []sms.RecipientEvent) error {
-	args := make([]any, 0, len(events)*4)
+	args := make([]any, 0, len(events)*3)
 	for i := range events {
 		e := &events[i]
-		args = append(args, e.PhoneID[:], int64(e.MessageID), e.At, int64(e.ChannelID))
+		args = append(args, int64(e.MessageID), e.At, int64(e.ChannelID))
 	}
-	_, err := t.update(ctx, []string{"phone", "mid", "at", "ch"}, []string{blob, integer, integer, integer},
-		"UPDATE recipient_event SET at = v.at, channel_id = v.ch FROM v WHERE phone_id = v.phone AND message_id = v.mid", args)
+	_, err := t.update(ctx, []string{"mid", "at", "ch"}, []string{integer, integer, integer},
+		"UPDATE recipient_event SET at = v.at, channel_id = v.ch FROM v WHERE message_id = v.mid", args)
 	return err
 }
 
 // RemoveEvents forgets messages that never left.
-func (t *Tx) RemoveEvents(ctx context.Context, phones [][16]byte, messages []sms.ID) error {
-	for i := range phones {
-		if err := t.Exec(ctx, "DELETE FROM recipient_event WHERE phone_id = ? AND message_id = ?", phones[i][:], int64(messages[i])); err != nil {
-			return err
-		}
+func (t *Tx) RemoveEvents(ctx context.Context, messages ...sms.ID) error {
+	list := make([]any, len(messages))
+	for i, id := range messages {
+		list[i] = int64(id)
 	}
-	return nil
+	_, err := t.inExec(ctx, "DELETE FROM recipient_event WHERE message_id IN (%s)", nil, list)
+	return err
 }

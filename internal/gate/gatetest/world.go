@@ -97,15 +97,23 @@ func (w *World) Claim(ctx context.Context, tx gate.Tx, at int64, list []gate.Rea
 // Everywhere runs a test on both stores, each with a world of its own.
 func Everywhere(t *testing.T, wrap func(gate.Store) gate.Store, test func(w *World)) {
 	t.Helper()
-	c := map[string]*Clock{"sqlite": {at: Morning}, "postgres": {at: Morning}}
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(newWorld(t, storetest.SQLite(t, c["sqlite"].Now), c["sqlite"], wrap))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		test(newWorld(t, storetest.Postgres(t, c["postgres"].Now), c["postgres"], wrap))
-	})
+	for _, name := range []string{"sqlite", "postgres"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			On(t, name, wrap, test)
+		})
+	}
+}
+
+// On runs a test on one store.
+func On(t *testing.T, name string, wrap func(gate.Store) gate.Store, test func(w *World)) {
+	t.Helper()
+	c := &Clock{at: Morning}
+	open := storetest.SQLite
+	if name == "postgres" {
+		open = storetest.Postgres
+	}
+	test(newWorld(t, open(t, c.Now), c, wrap))
 }
 
 func newWorld(t *testing.T, db *store.DB, c *Clock, wrap func(gate.Store) gate.Store) *World {

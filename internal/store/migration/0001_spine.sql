@@ -287,18 +287,19 @@ CREATE TABLE suppression (
   PRIMARY KEY (phone_id, group_id, scope)
 ) STRICT, WITHOUT ROWID;
 
+-- The rows stand in the order of time; only the index is spread over all people.
 CREATE TABLE recipient_event (
+  message_id   INTEGER PRIMARY KEY,
   phone_id     BLOB NOT NULL,
-  message_id   INTEGER NOT NULL,
   at           INTEGER NOT NULL,
   group_id     INTEGER NOT NULL,
   signature_id INTEGER NOT NULL,
   template_id  INTEGER NOT NULL,
   content_hash BLOB NOT NULL,
   category     TEXT NOT NULL,
-  channel_id   INTEGER NOT NULL,
-  PRIMARY KEY (phone_id, message_id)
-) STRICT, WITHOUT ROWID;
+  channel_id   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX recipient_event_phone ON recipient_event(phone_id);
 
 -- Commit-ordered journal of revocations (design 2). The counter row is locked
 -- last and held until commit, so that numbers are in commit order.
