@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -175,8 +176,26 @@ func (p *Platform) spawn(run func(ctx context.Context)) {
 	})
 }
 
+// The collector's pace: what lives is small beside what passes through, so that it is
+// let grow to five times before it is looked through, within a bound of memory.
+const (
+	gcPercent = 400
+	gcBound   = 256 << 20
+)
+
+// tuneCollector sets the pace, unless the environment does.
+func tuneCollector() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(gcBound)
+	}
+}
+
 // Start starts the parts in order.
 func (p *Platform) Start(ctx context.Context) error {
+	tuneCollector()
 	if _, err := p.Gate.Snapshot(ctx); err != nil {
 		return err
 	}

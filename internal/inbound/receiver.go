@@ -20,7 +20,7 @@ import (
 const (
 	maxReports  = 20_000
 	maxMOs      = 2_000
-	batchReport = 500
+	batchReport = 1000
 )
 
 // Store runs the receiver's transactions: reports in their turn, messages from

@@ -39,8 +39,12 @@ type DB struct {
 	now     func() time.Time
 	path    string // of the SQLite file
 
-	write *sql.DB // SQLite: the one writer; PostgreSQL: the pool
-	read  *sql.DB
+	write  *sql.DB // SQLite: the one writer; PostgreSQL: the pool
+	read   *sql.DB
+	folder *sql.DB // SQLite: folds the log
+	unfold func()  // ends that
+
+	foldFailures atomic.Int64
 
 	turns   turns
 	writer  *sql.Conn    // SQLite: held for life, with its statements
@@ -58,7 +62,7 @@ func (d *DB) Dialect() Dialect { return d.dialect }
 func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, error) {
 	pragmas := url.Values{"_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
-		"cache_size(-65536)", "temp_store(MEMORY)", "wal_autocheckpoint(32000)", "journal_size_limit(268435456)",
+		"cache_size(-65536)", "temp_store(MEMORY)", "wal_autocheckpoint(250000)", "journal_size_limit(268435456)", // see fold
 	}, "_txlock": {"immediate"}}
 	// The file name goes through the URI form so that ? and # in it are names.
 	base := "file:" + (&url.URL{Path: path}).EscapedPath() + "?"
@@ -73,13 +77,22 @@ func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), w.Close())
 	}
 	r.SetMaxOpenConns(4)
-	if err := migrate(ctx, w, SQLite, copyBefore(ctx, w, path)); err != nil {
+	f, err := sql.Open("sqlite", base+url.Values{"_pragma": {"busy_timeout(1000)", "cache_size(-1024)"}}.Encode())
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), w.Close(), r.Close())
 	}
-	d := &DB{dialect: SQLite, now: now, path: path, write: w, read: r, stmts: map[string]*sql.Stmt{}}
+	f.SetMaxOpenConns(1)
+	if err := migrate(ctx, w, SQLite, copyBefore(ctx, w, path)); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), w.Close(), r.Close(), f.Close())
+	}
+	d := &DB{dialect: SQLite, now: now, path: path, write: w, read: r, folder: f, stmts: map[string]*sql.Stmt{}}
 	if d.writer, err = w.Conn(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
 	}
+	folding, stop := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { d.fold(folding) })
+	d.unfold = func() { stop(); done.Wait() }
 	return d, nil
 }
 
@@ -129,6 +142,12 @@ func (d *DB) checkServer(ctx context.Context) error {
 // Close releases every connection. On SQLite it first folds the log into the file.
 func (d *DB) Close() error {
 	var errs []error
+	if d.unfold != nil {
+		d.unfold()
+	}
+	if d.folder != nil {
+		errs = append(errs, d.folder.Close())
+	}
 	for _, s := range d.stmts {
 		errs = append(errs, s.Close())
 	}
