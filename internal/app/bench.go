@@ -17,10 +17,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zhunxin/zhunxin/internal/config"
 	"github.com/zhunxin/zhunxin/internal/lab/carrier"
 	"github.com/zhunxin/zhunxin/internal/lab/load"
-	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/protocol/session"
 )
 
@@ -39,6 +37,9 @@ type Bench struct {
 	Old         int           `help:"Old messages in the store." default:"2000000"`
 	Only        string        `help:"One kind instead of the mix: otp, notice or mkt." enum:",otp,notice,mkt" default:""`
 	Sessions    int           `help:"Sessions to the carrier." default:"8"`
+	Flood       int           `help:"Marketing messages that wait for the channel before the window begins."`
+	Pace        int64         `help:"Segments a second of the channel, 0 for no limit."`
+	Kill        bool          `help:"Kill the platform with the flood waiting, and measure how soon it sends again; no window follows."`
 	JSON        bool          `help:"Print the result as JSON."`
 	Profile     string        `help:"File for a CPU profile of the platform." type:"path"`
 	OwnProfile  string        `help:"File for a CPU profile of generator and carrier." type:"path"`
@@ -59,6 +60,8 @@ type Result struct {
 	RowsPerMessage                  float64
 	FsyncP50Millis, FsyncP99Millis  float64
 	Lost, Doubled                   int
+	Waiting                         int     // of the flood when the window began
+	RecoverySeconds                 float64 `json:",omitempty"` // from the start of the process to the first PDU
 }
 
 // Run preloads if need be, runs, and checks.
@@ -82,6 +85,15 @@ func (b *Bench) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, child.stop()) }()
+	var flood Result
+	if b.Flood > 0 {
+		if flood, err = b.flood(ctx, child, offset); err != nil {
+			return err
+		}
+	}
+	if b.Kill {
+		return b.recover(ctx, child, sim, flood)
+	}
 	stopProfile, err := profile(b.OwnProfile)
 	if err != nil {
 		return err
@@ -90,6 +102,7 @@ func (b *Bench) Run(ctx context.Context) (err error) {
 	if err = errors.Join(err, stopProfile()); err != nil {
 		return err
 	}
+	r.Waiting = flood.Waiting
 	if b.JSON {
 		return json.NewEncoder(os.Stdout).Encode(r)
 	}
@@ -127,7 +140,7 @@ func (b *Bench) spawn(ctx context.Context, sim string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"bench-node", "--data", b.Data, "--carrier", sim, "--sessions", strconv.Itoa(b.Sessions)}
+	args := []string{"bench-node", "--data", b.Data, "--carrier", sim, "--sessions", strconv.Itoa(b.Sessions), "--pace", strconv.FormatInt(b.Pace, 10)}
 	if b.Profile != "" {
 		args = append(args, "--profile", b.Profile)
 	}
@@ -310,6 +323,9 @@ func (r Result) print(w io.Writer, b *Bench, offset time.Duration) {
 	if offset != 0 {
 		fmt.Fprintf(w, ", clock offset %s", offset)
 	}
+	if r.Waiting > 0 {
+		fmt.Fprintf(w, ", behind %d marketing messages that wait for the channel (%d/s)", r.Waiting, b.Pace)
+	}
 	fmt.Fprintf(w, `
 sent %d: accepted %d, refused by rule %d, neither %d
 delivered %d, of these inside the window %d (%.0f/s); backlog at its end %d (%.2f s of traffic)
@@ -407,60 +423,3 @@ func fsyncLatency(dir string) ([]float64, error) {
 	slices.Sort(out)
 	return out, errors.Join(f.Close(), os.Remove(f.Name()))
 }
-
-// BenchNode is the platform's process of a bench.
-type BenchNode struct {
-	Data     string `type:"path" required:""`
-	Carrier  string `required:""`
-	Sessions int64  `default:"8"`
-	Profile  string `type:"path"`
-}
-
-// benchConfig is the default but for listeners that any machine has free.
-func benchConfig(data string) config.Config {
-	cfg := config.Default()
-	cfg.Data, cfg.HTTP.Listen, cfg.CMPP.Listen = data, "127.0.0.1:0", "127.0.0.1:0"
-	return cfg
-}
-
-// Run serves until standard input ends.
-func (b *BenchNode) Run(ctx context.Context) (err error) {
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	cfg := benchConfig(b.Data)
-	f, err := openFolder(cfg.Data)
-	if err != nil {
-		return err
-	}
-	p, err := Open(ctx, cfg, f, logger)
-	if err != nil {
-		return errors.Join(err, f.close())
-	}
-	defer func() { err = errors.Join(err, p.Stop(context.WithoutCancel(ctx))) }()
-	s, err := p.seed(ctx, b.Carrier, b.Sessions, benchWindow, 1_000_000*sms.Yuan)
-	if err != nil {
-		return err
-	}
-	addrs, err := p.Listen(ctx)
-	if err != nil {
-		return err
-	}
-	ready := benchReady{HTTP: addrs.HTTP.String(), CMPP: addrs.CMPP.String(), Login: s.Login}
-	if ready.Key, err = p.openText(s.Key); err != nil {
-		return err
-	}
-	if ready.Secret, err = p.openText(s.Secret); err != nil {
-		return err
-	}
-	if err := json.NewEncoder(os.Stdout).Encode(ready); err != nil {
-		return err
-	}
-	stop, err := profile(b.Profile)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return errors.Join(err, stop())
-}
-
-// benchWindow is wide, so that the platform is measured and not the carrier.
-const benchWindow = 512

@@ -78,6 +78,14 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 	if p.DB, err = p.database(ctx); err != nil {
 		return nil, err
 	}
+	err = p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
+		last, err := tx.LastID(ctx)
+		p.IDs.After(last)
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, p.DB.Close())
+	}
 	if p.Evidence, err = openEvidence(ctx, p); err != nil {
 		return nil, errors.Join(err, p.DB.Close())
 	}
@@ -210,7 +218,7 @@ func (p *Platform) Start(ctx context.Context) error {
 	p.spawn(p.Gate.Run)
 	p.spawn(p.sweep)
 	p.spawn((&callback.Caller{
-		Store: callbackStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Logger: p.Logger, Private: p.Config.Webhook.Private,
+		Store: callbackStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Logger: p.Logger, Private: p.Config.Webhook.Private, Settle: p.settle(),
 	}).Run)
 	return nil
 }
@@ -253,6 +261,15 @@ func (p *Platform) follow(ctx context.Context) {
 // Registry is the registry as of now.
 func (p *Platform) Registry(ctx context.Context) (*registry.Snapshot, error) {
 	return p.Gate.Snapshot(ctx)
+}
+
+// settle is how long an event may take from its id to its commit. On SQLite events get
+// their ids in the writer's turn, so that they are in order of commit.
+func (p *Platform) settle() time.Duration {
+	if p.DB.Dialect() == store.SQLite {
+		return 0
+	}
+	return 2 * time.Second
 }
 
 // told says that customers were told something: it stands in the database.

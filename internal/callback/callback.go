@@ -40,8 +40,6 @@ const (
 	lookEvery    = time.Second
 	maxParallel  = 16
 	maxAnswer    = 64 << 10
-	// settle is how long an event may take from its id to its commit.
-	settle = 2 * time.Second
 )
 
 // Tx is what the package needs of a transaction.
@@ -68,6 +66,9 @@ type Caller struct {
 	Logger *slog.Logger
 	// Private lets webhooks reach addresses of the operator's own network.
 	Private bool
+	// Settle is how long an event may take from its id to its commit; 0 where
+	// transactions follow one another, and ids with them.
+	Settle time.Duration
 
 	once   sync.Once
 	client *http.Client
@@ -236,7 +237,7 @@ func (c *Caller) events(ctx context.Context, w *sms.Webhook) (out []Event, last 
 	if w.ReplayFrom < w.ReplayTo {
 		after, upTo = w.ReplayFrom, w.ReplayTo
 	}
-	settled := c.Now().Add(-settle)
+	settled := c.Now().Add(-c.Settle)
 	err = c.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		list, err := tx.Events(ctx, w.ApplicationID, after, batchEvents)
 		if err != nil {
@@ -244,7 +245,7 @@ func (c *Caller) events(ctx context.Context, w *sms.Webhook) (out []Event, last 
 		}
 		var kept []sms.Event
 		for _, e := range list {
-			if e.ID > upTo || e.ID.Time().After(settled) {
+			if e.ID > upTo || c.Settle > 0 && e.ID.Time().After(settled) {
 				break
 			}
 			last = e.ID

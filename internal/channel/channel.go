@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -278,17 +277,23 @@ func (c *Channel) Lease() (dispatch.Lease, bool) {
 func (c *Channel) Credit(class sms.Class) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := 0
+	free := 0
 	for _, s := range c.sessions {
-		n += s.Credit()
+		if s.Credit() > 0 { // else it will say when there is some again
+			free += s.Room()
+		}
 	}
-	if open := c.pacer.Available(time.Now()); open < math.MaxInt {
-		n = min(n, open)
+	return credit(class, free, int(c.def.Window)*len(c.sessions), c.pacer.Available(time.Now()))
+}
+
+// credit is how many PDUs of a class may be written at once: as many as the windows
+// have room for, less what is kept for verification codes, and as many as the pace
+// allows, of which nothing is kept, for it comes back within moments.
+func credit(class sms.Class, free, windows, pace int) int {
+	if class != sms.ClassOTP && windows >= reserve {
+		free -= windows / reserve
 	}
-	if class != sms.ClassOTP && c.def.Window*int64(len(c.sessions)) >= reserve {
-		n -= int(c.def.Window) * len(c.sessions) / reserve
-	}
-	return max(0, n)
+	return max(0, min(free, pace))
 }
 
 // Submit implements dispatch.Line: it writes on the session with the most room.

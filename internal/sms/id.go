@@ -62,6 +62,14 @@ func NewIDs(node int, now func() time.Time) (*IDs, error) {
 	return &IDs{now: now, node: int64(node)}, nil
 }
 
+// After has the ids to come be larger than one that is in use: the clock may have
+// stepped back while no process lived.
+func (g *IDs) After(id ID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.last = max(g.last, (int64(id)>>22+1)<<12-1) // from the next millisecond on: the other may be of a higher node
+}
+
 // Next returns the next id. Above 4,096 ids in a millisecond it borrows from
 // the milliseconds to come.
 func (g *IDs) Next() ID {

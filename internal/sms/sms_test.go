@@ -248,3 +248,25 @@ func TestIDsNeverRepeatAlsoWhenTheClockStepsBack(t *testing.T) {
 		t.Error("node 1024 was taken")
 	}
 }
+
+func TestIDsGoOnAfterThoseInUse(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	ahead, err := sms.NewIDs(9, func() time.Time { return now.Add(time.Hour) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := ahead.Next()
+	ids, err := sms.NewIDs(3, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids.After(used)
+	if next := ids.Next(); next <= used {
+		t.Errorf("%d after %d", next, used)
+	}
+	ids.After(1)
+	if a, b := ids.Next(), ids.Next(); b <= a || a <= used {
+		t.Errorf("%d, %d after %d", a, b, used)
+	}
+}

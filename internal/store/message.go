@@ -286,3 +286,15 @@ func (t *Tx) Told(ctx context.Context, ids []sms.ID, at int64) error {
 	_, err := t.inExec(ctx, "UPDATE event SET told_at = ? WHERE id IN (%s)", []any{at}, list)
 	return err
 }
+
+// LastID is the largest id of what is stored in order of ids, 0 in a new database.
+func (t *Tx) LastID(ctx context.Context) (last sms.ID, err error) {
+	for _, table := range []string{"message", "event", "evidence_leaf"} {
+		var id sms.ID
+		if err := t.One(ctx, "SELECT COALESCE(MAX(id), 0) FROM "+table, nil, &id); err != nil {
+			return 0, err
+		}
+		last = max(last, id)
+	}
+	return last, nil
+}

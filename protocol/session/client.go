@@ -163,6 +163,10 @@ func logIn(ctx context.Context, conn net.Conn, cfg *ClientConfig, login loginFun
 // OnCredit follows as soon as that changes.
 func (c *Client) Credit() int { return c.link.credit() }
 
+// Room is how many slots of the window are free, whatever the pace; 0 during back-off
+// and drain.
+func (c *Client) Room() int { return c.link.slots() }
+
 // Submit sends one PDU. done is called exactly once, never by Submit itself and
 // never under a lock: from the connection's goroutines, or, if the submit was
 // not taken (no credit, draining, closed, not encodable), from a new one. s must

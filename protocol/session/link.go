@@ -389,10 +389,21 @@ func (l *link) credit() int {
 }
 
 func (l *link) creditLocked(now time.Duration) int {
+	return min(l.slotsLocked(now), l.pacer.Available(l.start.Add(now)))
+}
+
+// slots is how many of the window are free, whatever the pace.
+func (l *link) slots() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.slotsLocked(l.elapsed())
+}
+
+func (l *link) slotsLocked(now time.Duration) int {
 	if l.closed || l.draining || l.finishing || l.back.wait(now) > 0 {
 		return 0
 	}
-	return min(l.set.window-len(l.open), l.pacer.Available(l.start.Add(now)))
+	return l.set.window - len(l.open)
 }
 
 // starve remembers that onCredit is owed, and when it can be paid if only time

@@ -84,7 +84,11 @@ type Config struct {
 	End     func(ctx context.Context, m *sms.Message, to sms.State, by sms.Actor) error
 	Approve func(ctx context.Context, m *sms.Message) error
 	// Wait is closed when there may be new events.
-	Wait     func() <-chan struct{}
+	Wait func() <-chan struct{}
+	// Settle is how long an event may take from its id to its commit: a younger one is
+	// not shown while one with a smaller id may still be on its way. It is 0 where
+	// transactions follow one another, and ids with them.
+	Settle   time.Duration
 	Channels func() []channel.State
 	MaxBody  int
 	Rate     int // requests a second of one key
@@ -304,7 +308,7 @@ func (a *API) toProblem(err error) *Problem {
 		a.Logger.Error("request failed", "err", err)
 		return newProblem(sms.Internal, 0, "", "")
 	}
-	if known.Cause != nil {
+	if known.Cause != nil && !errors.Is(known.Cause, context.Canceled) { // a caller that went away is no fault
 		a.Logger.Error("request failed", "code", known.Code, "err", known.Cause)
 	}
 	return newProblem(known.Code, 0, known.Field, known.Detail)

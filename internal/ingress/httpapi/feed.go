@@ -33,9 +33,8 @@ func (a *API) feed() {
 	}, a.events)
 }
 
-// settle is how long an event may take from its id to its commit: a younger one
-// is not shown while one with a smaller id may still be on its way.
-const settle = 2 * time.Second
+// lookAgain is how often a waiting reader looks for what another node has stored.
+const lookAgain = time.Second
 
 func (a *API) events(ctx context.Context, in *FeedIn) (*FeedOut, error) {
 	after, err := cursor(in.After, "query.after")
@@ -54,7 +53,7 @@ func (a *API) events(ctx context.Context, in *FeedIn) (*FeedOut, error) {
 		if len(list) > 0 || in.Wait == 0 {
 			return a.page(ctx, list, in.After)
 		}
-		again := time.NewTimer(settle)
+		again := time.NewTimer(max(a.Settle, lookAgain))
 		select {
 		case <-more:
 		case <-again.C:
@@ -75,9 +74,9 @@ func (a *API) readEvents(ctx context.Context, app, after sms.ID, limit int) (lis
 		list, err = tx.Events(ctx, app, after, limit)
 		return err
 	})
-	settled := a.Now().Add(-settle)
+	settled := a.Now().Add(-a.Settle)
 	for i := range list {
-		if list[i].ID.Time().After(settled) {
+		if a.Settle > 0 && list[i].ID.Time().After(settled) {
 			return list[:i], err
 		}
 	}

@@ -146,13 +146,16 @@ func (l *login) next() (d delivery, p *session.Peer) {
 func (l *login) write(p *session.Peer, d delivery) {
 	var left atomic.Int32
 	left.Store(int32(max(1, len(d.reports))))
-	var failed atomic.Bool
+	var lost, refused atomic.Bool
 	done := func(o session.Outcome) {
-		if o.Kind != session.Answered || o.Result != 0 {
-			failed.Store(true)
+		switch {
+		case o.Kind != session.Answered: // the connection ended
+			lost.Store(true)
+		case o.Result != 0:
+			refused.Store(true)
 		}
 		if left.Add(-1) == 0 {
-			l.ended(d.event.ID, !failed.Load())
+			l.ended(d.event.ID, lost.Load(), refused.Load())
 		}
 	}
 	if d.mo != nil {
@@ -164,14 +167,18 @@ func (l *login) write(p *session.Peer, d delivery) {
 	}
 }
 
-// ended notes that an event was acknowledged, or was not and must be pushed again.
-func (l *login) ended(event sms.ID, ok bool) {
+// ended notes that an event was acknowledged, or that it must be pushed again: at once
+// if its connection was lost, after a rest if the customer refused it.
+func (l *login) ended(event sms.ID, lost, refused bool) {
 	l.mu.Lock()
-	if ok {
-		l.told = append(l.told, event)
-	} else {
+	if lost || refused {
 		delete(l.flying, event)
-		l.behind, l.rest = true, time.Now().Add(retryPush)
+		l.behind = true
+	} else {
+		l.told = append(l.told, event)
+	}
+	if refused {
+		l.rest = time.Now().Add(retryPush)
 	}
 	store := len(l.told) == toldBatch || l.behind && len(l.backlog) == 0
 	l.mu.Unlock()

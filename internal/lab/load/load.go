@@ -215,6 +215,9 @@ func (r *Recorder) Latencies() (accept, end, endOTP Quantiles) {
 	return quantiles(r.accept), quantiles(r.end), quantiles(r.endOTP)
 }
 
+// company is how much too early a message may be sent together with others.
+const company = time.Millisecond
+
 // Run sends the whole plan and returns when everything was handed over.
 func Run(ctx context.Context, p Plan, start time.Time, texts [numKinds]string, s Sender) {
 	batches := make(chan []Message, s.Lanes()*2)
@@ -228,15 +231,19 @@ func Run(ctx context.Context, p Plan, start time.Time, texts [numKinds]string, s
 	}
 	total := p.Total()
 	for i := 0; i < total && ctx.Err() == nil; {
-		list := make([]Message, 0, s.Batch())
-		for ; i < total && len(list) < s.Batch(); i++ {
-			list = append(list, p.Message(i, start, texts))
-		}
-		if d := time.Until(list[len(list)-1].Due); d > 0 {
+		m := p.Message(i, start, texts)
+		if d := time.Until(m.Due); d > 0 {
 			select {
 			case <-time.After(d):
 			case <-ctx.Done():
 			}
+		}
+		list := append(make([]Message, 0, s.Batch()), m)
+		for i++; i < total && len(list) < s.Batch(); i++ { // what is due by now, or within a moment, goes with it
+			if m = p.Message(i, start, texts); time.Until(m.Due) > company {
+				break
+			}
+			list = append(list, m)
 		}
 		batches <- list
 	}
