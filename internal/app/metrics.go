@@ -9,15 +9,26 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/zhunxin/zhunxin/internal/dispatch"
+	"github.com/zhunxin/zhunxin/internal/inbound"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
 
-// newDecisions is the histogram of decisions, which the gate fills.
-func newDecisions() prometheus.Histogram {
-	return prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "zhunxin_gate_decision_seconds", Help: "From the arrival of a call to its commit.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
-	})
+// latencies are what the stages of a message take.
+type latencies struct {
+	decision, answer, report prometheus.Histogram
+}
+
+func newLatencies() latencies {
+	h := func(name, help string) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "zhunxin_" + name + "_seconds", Help: help, Buckets: prometheus.ExponentialBuckets(0.001, 2, 18)})
+	}
+	return latencies{
+		decision: h("gate_decision", "From the arrival of a call to its commit."),
+		answer:   h("carrier_answer", "From the writing of a PDU to the carrier's answer."),
+		report:   h("message_report", "From the acceptance of a message to the booking of its report."),
+	}
 }
 
 // metrics is the node's state for Prometheus. Numbers and texts are in no label.
@@ -30,7 +41,7 @@ func (p *Platform) metrics() http.Handler {
 	gauge := func(name, help string, value func() float64) {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "zhunxin_" + name, Help: help}, value))
 	}
-	r.MustRegister(p.decisions)
+	r.MustRegister(p.latency.decision, p.latency.answer, p.latency.report)
 	g, w, in := p.Gate.Stats(), &p.Worker.Stats, &p.Receiver.Stats
 	counter("gate_batches_total", "Transactions that decided.", g.Batches.Load)
 	counter("gate_calls_total", "Calls that were decided.", g.Calls.Load)
@@ -54,6 +65,15 @@ func (p *Platform) metrics() http.Handler {
 	counter("mo_optout_total", "Of these, opt-outs.", in.OptOuts.Load)
 	counter("store_rows_total", "Rows that were changed.", p.DB.Rows)
 	gauge("reports_backlog", "Reports that wait to be stored.", func() float64 { return float64(p.Receiver.Backlog()) })
+	gauge("reports_backlog_bound", "Most reports that may wait.", func() float64 { return inbound.MaxReports })
+	gauge("queue_depth_bound", "Most messages of one channel in memory; the others wait in the database.", func() float64 { return dispatch.MaxQueue })
+	gauge("oldest_queued_seconds", "Age of the oldest message in memory that waits for a channel.", func() float64 {
+		oldest := p.Worker.Oldest()
+		if oldest == 0 {
+			return 0
+		}
+		return max(0, p.Now().Sub(time.UnixMilli(oldest)).Seconds())
+	})
 	r.MustRegister(&snapshotCollector{p: p})
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }
@@ -70,12 +90,13 @@ var (
 	descTurns    = prometheus.NewDesc("zhunxin_store_transactions_total", "Write transactions.", []string{"class"}, nil)
 	descWait     = prometheus.NewDesc("zhunxin_store_wait_seconds_total", "Time that write transactions waited for the writer.", []string{"class"}, nil)
 	descSpent    = prometheus.NewDesc("zhunxin_store_spent_seconds_total", "Time that write transactions took.", []string{"class"}, nil)
+	descOldest   = prometheus.NewDesc("zhunxin_oldest_pending_seconds", "How long the message has not moved that has stood longest in a state.", []string{"state"}, nil)
 	descLag      = prometheus.NewDesc("zhunxin_evidence_lag_seconds", "Age of the oldest leaf without a place.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descQueue, descSessions, descWanted, descCredit, descPending, descLag, descTurns, descWait, descSpent} {
+	for _, d := range []*prometheus.Desc{descQueue, descSessions, descWanted, descCredit, descPending, descLag, descOldest, descTurns, descWait, descSpent} {
 		ch <- d
 	}
 }
@@ -119,9 +140,16 @@ func (c *snapshotCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		value(descPending, float64(n))
 		value(descLag, lag)
-		return nil
+		return tx.OldestOpen(ctx, func(state sms.State, since int64) {
+			age := 0.0
+			if since > 0 {
+				age = max(0, c.p.Now().Sub(time.UnixMilli(since)).Seconds())
+			}
+			value(descOldest, age, string(state))
+		})
 	})
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(descPending, err)
+		c.p.Logger.Error("a scrape could not read the store", "err", err)
 	}
 }

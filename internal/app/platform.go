@@ -13,8 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/zhunxin/zhunxin/internal/callback"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/config"
@@ -52,8 +50,8 @@ type Platform struct {
 	untold    *bell // rings when there is something new in the database for protocol logins
 	customers atomic.Pointer[spserver.Server]
 
-	decisions prometheus.Histogram
-	stops     []func(context.Context) error // in the order of start
+	latency latencies
+	stops   []func(context.Context) error // in the order of start
 }
 
 // Open opens the data folder and everything in it, and starts nothing.
@@ -62,7 +60,7 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	p = &Platform{Config: cfg, Now: c.now, Logger: logger, folder: f, offset: c.offset(), events: newBell(), untold: newBell(), decisions: newDecisions()}
+	p = &Platform{Config: cfg, Now: c.now, Logger: logger, folder: f, offset: c.offset(), events: newBell(), untold: newBell(), latency: newLatencies()}
 	if p.Keys, err = keys(filepath.Join(f.path, fileKeys)); err != nil {
 		return nil, err
 	}
@@ -130,7 +128,7 @@ func (p *Platform) join() {
 			_, err := p.Gate.Redecide(ctx, list, false)
 			return err
 		},
-		OnTold: p.told,
+		OnTold: p.told, Observe: func(d time.Duration) { p.latency.answer.Observe(d.Seconds()) },
 	}, p.Desk, DispatchStore{p.DB}, p.Keys)
 	p.Gate = gate.New(gate.Config{
 		BatchRecipients: cfg.Gate.BatchRecipients, BatchWait: cfg.Gate.BatchWait, QueueRecipients: cfg.Gate.Queue, Workers: workers,
@@ -139,7 +137,7 @@ func (p *Platform) join() {
 			sms.OTP: cfg.NotAfter.OTP, sms.Notice: cfg.NotAfter.Notice, sms.Public: cfg.NotAfter.Public, sms.MKT: cfg.NotAfter.MKT, sms.Consent: cfg.NotAfter.Consent,
 		},
 		OnReady: p.Worker.Offer, Courier: p.Worker,
-		Observe: func(d time.Duration) { p.decisions.Observe(d.Seconds()) },
+		Observe: func(d time.Duration) { p.latency.decision.Observe(d.Seconds()) },
 		Busy:    func() bool { return p.Receiver.Backlog() > reportBacklog },
 	}, GateStore{p.DB}, p.Book, p.Keys, p.IDs)
 	p.Receiver = &inbound.Receiver{
@@ -188,7 +186,7 @@ func (p *Platform) spawn(run func(ctx context.Context)) {
 // let grow to five times before it is looked through, within a bound of memory.
 const (
 	gcPercent = 400
-	gcBound   = 256 << 20
+	gcBound   = 192 << 20
 )
 
 // tuneCollector sets the pace, unless the environment does.
@@ -283,6 +281,9 @@ func (p *Platform) told() {
 func (p *Platform) reported(list []inbound.Told) {
 	if len(list) == 0 {
 		return
+	}
+	for i := range list {
+		p.latency.report.Observe(time.UnixMilli(list[i].Event.At).Sub(list[i].Event.ObjectID.Time()).Seconds())
 	}
 	p.events.ring()
 	if s := p.customers.Load(); s != nil {

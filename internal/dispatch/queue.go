@@ -7,8 +7,8 @@ import (
 
 // Bounds of what waits in memory for one channel; the rest waits in the database.
 const (
-	maxFlow = 2000  // messages of one account in one class
-	maxLine = 20000 // messages of all
+	maxFlow  = 2000  // messages of one account in one class
+	MaxQueue = 20000 // messages of all
 )
 
 // queue is what waits for one channel: by class, and inside a class in turns
@@ -57,7 +57,7 @@ func (q *queue) add(r gate.Ready) {
 	c := &q.classes[r.Message.Category.Class()]
 	f := c.flow(r.Message.AccountID)
 	c.ringUp(f)
-	if f.spilled || len(f.list) >= maxFlow || q.size >= maxLine {
+	if f.spilled || len(f.list) >= maxFlow || q.size >= MaxQueue {
 		f.spilled = true
 		return
 	}
@@ -149,4 +149,16 @@ func (q *queue) depth() (n [sms.NumClasses]int) {
 		}
 	}
 	return n
+}
+
+// oldest is when the oldest message in memory was decided, 0 when there is none.
+func (q *queue) oldest() (at int64) {
+	for i := range q.classes {
+		for _, f := range q.classes[i].ring {
+			if len(f.list) > 0 && (at == 0 || f.list[0].Message.CreatedAt < at) {
+				at = f.list[0].Message.CreatedAt
+			}
+		}
+	}
+	return at
 }

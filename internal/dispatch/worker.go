@@ -57,7 +57,9 @@ type Config struct {
 	Redecide func(ctx context.Context, list []*sms.Message) error
 	// OnTold is called after a commit that told customers something.
 	OnTold func()
-	Logger *slog.Logger
+	// Observe, if set, is told how long the carrier took for each answer.
+	Observe func(time.Duration)
+	Logger  *slog.Logger
 }
 
 // Worker takes permitted messages to the carriers.
@@ -182,6 +184,19 @@ func (w *Worker) Depth(channel sms.ID) (n [sms.NumClasses]int) {
 		n = q.depth()
 	}
 	return n
+}
+
+// Oldest is when the oldest message was decided that waits in memory, in epoch
+// milliseconds; 0 when none waits.
+func (w *Worker) Oldest() (at int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, q := range w.queues {
+		if o := q.oldest(); o != 0 && (at == 0 || o < at) {
+			at = o
+		}
+	}
+	return at
 }
 
 // Run works until ctx ends, then books the answers that came.

@@ -129,6 +129,9 @@ var errLease = errors.New("dispatch: the channel's lease has passed to another o
 
 // answered keeps what became of a PDU until it is booked.
 func (w *Worker) answered(p Part, o session.Outcome) {
+	if w.cfg.Observe != nil && o.Kind == session.Answered {
+		w.cfg.Observe(o.At.Sub(o.Written))
+	}
 	w.mu.Lock()
 	w.answers = append(w.answers, Answer{Ready: p.Ready, No: p.No, Channel: p.Ready.Message.ChannelID, Outcome: o})
 	w.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 // Bounds of what waits to be stored. A carrier is asked to send again what does
 // not fit.
 const (
-	maxReports  = 20_000
+	MaxReports  = 20_000
 	maxMOs      = 2_000
 	batchReport = 1000
 )
@@ -93,7 +93,7 @@ func (x *Receiver) Report(channel sms.ID, r session.Report, ack func(ok bool)) {
 		in.PhoneID = x.Keys.PhoneID(n)
 	}
 	x.mu.Lock()
-	full := len(x.reports) >= maxReports
+	full := len(x.reports) >= MaxReports
 	if !full {
 		x.reports = append(x.reports, report{in, n, ack})
 	}

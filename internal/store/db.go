@@ -223,8 +223,11 @@ func (d *DB) writeSQLite(ctx context.Context, tx *Tx, fn func(context.Context, *
 	}
 	done := false
 	defer func() {
-		if !done {
-			err = errors.Join(err, tx.Exec(ctx, "ROLLBACK"))
+		if done {
+			return
+		}
+		if back := tx.Exec(ctx, "ROLLBACK"); back != nil && !strings.Contains(back.Error(), "no transaction is active") {
+			err = errors.Join(err, back) // on a full disk SQLite has rolled back by itself
 		}
 	}()
 	if err := fn(ctx, tx); err != nil {

@@ -12,7 +12,7 @@ import (
 // second core.
 const (
 	foldLook  = 200 * time.Millisecond
-	foldRows  = 100_000     // changed since the last time: some hundred megabytes of log
+	foldRows  = 250_000     // changed since the last time: some hundred megabytes of log
 	foldAfter = time.Minute // or so long after a change
 	foldRest  = 1000        // frames that may be left to the writer's turn
 	foldTries = 8

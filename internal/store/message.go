@@ -165,6 +165,19 @@ func (t *Tx) InState(ctx context.Context, s sms.State, before int64, limit int) 
 	return t.messages(ctx, "WHERE "+stateOpen+" AND state = '"+string(s)+"' AND updated_at < ? ORDER BY updated_at, id LIMIT ?", []any{before, int64(limit)})
 }
 
+// OldestOpen tells for each open state since when the message stands there that has
+// stood longest, 0 when none does.
+func (t *Tx) OldestOpen(ctx context.Context, each func(s sms.State, since int64)) error {
+	for _, s := range []sms.State{sms.Submitting, sms.InDoubt, sms.Held, sms.Submitted} {
+		var since int64
+		if err := t.One(ctx, "SELECT COALESCE(MIN(updated_at), 0) FROM message WHERE "+stateOpen+" AND state = '"+string(s)+"'", nil, &since); err != nil {
+			return err
+		}
+		each(s, since)
+	}
+	return nil
+}
+
 // ApplyChanges moves messages along their edges. A message that is no longer in
 // its From state is not moved; the number that moved is returned, and the caller
 // must treat any other number as a lost race.

@@ -44,8 +44,9 @@ func TestNoStatementScansALargeTable(t *testing.T) {
 		e20 := tx.SegmentsByUpstream(ctx, 1, []string{"1"}, 1, func(string, sms.ID, int) {})
 		e21 := tx.SegmentsOf(ctx, id, func(sms.Segment) {})
 		e23 := tx.Underway(ctx, id, func(*sms.Message, []sms.Segment) {})
+		e24 := tx.OldestOpen(ctx, func(sms.State, int64) {})
 		e22 := tx.Recent(ctx, phone, 1, func(sms.RecipientEvent) {})
-		for _, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17, e18, e19, e20, e21, e22, e23} {
+		for _, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17, e18, e19, e20, e21, e22, e23, e24} {
 			if err != nil {
 				return err
 			}

@@ -287,7 +287,8 @@ CREATE TABLE suppression (
   PRIMARY KEY (phone_id, group_id, scope)
 ) STRICT, WITHOUT ROWID;
 
--- The rows stand in the order of time; only the index is spread over all people.
+-- The rows stand in the order of time; only the index is spread over all people, and
+-- spares the rows that lie before every window.
 CREATE TABLE recipient_event (
   message_id   INTEGER PRIMARY KEY,
   phone_id     BLOB NOT NULL,
@@ -299,7 +300,7 @@ CREATE TABLE recipient_event (
   category     TEXT NOT NULL,
   channel_id   INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX recipient_event_phone ON recipient_event(phone_id);
+CREATE INDEX recipient_event_phone ON recipient_event(phone_id, at);
 
 -- Commit-ordered journal of revocations (design 2). The counter row is locked
 -- last and held until commit, so that numbers are in commit order.
