@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,8 +42,9 @@ type DB struct {
 
 	write  *sql.DB // SQLite: the one writer; PostgreSQL: the pool
 	read   *sql.DB
-	folder *sql.DB // SQLite: folds the log
-	unfold func()  // ends that
+	folder *sql.DB  // SQLite: folds the log
+	unfold func()   // ends that
+	file   *os.File // SQLite: to sync it; closed last, for closing it drops SQLite's locks on it
 
 	foldFailures atomic.Int64
 
@@ -87,6 +89,9 @@ func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 	}
 	d := &DB{dialect: SQLite, now: now, path: path, write: w, read: r, folder: f, stmts: map[string]*sql.Stmt{}}
 	if d.writer, err = w.Conn(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
+	}
+	if d.file, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
 	}
 	folding, stop := context.WithCancel(context.Background())
@@ -158,7 +163,11 @@ func (d *DB) Close() error {
 	if d.read != nil && d.read != d.write {
 		errs = append(errs, d.read.Close())
 	}
-	return errors.Join(append(errs, d.write.Close())...)
+	errs = append(errs, d.write.Close())
+	if d.file != nil {
+		errs = append(errs, d.file.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Tx is one transaction, or one read. It is used by one goroutine.

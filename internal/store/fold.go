@@ -11,11 +11,10 @@ import (
 // takes the better part of a second; here it happens beside the writer, on the
 // second core.
 const (
-	foldLook  = 200 * time.Millisecond
-	foldRows  = 250_000     // changed since the last time: some hundred megabytes of log
-	foldAfter = time.Minute // or so long after a change
-	foldRest  = 1000        // frames that may be left to the writer's turn
-	foldTries = 8
+	foldLook   = 200 * time.Millisecond
+	foldRows   = 100_000     // changed since the last time: some hundred megabytes of log
+	foldAfter  = time.Minute // or so long after a change
+	foldPasses = 2           // beside the writer, before the last one in its turn
 )
 
 // fold keeps the log short until ctx ends.
@@ -40,31 +39,37 @@ func (d *DB) fold(ctx context.Context) {
 	}
 }
 
-// foldOnce folds what is there, then what came meanwhile, until so little is left that
-// the writer can wait for it: the log begins anew only when all of it is folded.
+// foldOnce folds what is there and then what came meanwhile, beside the writer; the
+// little that is left, in the writer's turn, for the log begins anew only when all of it
+// is folded. SQLite syncs the file only at that moment, which would hold the writer up:
+// so most of it is synced before.
 func (d *DB) foldOnce(ctx context.Context) error {
-	for range foldTries {
-		var busy, log, done int
-		if err := d.folder.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &log, &done); err != nil {
-			return fmt.Errorf("fold the log: %w", err)
+	for range foldPasses {
+		if _, err := d.pass(ctx); err != nil {
+			return err
 		}
-		if log-done < foldRest {
-			break
+		if err := d.file.Sync(); err != nil {
+			return fmt.Errorf("sync the database's file: %w", err)
 		}
 	}
 	if err := d.turns.take(ctx, TurnSequencer); err != nil {
 		return err
 	}
 	defer d.turns.give()
+	whole, err := d.pass(context.WithoutCancel(ctx))
+	if err == nil && !whole {
+		err = errors.New("a reader holds the log")
+	}
+	return err
+}
+
+// pass folds what the log holds now, and tells whether that was all.
+func (d *DB) pass(ctx context.Context) (whole bool, err error) {
 	var busy, log, done int
-	err := d.folder.QueryRowContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &log, &done)
-	if err != nil {
-		return fmt.Errorf("fold the rest of the log: %w", err)
+	if err := d.folder.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &log, &done); err != nil {
+		return false, fmt.Errorf("fold the log: %w", err)
 	}
-	if log != done {
-		return errors.New("a reader holds the log")
-	}
-	return nil
+	return log == done, nil
 }
 
 // FoldFailures counts how often the log could not be folded whole; it is tried again.
