@@ -128,7 +128,7 @@ func (p *Platform) expireQueued(ctx context.Context, snap *registry.Snapshot, la
 						break
 					}
 					var found []*sms.Message
-					found, err = tx.Queued(ctx, ch.ID, c, a, sweepChunk)
+					found, err = tx.Queued(ctx, ch.ID, c, a, 0, sweepChunk)
 					for _, m := range found {
 						if late(m) {
 							list = append(list, m)
@@ -220,7 +220,7 @@ func (p *Platform) doubtChunk(ctx context.Context, ch sms.ID, c sms.Class) (n in
 		if err != nil || len(accounts) == 0 {
 			return err
 		}
-		list, err := tx.Queued(ctx, ch, c, accounts[0], sweepChunk)
+		list, err := tx.Queued(ctx, ch, c, accounts[0], 0, sweepChunk)
 		if err != nil {
 			return err
 		}

@@ -29,8 +29,13 @@ type flow struct {
 	account sms.ID
 	list    []gate.Ready
 	spilled bool
+	loading bool // some of them are being read
+	rewind  bool // something may stand in the database before what was read last
 	inRing  bool
 }
+
+// more tells whether there is something besides what is in memory.
+func (f *flow) more() bool { return f.spilled || f.loading }
 
 func (c *class) flow(account sms.ID) *flow {
 	if c.flows == nil {
@@ -59,6 +64,9 @@ func (q *queue) add(r gate.Ready) {
 	c.ringUp(f)
 	if f.spilled || len(f.list) >= maxFlow || q.size >= MaxQueue {
 		f.spilled = true
+		if n := len(f.list); n == 0 || r.Message.ID < f.list[n-1].Message.ID {
+			f.rewind = true
+		}
 		return
 	}
 	f.list = append(f.list, r)
@@ -80,17 +88,20 @@ func (q *queue) back(list []gate.Ready) {
 func (q *queue) spill(at sms.Class, account sms.ID) {
 	c := &q.classes[at]
 	f := c.flow(account)
-	if len(f.list) == 0 {
+	switch {
+	case len(f.list) == 0 && !f.loading:
 		f.spilled = true
 		c.ringUp(f)
+	case f.more(): // what a failure left behind is found at the next reading
+		f.rewind = true
 	}
 }
 
-// dry lists the flows whose next message must be read from the database.
+// dry lists the flows of which little is left in memory and more in the database.
 func (q *queue) dry() (out []*flow, classes []sms.Class) {
 	for i := range q.classes {
 		for _, f := range q.classes[i].ring {
-			if f.spilled && len(f.list) == 0 {
+			if f.spilled && !f.loading && len(f.list) < refillLow {
 				out, classes = append(out, f), append(classes, sms.Class(i))
 			}
 		}
@@ -100,9 +111,17 @@ func (q *queue) dry() (out []*flow, classes []sms.Class) {
 
 // refill puts what was read behind. full says that there may be more.
 func (q *queue) refill(f *flow, list []gate.Ready, full bool) {
-	f.list = append(f.list, list...)
-	f.spilled = full
-	q.size += len(list)
+	known := make(map[sms.ID]bool, len(f.list))
+	for i := range f.list {
+		known[f.list[i].Message.ID] = true
+	}
+	for i := range list {
+		if !known[list[i].Message.ID] {
+			f.list = append(f.list, list[i])
+			q.size++
+		}
+	}
+	f.spilled, f.loading = f.spilled || full, false
 }
 
 // pop takes the next message of a class, account after account.
@@ -112,7 +131,7 @@ func (q *queue) pop(at sms.Class) (gate.Ready, bool) {
 		f := c.ring[0]
 		c.ring = c.ring[1:]
 		if len(f.list) == 0 {
-			if f.spilled {
+			if f.more() {
 				c.ring = append(c.ring, f) // waits for its refill
 				continue
 			}
@@ -133,9 +152,20 @@ func (q *queue) pop(at sms.Class) (gate.Ready, bool) {
 func (q *queue) waits(at sms.Class) bool {
 	for i := range q.classes[:at+1] {
 		for _, f := range q.classes[i].ring {
-			if f.spilled || len(f.list) > 0 {
+			if f.more() || len(f.list) > 0 {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// reading tells whether an account has nothing of a class in memory yet, but something
+// that is being read.
+func (q *queue) reading(at sms.Class) bool {
+	for _, f := range q.classes[at].ring {
+		if f.loading && len(f.list) == 0 {
+			return true
 		}
 	}
 	return false

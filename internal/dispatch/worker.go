@@ -32,7 +32,7 @@ type WorkTx interface {
 	Tx
 	inbound.Tx
 	gate.Reader
-	Queued(ctx context.Context, channel sms.ID, class sms.Class, account sms.ID, limit int) ([]*sms.Message, error)
+	Queued(ctx context.Context, channel sms.ID, class sms.Class, account, after sms.ID, limit int) ([]*sms.Message, error)
 	QueuedAccounts(ctx context.Context, channel sms.ID, class sms.Class) ([]sms.ID, error)
 	SubmittingOn(ctx context.Context, channel sms.ID, before int64, limit int) ([]*sms.Message, error)
 }
@@ -77,8 +77,9 @@ type Worker struct {
 	fresh   bool // a channel is new
 	answers []Answer
 
-	out  outbox
-	back chan []*sms.Message
+	out   outbox
+	back  chan []*sms.Message
+	loads sync.WaitGroup
 }
 
 // Stats counts what the worker did since it started.
@@ -204,6 +205,7 @@ func (w *Worker) Run(ctx context.Context) {
 	var returns sync.WaitGroup
 	returns.Go(func() { w.redecide(ctx) })
 	defer returns.Wait()
+	defer w.loads.Wait()
 	poll := time.NewTicker(w.cfg.Poll)
 	defer poll.Stop()
 	w.poll(ctx)
@@ -470,6 +472,9 @@ func (w *Worker) claims() []claim {
 				c.list = append(c.list, r)
 				c.held += max(1, r.Message.Segments)
 			}
+			if q.reading(at) { // what is less urgent waits until it is known what is there
+				break
+			}
 		}
 		w.out.hold(line.Channel(), c.held)
 		if budget -= len(c.list); len(c.list) > 0 {
@@ -477,49 +482,6 @@ func (w *Worker) claims() []claim {
 		}
 	}
 	return out
-}
-
-// refill reads what waits in the database for accounts whose memory is empty.
-func (w *Worker) refill(ctx context.Context) {
-	for _, line := range *w.lines.Load() {
-		if _, ok := line.Lease(); !ok || line.Credit(sms.ClassOTP) == 0 {
-			continue
-		}
-		w.mu.Lock()
-		q := w.queues[line.Channel()]
-		var flows []*flow
-		var classes []sms.Class
-		if q != nil {
-			flows, classes = q.dry()
-			for _, f := range flows {
-				f.spilled = false // what is decided from here on comes to memory
-			}
-		}
-		w.mu.Unlock()
-		for i, f := range flows {
-			list, err := w.load(ctx, line.Channel(), classes[i], f.account)
-			if err != nil {
-				w.failed("read queued messages", err)
-			}
-			w.mu.Lock()
-			q.refill(f, list, err != nil || len(list) == refillSize)
-			w.mu.Unlock()
-		}
-	}
-}
-
-const refillSize = 500
-
-func (w *Worker) load(ctx context.Context, channel sms.ID, class sms.Class, account sms.ID) (out []gate.Ready, err error) {
-	err = w.store.Read(ctx, func(ctx context.Context, tx WorkTx) error {
-		list, err := tx.Queued(ctx, channel, class, account, refillSize)
-		if err != nil || len(list) == 0 {
-			return err
-		}
-		out, err = gate.Open(ctx, tx, w.keys, list)
-		return err
-	})
-	return out, err
 }
 
 func (w *Worker) takeAnswers() []Answer {

@@ -117,10 +117,11 @@ func (t *Tx) Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Mess
 	return out, err
 }
 
-// Queued reads what an account has waiting for a channel in a class, oldest first.
-func (t *Tx) Queued(ctx context.Context, channel sms.ID, class sms.Class, account sms.ID, limit int) ([]*sms.Message, error) {
-	return t.messages(ctx, "WHERE state = 'queued' AND channel_id = ? AND class = ? AND account_id = ? ORDER BY id LIMIT ?",
-		[]any{int64(channel), int64(class), int64(account), int64(limit)})
+// Queued reads what an account has waiting for a channel in a class, oldest first,
+// from after a message on.
+func (t *Tx) Queued(ctx context.Context, channel sms.ID, class sms.Class, account, after sms.ID, limit int) ([]*sms.Message, error) {
+	return t.messages(ctx, "WHERE state = 'queued' AND channel_id = ? AND class = ? AND account_id = ? AND id > ? ORDER BY id LIMIT ?",
+		[]any{int64(channel), int64(class), int64(account), int64(after), int64(limit)})
 }
 
 // QueuedAccounts lists the accounts that have something waiting for a channel in

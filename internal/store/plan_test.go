@@ -24,7 +24,7 @@ func TestNoStatementScansALargeTable(t *testing.T) {
 		id, phone := []sms.ID{1}, [][16]byte{{1}}
 		_, e1 := tx.Due(ctx, 1, 1)
 		_, e2 := tx.InState(ctx, sms.Held, 1, 1)
-		_, e3 := tx.Queued(ctx, 1, 1, 1, 1)
+		_, e3 := tx.Queued(ctx, 1, 1, 1, 1, 1)
 		_, e4 := tx.QueuedAccounts(ctx, 1, 1)
 		_, e5 := tx.SubmittingOn(ctx, 1, 1, 1)
 		_, e6 := tx.SubmittingTo(ctx, phone[0], 1)

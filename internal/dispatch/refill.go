@@ -1,0 +1,61 @@
+package dispatch
+
+import (
+	"context"
+
+	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// Reading what waits in the database: a page at a time, before memory is empty.
+const (
+	refillSize = 500
+	refillLow  = 100
+)
+
+// refill has what waits in the database read for accounts of which little is left in
+// memory. The worker does not wait for it: verification codes may be due meanwhile.
+func (w *Worker) refill(ctx context.Context) {
+	for _, line := range *w.lines.Load() {
+		if _, ok := line.Lease(); !ok || line.Credit(sms.ClassOTP) == 0 {
+			continue
+		}
+		w.mu.Lock()
+		q := w.queues[line.Channel()]
+		if q == nil {
+			w.mu.Unlock()
+			continue
+		}
+		flows, classes := q.dry()
+		for i, f := range flows {
+			after := sms.ID(0)
+			if n := len(f.list); n > 0 && !f.rewind {
+				after = f.list[n-1].Message.ID
+			}
+			f.loading, f.spilled, f.rewind = true, false, false // what is decided from here on comes to memory
+			w.loads.Go(func() {
+				list, err := w.load(ctx, line.Channel(), classes[i], f.account, after)
+				if err != nil && ctx.Err() == nil {
+					w.failed("read queued messages", err)
+				}
+				w.mu.Lock()
+				q.refill(f, list, err != nil || len(list) == refillSize)
+				w.mu.Unlock()
+				w.Wake()
+			})
+		}
+		w.mu.Unlock()
+	}
+}
+
+func (w *Worker) load(ctx context.Context, channel sms.ID, class sms.Class, account, after sms.ID) (out []gate.Ready, err error) {
+	err = w.store.Read(ctx, func(ctx context.Context, tx WorkTx) error {
+		list, err := tx.Queued(ctx, channel, class, account, after, refillSize)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		out, err = gate.Open(ctx, tx, w.keys, list)
+		return err
+	})
+	return out, err
+}
