@@ -26,6 +26,10 @@ func main() {
 			Pack app.EvidencePack `cmd:"" help:"Write the evidence of a message to a file."`
 			Key  app.EvidenceKey  `cmd:"" help:"Print the public key of the evidence log."`
 		} `cmd:"" help:"The transparency log."`
+		Vault struct {
+			Rotate  app.VaultRotate  `cmd:"" help:"Put a new sealing key in front of the others."`
+			Reindex app.VaultReindex `cmd:"" help:"Replace the keyed ids of all people under a new index key, with all nodes stopped; it can be resumed."`
+		} `cmd:"" help:"Keys."`
 		Witness app.Witness `cmd:"" help:"Cosign a log's checkpoints, if they continue what was seen before."`
 		Backup  app.Backup  `cmd:"" help:"Copy a data folder, verified, while it is in use."`
 		Restore app.Restore `cmd:"" help:"Put a backup into an empty data folder."`

@@ -76,10 +76,13 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 	if p.DB, err = p.database(ctx); err != nil {
 		return nil, err
 	}
-	err = p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
 		last, err := tx.LastID(ctx)
+		if err != nil {
+			return err
+		}
 		p.IDs.After(last)
-		return err
+		return checkIndex(ctx, tx, p.Keys)
 	})
 	if err != nil {
 		return nil, errors.Join(err, p.DB.Close())

@@ -42,9 +42,10 @@ type DB struct {
 
 	write  *sql.DB // SQLite: the one writer; PostgreSQL: the pool
 	read   *sql.DB
-	folder *sql.DB  // SQLite: folds the log
-	unfold func()   // ends that
-	file   *os.File // SQLite: to sync it; closed last, for closing it drops SQLite's locks on it
+	folder *sql.DB   // SQLite: folds the log
+	unfold func()    // ends that
+	member *sql.Conn // PostgreSQL: says that this process uses the database
+	file   *os.File  // SQLite: to sync it; closed last, for closing it drops SQLite's locks on it
 
 	foldFailures atomic.Int64
 
@@ -108,14 +109,17 @@ func OpenPostgres(ctx context.Context, dsn string, conns int, now func() time.Ti
 	if err != nil {
 		return nil, fmt.Errorf("open postgres: %w", err)
 	}
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
+	db.SetMaxOpenConns(conns + 1) // one for the lock of a process that uses the database
+	db.SetMaxIdleConns(conns + 1)
 	d := &DB{dialect: Postgres, now: now, write: db, read: db}
 	if err := d.checkServer(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	if err := d.migratePostgres(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
+	}
+	if err := d.join(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
@@ -152,6 +156,9 @@ func (d *DB) Close() error {
 	}
 	if d.folder != nil {
 		errs = append(errs, d.folder.Close())
+	}
+	if d.member != nil {
+		errs = append(errs, d.member.Close())
 	}
 	for _, s := range d.stmts {
 		errs = append(errs, s.Close())

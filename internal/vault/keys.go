@@ -10,6 +10,8 @@ package vault
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -153,6 +155,28 @@ func (k *Keys) Rotate() (*Keys, error) {
 		return nil, err
 	}
 	return open(k.path, f)
+}
+
+// AddIndexKey puts a new index key in front. Ids made before are changed by Reindexed,
+// and the earlier keys are kept, because an id is made by the chain of all of them.
+func (k *Keys) AddIndexKey() (*Keys, error) {
+	f := k.file
+	f.Index = append([][]byte{newKey()}, f.Index...)
+	if err := write(k.path, f); err != nil {
+		return nil, err
+	}
+	return open(k.path, f)
+}
+
+// IndexKeys names the index keys, newest first, by fingerprints that tell nothing of
+// them.
+func (k *Keys) IndexKeys() []string {
+	out := make([]string, len(k.file.Index))
+	for i, key := range k.file.Index {
+		sum := sha256.Sum256(append([]byte("zhunxin index key "), key...))
+		out[i] = hex.EncodeToString(sum[:8])
+	}
+	return out
 }
 
 // Signer is the evidence log's note signer under an origin, and the verifier

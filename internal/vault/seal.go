@@ -54,6 +54,14 @@ func (k *Keys) PhoneID(n sms.MSISDN) (id PhoneID) {
 	return id
 }
 
+// Reindexed is what an id becomes under the newest index key. It needs no number, so
+// that the refusals of erased people move along.
+func (k *Keys) Reindexed(old PhoneID) (id PhoneID) {
+	sum := k.index[0].sum(old[:])
+	copy(id[:], sum[:])
+	return id
+}
+
 // ContentHash is the keyed hash by which equal texts are counted.
 func (k *Keys) ContentHash(text string) (h [16]byte) {
 	sum := k.content.sum([]byte(text))

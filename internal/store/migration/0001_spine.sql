@@ -302,6 +302,11 @@ CREATE TABLE recipient_event (
 ) STRICT;
 CREATE INDEX recipient_event_phone ON recipient_event(phone_id, at);
 
+-- Keyed ids that a change of the index key still has to replace; empty otherwise.
+CREATE TABLE phone_reindex (
+  old_id BLOB PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 -- Commit-ordered journal of revocations (design 2). The counter row is locked
 -- last and held until commit, so that numbers are in commit order.
 CREATE TABLE counter (
