@@ -23,8 +23,9 @@ func main() {
 			Sample app.ConfigSample `cmd:"" help:"Print the commented settings file."`
 		} `cmd:"" help:"Settings."`
 		Evidence struct {
-			Pack app.EvidencePack `cmd:"" help:"Write the evidence of a message to a file."`
-			Key  app.EvidenceKey  `cmd:"" help:"Print the public key of the evidence log."`
+			Pack  app.EvidencePack  `cmd:"" help:"Write the evidence of a message to a file."`
+			Key   app.EvidenceKey   `cmd:"" help:"Print the public key of the evidence log."`
+			Check app.EvidenceCheck `cmd:"" help:"Check the SM2 signature of a checkpoint (国密)."`
 		} `cmd:"" help:"The transparency log."`
 		Vault struct {
 			Rotate  app.VaultRotate  `cmd:"" help:"Put a new sealing key in front of the others."`

@@ -88,6 +88,9 @@ func (e *Evidence) use(origin string) error {
 	if err != nil {
 		return err
 	}
+	if log.Second, _, err = e.p.Keys.SM2Signer(origin); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.log, e.vkey = log, vkey

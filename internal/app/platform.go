@@ -61,7 +61,7 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 		return nil, err
 	}
 	p = &Platform{Config: cfg, Now: c.now, Logger: logger, folder: f, offset: c.offset(), events: newBell(), untold: newBell(), latency: newLatencies()}
-	if p.Keys, err = keys(filepath.Join(f.path, fileKeys)); err != nil {
+	if p.Keys, err = keys(filepath.Join(f.path, fileKeys), cfg.Suite); err != nil {
 		return nil, err
 	}
 	if p.Book, err = loadBook(nil); err != nil {
@@ -94,12 +94,21 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 	return p, nil
 }
 
-// keys opens the key file, or makes it at the first start.
-func keys(path string) (*vault.Keys, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return vault.Create(path)
+// keys opens the key file, or makes it at the first start, for the suite that the
+// settings name: it can't be changed later.
+func keys(path, name string) (*vault.Keys, error) {
+	suite, err := vault.ParseSuite(name)
+	if err != nil {
+		return nil, err
 	}
-	return vault.Open(path)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return vault.Create(path, suite)
+	}
+	k, err := vault.Open(path)
+	if err == nil && k.Suite() != suite {
+		err = fmt.Errorf("key file %s is of the suite %s, the settings say %s: a suite is chosen at the first start and stays", path, k.Suite(), suite)
+	}
+	return k, err
 }
 
 func (p *Platform) database(ctx context.Context) (*store.DB, error) {

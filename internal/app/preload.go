@@ -121,9 +121,9 @@ func (l *loader) consents(ctx context.Context, tx *store.Tx, from, to int) error
 		if err != nil {
 			return err
 		}
-		secret := vault.NewSecret()
+		secret := l.p.Keys.NewSecret()
 		people = append(people, sms.Person{
-			PhoneID: id, GroupID: l.seed.Customer, Number: l.p.Keys.Seal(vault.PurposeNumber, []byte(n.Reveal())), Secret: l.p.Keys.Seal(vault.PurposeSecret, secret[:]),
+			PhoneID: id, GroupID: l.seed.Customer, Number: l.p.Keys.Seal(vault.PurposeNumber, []byte(n.Reveal())), Secret: l.p.Keys.SealSecret(secret),
 		})
 		grants = append(grants, consent.Grant{
 			ID: l.p.IDs.Next(), PhoneID: id, GroupID: l.seed.Customer, Purpose: sms.MKT, Grade: consent.SignedEvent, Method: "bench", Wording: "v1",

@@ -132,7 +132,7 @@ func TestForeignKeyFileIsRefused(t *testing.T) {
 		if err := os.Remove(path); err != nil {
 			n.t.Fatal(err)
 		}
-		if _, err := vault.Create(path); err != nil {
+		if _, err := vault.Create(path, vault.International); err != nil {
 			n.t.Fatal(err)
 		}
 		f := midMorning(n.t, n.Config.Data)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/zhunxin/zhunxin/evidence/checkpoint"
 	"github.com/zhunxin/zhunxin/internal/config"
 	"github.com/zhunxin/zhunxin/internal/evlog"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -27,6 +28,7 @@ type offline struct {
 	keys *vault.Keys
 	log  *evlog.Log
 	vkey string
+	sm2  string // gm: the key of the second signature
 }
 
 // Folder names what a command works on.
@@ -76,6 +78,9 @@ func (f Folder) open(ctx context.Context) (o *offline, err error) {
 			return err
 		}
 		o.vkey = vkey
+		if _, o.sm2, err = o.keys.SM2Signer(origin); err != nil {
+			return err
+		}
 		o.log, err = evlog.New(origin, signer, vkey)
 		return err
 	})
@@ -138,7 +143,10 @@ func writeNew(path string, b []byte) error {
 }
 
 // EvidenceKey prints the log's public key.
-type EvidenceKey struct{ Folder }
+type EvidenceKey struct {
+	Folder
+	SM2 bool `help:"The key of the second signature (国密 suite)." name:"sm2"`
+}
 
 // Run prints it.
 func (c *EvidenceKey) Run(ctx context.Context) error {
@@ -146,8 +154,40 @@ func (c *EvidenceKey) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(o.vkey)
-	return o.db.Close()
+	switch {
+	case !c.SM2:
+		fmt.Println(o.vkey)
+	case o.sm2 == "":
+		err = errors.New("the key file is of the international suite, which has no SM2 key")
+	default:
+		fmt.Println(o.sm2)
+	}
+	return errors.Join(err, o.db.Close())
+}
+
+// EvidenceCheck checks the SM2 signature of a checkpoint. The other signature, and all
+// that it stands for, is checked by zhunxin-verify.
+type EvidenceCheck struct {
+	File string `arg:"" help:"File with a signed checkpoint." type:"existingfile"`
+	SM2  string `help:"Key that zhunxin evidence key --sm2 printed." name:"sm2" required:""`
+}
+
+// Run says what was signed.
+func (c *EvidenceCheck) Run() error {
+	b, err := os.ReadFile(c.File)
+	if err != nil {
+		return err
+	}
+	v, err := vault.SM2Verifier(c.SM2)
+	if err != nil {
+		return err
+	}
+	head, err := checkpoint.Open(string(b), v.Name(), v)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("the checkpoint of %s of size %d bears its SM2 signature\n", head.Origin, head.Tree.N)
+	return nil
 }
 
 // Backup copies a node's data folder while the node runs. PostgreSQL is backed up

@@ -25,6 +25,7 @@ import (
 type Config struct {
 	Data     string        `koanf:"data" doc:"folder of the database, the keys and the published checkpoints; readable by its owner alone"`
 	Node     int           `koanf:"node" doc:"number of this node, 0 to 1023; two live nodes on one database must differ"`
+	Suite    string        `koanf:"suite" doc:"algorithms of the key file, chosen at the first start: international (AES, SHA-256), or gm (国密: SM4, SM3, and an SM2 signature beside the other)"`
 	Database Database      `koanf:"database"`
 	HTTP     HTTP          `koanf:"http"`
 	CMPP     CMPP          `koanf:"cmpp"`
@@ -107,7 +108,7 @@ type Log struct {
 // Default is what holds where nothing is said.
 func Default() Config {
 	return Config{
-		Data: "data", Node: 1, Keep: 180 * 24 * time.Hour,
+		Data: "data", Node: 1, Suite: "international", Keep: 180 * 24 * time.Hour,
 		Database: Database{Kind: "sqlite", Connections: 16},
 		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 1 << 20, ReadTimeout: 15 * time.Second, Rate: 10_000},
 		CMPP: CMPP{

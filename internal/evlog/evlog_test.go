@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 
 func open(t *testing.T) *evlog.Log {
 	t.Helper()
-	keys, err := vault.Create(filepath.Join(t.TempDir(), "keys.json"))
+	keys, err := vault.Create(filepath.Join(t.TempDir(), "keys.json"), vault.International)
 	if err != nil {
 		t.Fatal(err)
 	}

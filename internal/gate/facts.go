@@ -103,7 +103,7 @@ func (f *people) readGroup(ctx context.Context, b *batchRun, group sms.ID, jobs 
 				case !stored && r.sealed != nil:
 					s = r.sealed.secret
 				case !stored:
-					s = vault.NewSecret()
+					s = b.g.keys.NewSecret()
 				}
 				if r.sealed != nil && r.sealed.secret != s {
 					r.sealed = nil
@@ -114,7 +114,7 @@ func (f *people) readGroup(ctx context.Context, b *batchRun, group sms.ID, jobs 
 				f.secrets[k] = s
 				fresh = append(fresh, sms.Person{
 					PhoneID: r.phone, GroupID: group,
-					Number: b.g.keys.Seal(vault.PurposeNumber, []byte(r.Number.Reveal())), Secret: b.g.keys.Seal(vault.PurposeSecret, s[:]),
+					Number: b.g.keys.Seal(vault.PurposeNumber, []byte(r.Number.Reveal())), Secret: b.g.keys.SealSecret(s),
 				})
 			}
 		}

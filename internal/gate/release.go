@@ -48,12 +48,9 @@ func Open(ctx context.Context, tx Reader, keys *vault.Keys, list []*sms.Message)
 	}
 	for group, of := range groups {
 		err := tx.Secrets(ctx, group, of, func(id [16]byte, sealed []byte) error {
-			plain, err := keys.Open(vault.PurposeSecret, sealed)
-			if err != nil || len(plain) != len(vault.Secret{}) {
-				return vault.ErrSealed
-			}
-			secrets[secretKey{id, group}] = vault.Secret(plain)
-			return nil
+			secret, err := keys.OpenSecret(sealed)
+			secrets[secretKey{id, group}] = secret
+			return err
 		})
 		if err != nil {
 			return nil, fmt.Errorf("open secrets: %w", err)
@@ -87,12 +84,9 @@ func Open(ctx context.Context, tx Reader, keys *vault.Keys, list []*sms.Message)
 // erased.
 func Salt(ctx context.Context, tx Reader, keys *vault.Keys, m *sms.Message) (salt [32]byte, ok bool, err error) {
 	err = tx.Secrets(ctx, m.GroupID, [][16]byte{m.PhoneID}, func(_ [16]byte, sealed []byte) error {
-		plain, err := keys.Open(vault.PurposeSecret, sealed)
-		if err != nil || len(plain) != len(vault.Secret{}) {
-			return vault.ErrSealed
-		}
-		salt, ok = vault.Secret(plain).Salt(m.ID), true
-		return nil
+		secret, err := keys.OpenSecret(sealed)
+		salt, ok = secret.Salt(m.ID), err == nil
+		return err
 	})
 	return salt, ok, err
 }

@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -36,12 +35,9 @@ type SecretReader interface {
 
 func (g *Gate) readSecrets(ctx context.Context, tx SecretReader, group sms.ID, ids [][16]byte, into map[secretKey]vault.Secret) error {
 	return tx.Secrets(ctx, group, ids, func(id [16]byte, sealed []byte) error {
-		plain, err := g.keys.Open(vault.PurposeSecret, sealed)
-		if err != nil || len(plain) != len(vault.Secret{}) {
-			return fmt.Errorf("a person's secret: %w", vault.ErrSealed)
-		}
-		into[secretKey{id, group}] = vault.Secret(plain)
-		return nil
+		secret, err := g.keys.OpenSecret(sealed)
+		into[secretKey{id, group}] = secret
+		return err
 	})
 }
 
@@ -84,7 +80,7 @@ func (g *Gate) ahead(ctx context.Context, batch []*job) error {
 				r := &p.recipients[i]
 				k := secretKey{r.phone, j.party.GroupID}
 				if _, known := secrets[k]; !known {
-					secrets[k], fresh[k] = vault.NewSecret(), true
+					secrets[k], fresh[k] = g.keys.NewSecret(), true
 				}
 				if r.sealed, err = g.seal(r, secrets[k], p.text); err != nil {
 					return err

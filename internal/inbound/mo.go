@@ -179,9 +179,9 @@ func (x *Receiver) know(ctx context.Context, tx MOTx, group sms.ID, number sms.M
 	if err != nil || known {
 		return err
 	}
-	secret := vault.NewSecret()
+	secret := x.Keys.NewSecret()
 	return tx.InsertPeople(ctx, at, []sms.Person{{
-		PhoneID: id, GroupID: group, Number: x.Keys.Seal(vault.PurposeNumber, []byte(number.Reveal())), Secret: x.Keys.Seal(vault.PurposeSecret, secret[:]),
+		PhoneID: id, GroupID: group, Number: x.Keys.Seal(vault.PurposeNumber, []byte(number.Reveal())), Secret: x.Keys.SealSecret(secret),
 	}})
 }
 

@@ -8,6 +8,7 @@
 package vault
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
@@ -25,10 +26,12 @@ import (
 // file is the key file. Every key is 32 random bytes.
 type file struct {
 	Version int      `json:"version"`
-	Index   [][]byte `json:"index"`   // newest first; ids are made by the chain of them
-	Ring    []ring   `json:"ring"`    // newest first; the first seals
-	Content []byte   `json:"content"` // of content and payload hashes
-	Signing []byte   `json:"signing"` // ed25519 seed of the evidence log
+	Suite   Suite    `json:"suite,omitempty"` // "" is international
+	Index   [][]byte `json:"index"`           // newest first; ids are made by the chain of them
+	Ring    []ring   `json:"ring"`            // newest first; the first seals
+	Content []byte   `json:"content"`         // of content and payload hashes
+	Signing []byte   `json:"signing"`         // ed25519 seed of the evidence log
+	SM2     []byte   `json:"sm2,omitempty"`   // gm: private key of the log's second signature
 }
 
 type ring struct {
@@ -42,6 +45,7 @@ const keyBytes = 32
 type Keys struct {
 	path    string
 	file    file
+	suite   Suite
 	index   []*macs // as in file.Index
 	content *macs
 	payload *macs
@@ -55,9 +59,12 @@ func newKey() []byte {
 	return b
 }
 
-// Create makes new keys in a file of mode 0600 and never overwrites one.
-func Create(path string) (*Keys, error) {
-	f := file{Version: 1, Index: [][]byte{newKey()}, Ring: []ring{{1, newKey()}}, Content: newKey(), Signing: newKey()}
+// Create makes new keys of a suite in a file of mode 0600 and never overwrites one.
+func Create(path string, suite Suite) (*Keys, error) {
+	f := file{Version: 1, Suite: suite, Index: [][]byte{newKey()}, Ring: []ring{{1, newKey()}}, Content: newKey(), Signing: newKey()}
+	if suite == GM {
+		f.SM2 = newSM2()
+	}
 	if _, err := os.Lstat(path); err == nil {
 		return nil, fmt.Errorf("key file %s exists already: it is never overwritten", path)
 	}
@@ -91,15 +98,24 @@ func open(path string, f file) (*Keys, error) {
 	if f.Version != 1 || len(f.Index) == 0 || len(f.Ring) == 0 || len(f.Content) != keyBytes || len(f.Signing) != ed25519.SeedSize {
 		return nil, fmt.Errorf("key file %s is not complete, or of a newer program", path)
 	}
-	k := &Keys{path: path, file: f, seals: map[uint32]*sealer{}, content: newMACs(f.Content, "content"), payload: newMACs(f.Content, "payload")}
+	suite, err := ParseSuite(string(cmp.Or(f.Suite, International)))
+	if err == nil && suite == GM && !validSM2(f.SM2) {
+		err = errors.New("its SM2 key is no private key")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key file %s: %w", path, err)
+	}
+	k := &Keys{
+		path: path, file: f, suite: suite, seals: map[uint32]*sealer{}, content: newMACs(suite, f.Content, "content"), payload: newMACs(suite, f.Content, "payload"),
+	}
 	for _, key := range f.Index {
 		if len(key) != keyBytes {
 			return nil, fmt.Errorf("key file %s: an index key is not of %d bytes", path, keyBytes)
 		}
-		k.index = append(k.index, newMACs(key, ""))
+		k.index = append(k.index, newMACs(suite, key, ""))
 	}
 	for i, r := range f.Ring {
-		s, err := newSealer(r.ID, r.Key)
+		s, err := newSealer(suite, r.ID, r.Key)
 		if err != nil {
 			return nil, fmt.Errorf("key file %s: ring key %d: %w", path, r.ID, err)
 		}
@@ -110,6 +126,9 @@ func open(path string, f file) (*Keys, error) {
 	}
 	return k, nil
 }
+
+// Suite is the set of algorithms that the keys are for.
+func (k *Keys) Suite() Suite { return k.suite }
 
 // write replaces the file at once: a crash leaves the old one or the new one.
 func write(path string, f file) (err error) {

@@ -1,9 +1,7 @@
 package vault
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -13,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"strconv"
 	"sync"
 
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -22,13 +19,13 @@ import (
 // PhoneID is the only form of a number that is used as a key.
 type PhoneID = [16]byte
 
-// macs are reusable HMAC-SHA256 states of one key: the key schedule costs as
+// macs are reusable HMAC states of one key: the key schedule costs as
 // much as the sum.
 type macs struct{ pool sync.Pool }
 
-func newMACs(key []byte, label string) *macs {
+func newMACs(suite Suite, key []byte, label string) *macs {
 	k := append(append([]byte(nil), key...), label...)
-	return &macs{sync.Pool{New: func() any { return hmac.New(sha256.New, k) }}}
+	return &macs{sync.Pool{New: func() any { return hmac.New(suite.hash, k) }}}
 }
 
 func (m *macs) sum(parts ...[]byte) (out [32]byte) {
@@ -77,15 +74,11 @@ type sealer struct {
 	aead cipher.AEAD
 }
 
-func newSealer(id uint32, key []byte) (*sealer, error) {
+func newSealer(suite Suite, id uint32, key []byte) (*sealer, error) {
 	if len(key) != keyBytes {
 		return nil, fmt.Errorf("a key has %d bytes", keyBytes)
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	aead, err := cipher.NewGCM(block)
+	aead, err := suite.aead(key)
 	return &sealer{id, aead}, err
 }
 
@@ -124,72 +117,12 @@ func (k *Keys) Open(purpose string, sealed []byte) ([]byte, error) {
 // Purposes of sealed data.
 const (
 	PurposeNumber = "number" // person.number: the E.164 digits
-	PurposeSecret = "secret" // person_secret.secret
+	purposeSecret = "secret" // person_secret.secret
 	PurposeLogin  = "login"  // protocol secrets
 	PurposeAnswer = "answer" // stored answers of idempotent calls
 	PurposeMO     = "mo"     // texts from recipients
 	PurposePart   = "part"   // parts of long messages before their decision
 )
-
-// Secret is a person's random secret towards one content provider group.
-// Destroying it erases what was sealed or committed under it.
-type Secret [32]byte
-
-// NewSecret makes one.
-func NewSecret() (s Secret) {
-	_, _ = rand.Read(s[:]) // it never fails: the program ends instead
-	return s
-}
-
-// Salt is the salt of the commitments in one record.
-func (s Secret) Salt(record sms.ID) [32]byte {
-	m := hmac.New(sha256.New, s[:])
-	var id [8]byte
-	binary.BigEndian.PutUint64(id[:], uint64(record))
-	m.Write([]byte("salt"))
-	m.Write(id[:])
-	var out [32]byte
-	m.Sum(out[:0])
-	return out
-}
-
-// textCipher is the cipher of one message's text. The key is used once, for one
-// message, so a fixed nonce never repeats under it.
-func (s Secret) textCipher(message sms.ID) (cipher.AEAD, error) {
-	key, err := hkdf.Key(sha256.New, s[:], nil, "zhunxin text "+strconv.FormatInt(int64(message), 10), keyBytes)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(block)
-}
-
-var textNonce [nonceBytes]byte
-
-// SealText encrypts a message's text under its own key.
-func (s Secret) SealText(message sms.ID, text string) ([]byte, error) {
-	c, err := s.textCipher(message)
-	if err != nil {
-		return nil, err
-	}
-	return c.Seal(make([]byte, 0, len(text)+16), textNonce[:], []byte(text), nil), nil
-}
-
-// OpenText decrypts it.
-func (s Secret) OpenText(message sms.ID, sealed []byte) (string, error) {
-	c, err := s.textCipher(message)
-	if err != nil {
-		return "", err
-	}
-	b, err := c.Open(nil, textNonce[:], sealed, nil)
-	if err != nil {
-		return "", ErrSealed
-	}
-	return string(b), nil
-}
 
 const apiKeyPrefix = "zx_"
 

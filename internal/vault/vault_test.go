@@ -17,7 +17,7 @@ import (
 func keys(t testing.TB) (*vault.Keys, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "keys.json")
-	k, err := vault.Create(path)
+	k, err := vault.Create(path, vault.International)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestKeyFileIsPrivateAndNeverOverwritten(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("mode %v, %v", info.Mode(), err)
 	}
-	if _, err := vault.Create(path); err == nil {
+	if _, err := vault.Create(path, vault.International); err == nil {
 		t.Error("a key file was overwritten")
 	}
 	if err := os.Chmod(path, 0o640); err != nil {
@@ -106,7 +106,8 @@ func TestSealedDataOpensForItsPurposeOnlyAndAfterRotation(t *testing.T) {
 
 func TestTextOpensOnlyAsItsOwnMessage(t *testing.T) {
 	t.Parallel()
-	s := vault.NewSecret()
+	k, _ := keys(t)
+	s := k.NewSecret()
 	sealed, err := s.SealText(7, "【准信】您的验证码是1234")
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +118,7 @@ func TestTextOpensOnlyAsItsOwnMessage(t *testing.T) {
 	if _, err := s.OpenText(8, sealed); err == nil {
 		t.Error("opened as another message")
 	}
-	if _, err := vault.NewSecret().OpenText(7, sealed); err == nil {
+	if _, err := k.NewSecret().OpenText(7, sealed); err == nil {
 		t.Error("opened with another secret")
 	}
 	if s.Salt(1) == s.Salt(2) {
@@ -174,7 +175,7 @@ func FuzzOpen(f *testing.F) {
 // What one message costs: id, salt, text.
 func BenchmarkMessage(b *testing.B) {
 	k, _ := keys(b)
-	n, s := number(b, "19900001234"), vault.NewSecret()
+	n, s := number(b, "19900001234"), k.NewSecret()
 	b.ReportAllocs()
 	for b.Loop() {
 		k.PhoneID(n)

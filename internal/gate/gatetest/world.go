@@ -120,7 +120,7 @@ func newWorld(t *testing.T, db *store.DB, c *Clock, wrap func(gate.Store) gate.S
 	t.Helper()
 	w := &World{T: t, DB: db, Clock: c}
 	var err error
-	if w.Keys, err = vault.Create(filepath.Join(t.TempDir(), "keys.json")); err != nil {
+	if w.Keys, err = vault.Create(filepath.Join(t.TempDir(), "keys.json"), vault.International); err != nil {
 		t.Fatal(err)
 	}
 	if w.IDs, err = sms.NewIDs(1, c.Now); err != nil {

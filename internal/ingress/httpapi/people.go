@@ -143,9 +143,9 @@ func (a *API) know(ctx context.Context, tx Tx, group sms.ID, numbers []sms.MSISD
 			continue
 		}
 		known[ids[i]] = true
-		s := vault.NewSecret()
+		s := a.Keys.NewSecret()
 		fresh = append(fresh, sms.Person{
-			PhoneID: ids[i], GroupID: group, Number: a.Keys.Seal(vault.PurposeNumber, []byte(n.Reveal())), Secret: a.Keys.Seal(vault.PurposeSecret, s[:]),
+			PhoneID: ids[i], GroupID: group, Number: a.Keys.Seal(vault.PurposeNumber, []byte(n.Reveal())), Secret: a.Keys.SealSecret(s),
 		})
 	}
 	return tx.InsertPeople(ctx, at, fresh)
