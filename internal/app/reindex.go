@@ -173,7 +173,7 @@ func (p *Platform) reindex(ctx context.Context, state store.Reindex) error {
 		next, n := state, 0
 		err := p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) (err error) {
 			next = state
-			if n, err = tx.ReindexStep(ctx, &next, p.Keys.Reindexed); err != nil {
+			if n, err = tx.ReindexStep(ctx, &next, p.Keys.Reindexed, p.Keys.SealFormer); err != nil {
 				return err
 			}
 			if next.Phase != store.ReindexDone {

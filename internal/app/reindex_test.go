@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/zhunxin/zhunxin/evidence/bundle"
@@ -18,11 +19,11 @@ import (
 // patience is a context that ends after it was asked some times.
 type patience struct {
 	context.Context //nolint:containedctx // it is one
-	left            int
+	left            atomic.Int64
 }
 
 func (p *patience) Err() error {
-	if p.left--; p.left < 0 {
+	if p.left.Add(-1) < 0 {
 		return context.Canceled
 	}
 	return p.Context.Err()
@@ -36,7 +37,8 @@ func TestRefusalSurvivesErasureAndReindex(t *testing.T) {
 	everywhere(t, func(n *node) {
 		n.agree(refuser)
 		n.agree(agreed)
-		n.until(n.send(mktText, refuser).Results[0].MessageID, sms.Delivered)
+		offer := n.send(mktText, refuser).Results[0].MessageID
+		n.until(offer, sms.Delivered)
 		if err := n.carrier.SendMO(n.t.Context(), refuser, storyCode+storyDigits, "T"); err != nil {
 			n.t.Fatal(err)
 		}
@@ -65,7 +67,9 @@ func TestRefusalSurvivesErasureAndReindex(t *testing.T) {
 		n.stop()
 		steps := 0
 		for {
-			err := reindexFolder(&patience{n.t.Context(), 3 + steps}, n.Config)
+			short := &patience{Context: n.t.Context()}
+			short.left.Store(int64(3 + steps))
+			err := reindexFolder(short, n.Config)
 			if err == nil {
 				break
 			}
@@ -101,6 +105,9 @@ func TestRefusalSurvivesErasureAndReindex(t *testing.T) {
 			n.t.Errorf("the frequency is forgotten: %+v", r)
 		}
 		_, vkey := again.Evidence.Log()
+		if r, err := bundle.Verify(again.pack(offer, ""), bundle.Options{Key: vkey}); err != nil || len(r.Records) < 5 { // with consent and refusal
+			n.t.Errorf("%+v, %v", r, err)
+		}
 		if _, err := bundle.Verify(again.pack(sent, ""), bundle.Options{Key: vkey, Phone: "86" + busy, Text: otpText}); err != nil {
 			n.t.Error(err)
 		}

@@ -40,6 +40,7 @@ type Grant struct {
 	WithdrawnAt int64 // 0 while it stands
 	LeafID      sms.ID
 	LeafPos     int
+	Former      []byte // sealed: the phone id that its evidence names, nil when that is PhoneID
 }
 
 // Holds tells whether the grant covers a category at a moment.
@@ -75,6 +76,7 @@ type Suppression struct {
 	LiftedAt  int64
 	LeafID    sms.ID
 	LeafPos   int
+	Former    []byte // as of a Grant
 }
 
 // Against tells whether the refusal stands against a category of a group.

@@ -47,6 +47,7 @@ type PackTx interface {
 
 // builder gathers the records of one message.
 type builder struct {
+	keys   *vault.Keys
 	log    *Log
 	tx     PackTx
 	pack   bundle.Pack
@@ -64,7 +65,7 @@ func (l *Log) Pack(ctx context.Context, tx PackTx, keys *vault.Keys, message sms
 	if err != nil {
 		return nil, sms.Errorf(sms.NotFound, "message", "no message has the id %d", message)
 	}
-	b := &builder{log: l, tx: tx, leaves: map[sms.ID]int{}}
+	b := &builder{log: l, tx: tx, keys: keys, leaves: map[sms.ID]int{}}
 	b.pack.Origin, b.pack.Subject = l.Origin, bundle.Subject{Kind: "message", ID: int64(m.ID)}
 	for _, add := range []func(context.Context, *sms.Message) error{b.decisions, b.people, b.segments, b.endings} {
 		if err := add(ctx, m); err != nil {
@@ -136,6 +137,9 @@ func (b *builder) people(ctx context.Context, m *sms.Message) error {
 		if err != nil {
 			return fmt.Errorf("evlog: consent %d: %w", m.ConsentID, err)
 		}
+		if g.PhoneID, err = b.keys.OpenFormer(g.Former, g.PhoneID); err != nil {
+			return err
+		}
 		if err := b.add(ctx, g.LeafID, g.LeafPos, consent.GrantRecord(&g)); err != nil {
 			return err
 		}
@@ -150,6 +154,9 @@ func (b *builder) people(ctx context.Context, m *sms.Message) error {
 		return err
 	}
 	for i := range refusals {
+		if refusals[i].PhoneID, err = b.keys.OpenFormer(refusals[i].Former, refusals[i].PhoneID); err != nil {
+			return err
+		}
 		if err := b.add(ctx, refusals[i].LeafID, refusals[i].LeafPos, consent.RefusalRecord(&refusals[i])); err != nil {
 			return err
 		}

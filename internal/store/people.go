@@ -120,12 +120,12 @@ func (t *Tx) InsertGrants(ctx context.Context, grants []consent.Grant) error {
 		14, "", args)
 }
 
-const grantColumns = "phone_id, group_id, id, purpose, grade, method, wording, source, proof_hash, per_week, valid_from, valid_to, COALESCE(withdrawn_at,0), COALESCE(leaf_id,0), COALESCE(leaf_pos,0)"
+const grantColumns = "phone_id, group_id, id, purpose, grade, method, wording, source, proof_hash, per_week, valid_from, valid_to, COALESCE(withdrawn_at,0), COALESCE(leaf_id,0), COALESCE(leaf_pos,0), former"
 
 func scanGrant(r *sql.Rows) (g consent.Grant, err error) {
 	var phone, proof []byte
 	err = r.Scan(&phone, &g.GroupID, &g.ID, &g.Purpose, &g.Grade, &g.Method, &g.Wording, &g.Source, &proof, &g.PerWeek, &g.ValidFrom, &g.ValidTo,
-		&g.WithdrawnAt, &g.LeafID, &g.LeafPos)
+		&g.WithdrawnAt, &g.LeafID, &g.LeafPos, &g.Former)
 	copy(g.PhoneID[:], phone)
 	copy(g.ProofHash[:], proof)
 	return g, err
@@ -172,20 +172,20 @@ func (t *Tx) PutSuppression(ctx context.Context, s consent.Suppression) (bool, e
 	n, err := t.ExecCount(ctx, `INSERT INTO suppression(phone_id, group_id, scope, id, source, reference, in_flight, created_at, leaf_id, leaf_pos)
 		VALUES (?,?,?,?,?,?,?,?,?,?)
 		ON CONFLICT(phone_id, group_id, scope) DO UPDATE SET id = excluded.id, source = excluded.source, reference = excluded.reference,
-		in_flight = excluded.in_flight, created_at = excluded.created_at, lifted_at = NULL, leaf_id = excluded.leaf_id, leaf_pos = excluded.leaf_pos
+		in_flight = excluded.in_flight, created_at = excluded.created_at, lifted_at = NULL, leaf_id = excluded.leaf_id, leaf_pos = excluded.leaf_pos, former = NULL
 		WHERE suppression.lifted_at IS NOT NULL`,
 		s.PhoneID[:], int64(s.GroupID), s.Scope, int64(s.ID), s.Source, s.Reference, s.InFlight, s.CreatedAt, int64(s.LeafID), int64(s.LeafPos))
 	return n == 0, err
 }
 
-const suppressionColumns = "phone_id, group_id, scope, id, source, reference, in_flight, created_at, COALESCE(lifted_at,0), COALESCE(leaf_id,0), COALESCE(leaf_pos,0)"
+const suppressionColumns = "phone_id, group_id, scope, id, source, reference, in_flight, created_at, COALESCE(lifted_at,0), COALESCE(leaf_id,0), COALESCE(leaf_pos,0), former"
 
 // Suppressions reads the refusals of people towards anybody.
 func (t *Tx) Suppressions(ctx context.Context, ids [][16]byte, each func(consent.Suppression)) error {
 	return t.in(ctx, "SELECT "+suppressionColumns+" FROM suppression WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, func(r *sql.Rows) error {
 		var s consent.Suppression
 		var phone []byte
-		if err := r.Scan(&phone, &s.GroupID, &s.Scope, &s.ID, &s.Source, &s.Reference, &s.InFlight, &s.CreatedAt, &s.LiftedAt, &s.LeafID, &s.LeafPos); err != nil {
+		if err := r.Scan(&phone, &s.GroupID, &s.Scope, &s.ID, &s.Source, &s.Reference, &s.InFlight, &s.CreatedAt, &s.LiftedAt, &s.LeafID, &s.LeafPos, &s.Former); err != nil {
 			return err
 		}
 		copy(s.PhoneID[:], phone)

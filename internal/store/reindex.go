@@ -39,12 +39,12 @@ const reindexChunk = 500
 
 // ReindexStep does the next piece of a replacement and tells how many ids or rows it
 // went through. Nobody else may use the database: see Alone.
-func (t *Tx) ReindexStep(ctx context.Context, s *Reindex, next func([16]byte) [16]byte) (n int, err error) {
+func (t *Tx) ReindexStep(ctx context.Context, s *Reindex, next func([16]byte) [16]byte, seal func([16]byte) []byte) (n int, err error) {
 	switch s.Phase {
 	case reindexCollect:
 		n, err = t.collectPhones(ctx, s)
 	case reindexPeople:
-		n, err = t.replacePhones(ctx, s, next)
+		n, err = t.replacePhones(ctx, s, next, seal)
 	case reindexRows:
 		n, err = t.replaceRows(ctx, s, next)
 	default:
@@ -83,7 +83,7 @@ func (t *Tx) collectPhones(ctx context.Context, s *Reindex) (int, error) {
 	return len(list), t.insert(ctx, "INSERT INTO phone_reindex(old_id) VALUES ", 1, " ON CONFLICT DO NOTHING", list)
 }
 
-func (t *Tx) replacePhones(ctx context.Context, s *Reindex, next func([16]byte) [16]byte) (int, error) {
+func (t *Tx) replacePhones(ctx context.Context, s *Reindex, next func([16]byte) [16]byte, seal func([16]byte) []byte) (int, error) {
 	var olds [][16]byte
 	err := t.Query(ctx, "SELECT old_id FROM phone_reindex ORDER BY old_id LIMIT ?", []any{int64(reindexChunk)}, func(r *sql.Rows) error {
 		var id []byte
@@ -102,6 +102,11 @@ func (t *Tx) replacePhones(ctx context.Context, s *Reindex, next func([16]byte) 
 	}
 	for _, old := range olds {
 		id := next(old)
+		for _, table := range []string{"consent", "suppression"} {
+			if err := t.Exec(ctx, "UPDATE "+table+" SET former = ? WHERE phone_id = ? AND former IS NULL", seal(old), old[:]); err != nil {
+				return 0, err
+			}
+		}
 		for _, table := range reindexByPhone {
 			if err := t.Exec(ctx, "UPDATE "+table+" SET phone_id = ? WHERE phone_id = ?", id[:], old[:]); err != nil {
 				return 0, err

@@ -59,6 +59,21 @@ func (k *Keys) Reindexed(old PhoneID) (id PhoneID) {
 	return id
 }
 
+// SealFormer keeps an id that evidence names and that is no longer used.
+func (k *Keys) SealFormer(old PhoneID) []byte { return k.Seal(purposeFormer, old[:]) }
+
+// OpenFormer opens what SealFormer made; of nothing it gives the id of now.
+func (k *Keys) OpenFormer(sealed []byte, now PhoneID) (PhoneID, error) {
+	if len(sealed) == 0 {
+		return now, nil
+	}
+	plain, err := k.Open(purposeFormer, sealed)
+	if err != nil || len(plain) != len(now) {
+		return now, fmt.Errorf("a person's former id: %w", ErrSealed)
+	}
+	return PhoneID(plain), nil
+}
+
 // ContentHash is the keyed hash by which equal texts are counted.
 func (k *Keys) ContentHash(text string) (h [16]byte) {
 	sum := k.content.sum([]byte(text))
@@ -118,6 +133,7 @@ func (k *Keys) Open(purpose string, sealed []byte) ([]byte, error) {
 const (
 	PurposeNumber = "number" // person.number: the E.164 digits
 	purposeSecret = "secret" // person_secret.secret
+	purposeFormer = "former" // consent.former, suppression.former
 	PurposeLogin  = "login"  // protocol secrets
 	PurposeAnswer = "answer" // stored answers of idempotent calls
 	PurposeMO     = "mo"     // texts from recipients

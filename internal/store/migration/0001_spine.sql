@@ -269,6 +269,7 @@ CREATE TABLE consent (
   withdrawn_at INTEGER,
   leaf_id      INTEGER,
   leaf_pos     INTEGER,
+  former       BLOB,                       -- sealed: the phone_id that its evidence names, if another index key came since
   PRIMARY KEY (phone_id, group_id, id)
 ) STRICT, WITHOUT ROWID;
 
@@ -284,6 +285,7 @@ CREATE TABLE suppression (
   lifted_at  INTEGER,
   leaf_id    INTEGER,
   leaf_pos   INTEGER,
+  former     BLOB,                         -- as in consent
   PRIMARY KEY (phone_id, group_id, scope)
 ) STRICT, WITHOUT ROWID;
 
