@@ -99,5 +99,5 @@ func storyOffset(now time.Time) time.Duration {
 	if at.Before(local) {
 		at = at.AddDate(0, 0, 1)
 	}
-	return at.Sub(local).Truncate(time.Second)
+	return at.Sub(local).Truncate(time.Second) + time.Second // not a moment before the hour
 }

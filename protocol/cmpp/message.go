@@ -1,6 +1,7 @@
 package cmpp
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/zhunxin/zhunxin/protocol/wire"
@@ -98,8 +99,37 @@ func (p *Submit) AppendBody(dst []byte, v Version) ([]byte, error) {
 	return w.Done()
 }
 
+// other is a version of the other layout.
+func (v Version) other() Version {
+	if v.is3() {
+		return V20
+	}
+	return V30
+}
+
+// tolerate lets a body pass that goes on after its fields, because vendors append their
+// own, unless it has just the fields of the other version: then all that was read stands
+// in the wrong place.
+func tolerate(err error, body []byte, v Version, decode func(body []byte, v Version) error) error {
+	if !errors.Is(err, wire.ErrTrailing) {
+		return err
+	}
+	if decode(body, v.other()) == nil {
+		return fmt.Errorf("%w: it has the layout of version 0x%02x, not 0x%02x", err, uint8(v.other()), uint8(v))
+	}
+	return nil
+}
+
 // DecodeBody reads the body. Content aliases it; Dest is reused.
 func (p *Submit) DecodeBody(body []byte, v Version) error {
+	err := p.decode(body, v)
+	if err == nil {
+		return nil
+	}
+	return tolerate(err, body, v, new(Submit).decode)
+}
+
+func (p *Submit) decode(body []byte, v Version) error {
 	r := wire.NewReader(body)
 	p.MsgID = r.U64()
 	p.PkTotal, p.PkNumber, p.RegisteredDelivery, p.MsgLevel = r.U8(), r.U8(), r.U8(), r.U8()
@@ -168,6 +198,14 @@ func (p *Deliver) AppendBody(dst []byte, v Version) ([]byte, error) {
 // be shorter than it should: a vendor's 3.0 frame with the 60-byte report is 11
 // bytes short.
 func (p *Deliver) DecodeBody(body []byte, v Version) error {
+	err := p.decode(body, v)
+	if err == nil {
+		return nil
+	}
+	return tolerate(err, body, v, new(Deliver).decode)
+}
+
+func (p *Deliver) decode(body []byte, v Version) error {
 	r := wire.NewReader(body)
 	p.MsgID = r.U64()
 	p.DestID, p.ServiceID = r.Text(21), r.Text(10)

@@ -19,8 +19,18 @@ func putStatus(w *wire.Writer, field string, status uint32, v Version) {
 	}
 }
 
-func getStatus(r *wire.Reader, v Version) uint32 {
-	if v.is3() {
+// getStatus reads a status behind which after bytes follow. Where the body has just the
+// size of one of the two forms, that decides, for peers are seen that answer in the other
+// version; otherwise the version does, and what follows is a vendor's own.
+func getStatus(r *wire.Reader, v Version, after int) uint32 {
+	wide := v.is3()
+	switch r.Left() {
+	case 1 + after:
+		wide = false
+	case 4 + after:
+		wide = true
+	}
+	if wide {
 		return r.U32()
 	}
 	return uint32(r.U8())
@@ -54,7 +64,7 @@ func (p *Connect) DecodeBody(body []byte, _ Version) error {
 	copy(p.Authenticator[:], r.Bytes(16))
 	p.Version = Version(r.U8())
 	p.Timestamp = r.U32()
-	return r.End()
+	return r.Err()
 }
 
 // ConnectResp answers a login. CMPP 3.0 §7.4.1.2.
@@ -79,10 +89,10 @@ func (p *ConnectResp) AppendBody(dst []byte, v Version) ([]byte, error) {
 // DecodeBody reads the body.
 func (p *ConnectResp) DecodeBody(body []byte, v Version) error {
 	r := wire.NewReader(body)
-	p.Status = getStatus(&r, v)
+	p.Status = getStatus(&r, v, 17)
 	copy(p.Authenticator[:], r.Bytes(16))
 	p.Version = Version(r.U8())
-	return r.End()
+	return r.Err()
 }
 
 // empty is a body of no bytes.
@@ -91,11 +101,8 @@ type empty struct{}
 // AppendBody appends nothing.
 func (empty) AppendBody(dst []byte, _ Version) ([]byte, error) { return dst, nil }
 
-// DecodeBody checks that there is nothing.
-func (empty) DecodeBody(body []byte, _ Version) error {
-	r := wire.NewReader(body)
-	return r.End()
-}
+// DecodeBody reads nothing, whatever a vendor appended.
+func (empty) DecodeBody([]byte, Version) error { return nil }
 
 // Terminate logs out; either side may. CMPP 3.0 §7.4.2.1.
 type Terminate struct{ empty }
@@ -132,7 +139,7 @@ func (p *ActiveTestResp) DecodeBody(body []byte, _ Version) error {
 	if p.Reserved = 0; r.Left() > 0 {
 		p.Reserved = r.U8()
 	}
-	return r.End()
+	return r.Err()
 }
 
 // appendAnswer writes the body that SUBMIT_RESP and DELIVER_RESP share: 9 bytes, or
@@ -146,8 +153,8 @@ func appendAnswer(dst []byte, v Version, id uint64, result uint32) ([]byte, erro
 
 func decodeAnswer(body []byte, v Version) (id uint64, result uint32, err error) {
 	r := wire.NewReader(body)
-	id, result = r.U64(), getStatus(&r, v)
-	return id, result, r.End()
+	id, result = r.U64(), getStatus(&r, v, 0)
+	return id, result, r.Err()
 }
 
 // SubmitResp answers a submit. CMPP 3.0 §7.4.3.2.
@@ -207,7 +214,7 @@ func (p *Cancel) AppendBody(dst []byte, _ Version) ([]byte, error) {
 func (p *Cancel) DecodeBody(body []byte, _ Version) error {
 	r := wire.NewReader(body)
 	p.MsgID = r.U64()
-	return r.End()
+	return r.Err()
 }
 
 // CancelResp answers Cancel. CMPP 3.0 §7.4.7.2.
@@ -226,8 +233,8 @@ func (p *CancelResp) AppendBody(dst []byte, v Version) ([]byte, error) {
 // DecodeBody reads the body.
 func (p *CancelResp) DecodeBody(body []byte, v Version) error {
 	r := wire.NewReader(body)
-	p.SuccessID = getStatus(&r, v)
-	return r.End()
+	p.SuccessID = getStatus(&r, v, 0)
+	return r.Err()
 }
 
 // Query asks for the day's counters. CMPP 3.0 §7.4.6.1.
@@ -255,7 +262,7 @@ func (p *Query) DecodeBody(body []byte, _ Version) error {
 	r := wire.NewReader(body)
 	p.Time, p.QueryType, p.QueryCode = r.Text(8), r.U8(), r.Text(10)
 	r.Bytes(8)
-	return r.End()
+	return r.Err()
 }
 
 // QueryResp has the counters: messages and users received from the service
@@ -299,7 +306,7 @@ func (p *QueryResp) DecodeBody(body []byte, _ Version) error {
 	for _, c := range p.counters() {
 		*c = r.U32()
 	}
-	return r.End()
+	return r.Err()
 }
 
 // errDests is a SUBMIT to nobody or to too many.
