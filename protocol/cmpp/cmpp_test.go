@@ -216,6 +216,16 @@ func TestTruncationIsRefused(t *testing.T) {
 	})
 }
 
+// fits tells whether a body is one of the version, to the byte.
+func fits(c Command, body []byte, v Version) bool {
+	p := newPDU(c)
+	if p.DecodeBody(body, v) != nil {
+		return false
+	}
+	again, err := p.AppendBody(nil, v)
+	return err == nil && len(again) == len(body)
+}
+
 // Vendors append bytes of their own, and some peers answer in the other version.
 func TestTrailingBytesAndAnswersOfTheOtherVersion(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -227,6 +237,9 @@ func TestTrailingBytesAndAnswersOfTheOtherVersion(t *testing.T) {
 		}
 		more := append(body, bytes.Repeat([]byte{0x5a}, rapid.SampledFrom([]int{1, 2, 5, 40}).Draw(t, "more"))...)
 		got := newPDU(p.Command())
+		if fits(p.Command(), more, v.other()) {
+			return // by chance: nobody could tell
+		}
 		if err := got.DecodeBody(more, v); err != nil {
 			t.Fatalf("%T with %d bytes more: %v", p, len(more)-len(body), err)
 		}

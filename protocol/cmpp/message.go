@@ -108,16 +108,19 @@ func (v Version) other() Version {
 }
 
 // tolerate lets a body pass that goes on after its fields, because vendors append their
-// own, unless it has just the fields of the other version: then all that was read stands
-// in the wrong place.
-func tolerate(err error, body []byte, v Version, decode func(body []byte, v Version) error) error {
+// own, unless it has just the size and fields of the other version: then all that was
+// read stands in the wrong place. spare is of the body's type.
+func tolerate(err error, body []byte, v Version, spare PDU, decode func(body []byte, v Version) error) error {
 	if !errors.Is(err, wire.ErrTrailing) {
 		return err
 	}
-	if decode(body, v.other()) == nil {
-		return fmt.Errorf("%w: it has the layout of version 0x%02x, not 0x%02x", err, uint8(v.other()), uint8(v))
+	if decode(body, v.other()) != nil {
+		return nil
 	}
-	return nil
+	if again, bad := spare.AppendBody(nil, v.other()); bad != nil || len(again) != len(body) {
+		return nil
+	}
+	return fmt.Errorf("%w: it has the layout of version 0x%02x, not 0x%02x", err, uint8(v.other()), uint8(v))
 }
 
 // DecodeBody reads the body. Content aliases it; Dest is reused.
@@ -126,7 +129,8 @@ func (p *Submit) DecodeBody(body []byte, v Version) error {
 	if err == nil {
 		return nil
 	}
-	return tolerate(err, body, v, new(Submit).decode)
+	spare := new(Submit)
+	return tolerate(err, body, v, spare, spare.decode)
 }
 
 func (p *Submit) decode(body []byte, v Version) error {
@@ -202,7 +206,8 @@ func (p *Deliver) DecodeBody(body []byte, v Version) error {
 	if err == nil {
 		return nil
 	}
-	return tolerate(err, body, v, new(Deliver).decode)
+	spare := new(Deliver)
+	return tolerate(err, body, v, spare, spare.decode)
 }
 
 func (p *Deliver) decode(body []byte, v Version) error {
