@@ -332,7 +332,7 @@ delivered %d, of these inside the window %d (%.0f/s); backlog at its end %d (%.2
 accept      %s
 end to end  %s
    of codes %s
-platform    %.0f CPU-µs per delivered message, peak RSS %.0f MiB, %.1f rows and %.0f bytes written per message
+platform    %.0f CPU-µs per delivered message, peak RSS %.0f MiB, %.1f rows changed and %.0f bytes written (network included) per message
 disk        fsync p50 %.2f ms, p99 %.2f ms
 check       %d lost, %d doubled
 `, r.Sent, r.Accepted, r.Refused, r.Failed, r.Delivered, r.DeliveredInWindow, r.DeliveredPerSecond, r.Backlog, r.BacklogSeconds,
@@ -364,7 +364,7 @@ func usageOf(ctx context.Context, c *child) (u usage, err error) {
 	system, _ := strconv.ParseInt(fields[12], 10, 64)
 	u.cpu = time.Duration(user+system) * time.Second / ticksPerSecond
 	u.peakMiB = float64(procField(filepath.Join(dir, "status"), "VmHWM:")) / 1024
-	u.written = procField(filepath.Join(dir, "io"), "write_bytes:")
+	u.written = procField(filepath.Join(dir, "io"), "wchar:")
 	u.rows, err = metric(ctx, "http://"+c.Ready.HTTP+"/metrics", "zhunxin_store_rows_total")
 	return u, err
 }

@@ -32,13 +32,14 @@ func ParseUDH(content []byte) (UDH, []byte, error) {
 	if len(content) == 0 || int(content[0]) > len(content)-1 {
 		return UDH{}, nil, errors.New("the user data header is longer than the content")
 	}
-	head, body := content[1:1+content[0]], content[1+content[0]:]
+	end := 1 + int(content[0])
+	head, body := content[1:end], content[end:]
 	var u UDH
 	for len(head) > 0 {
 		if len(head) < 2 || len(head) < 2+int(head[1]) {
 			return UDH{}, nil, errors.New("an element of the user data header is cut short")
 		}
-		id, v := head[0], head[2:2+head[1]]
+		id, v := head[0], head[2:2+int(head[1])]
 		switch {
 		case id == 0 && len(v) == 3:
 			u = UDH{uint16(v[0]), v[1], v[2]}
