@@ -14,34 +14,38 @@ var _ gate.Courier = (*Worker)(nil)
 type grab struct {
 	line  Line
 	lease Lease
-	room  map[sms.Class]int // PDUs; nothing while something waits before them
+	room  map[sms.Class]int // PDUs that are reserved and not used yet
 	taken []gate.Ready
-	held  int // PDUs
+	held  int // PDUs that are reserved
 }
 
 // Claim implements gate.Courier.
 func (w *Worker) Claim(ctx context.Context, tx gate.Tx, at int64, list []gate.Ready) (left []gate.Ready, settle func(bool), err error) {
 	grabs := map[sms.ID]*grab{}
-	settle = func(committed bool) {
+	all := func(committed bool) {
 		for _, g := range grabs {
 			w.grabbed(g, committed)
 		}
 	}
+	defer func() {
+		if settle == nil { // it failed, or panics
+			all(false)
+		}
+	}()
+	wanted := wantedPDUs(list)
 	var segments []sms.Segment
 	for i := range list {
 		r := &list[i]
 		g, err := w.grab(ctx, tx, grabs, r.Message.ChannelID)
 		if err != nil {
-			settle(false)
 			return nil, nil, err
 		}
-		way := r.Permit.Way(r.Message.ChannelID)
-		if g == nil || way == nil || !w.hold(g, r.Message.Category.Class(), way.Segments) {
+		way, class := r.Permit.Way(r.Message.ChannelID), r.Message.Category.Class()
+		if g == nil || way == nil || !w.hold(g, class, way.Segments, wanted[wish{r.Message.ChannelID, class}]) {
 			left = append(left, *r)
 			continue
 		}
 		if _, err := sms.Take(r.Message.State, sms.Submitting, sms.ActorDispatch); err != nil {
-			settle(false)
 			return nil, nil, err
 		}
 		r.Message.State = sms.Submitting
@@ -49,10 +53,24 @@ func (w *Worker) Claim(ctx context.Context, tx gate.Tx, at int64, list []gate.Re
 		g.taken = append(g.taken, *r)
 	}
 	if err := tx.PutSegments(ctx, segments); err != nil {
-		settle(false)
 		return nil, nil, fmt.Errorf("store segments: %w", err)
 	}
-	return left, settle, nil
+	return left, all, nil
+}
+
+// wish is what a transaction would like to claim.
+type wish struct {
+	channel sms.ID
+	class   sms.Class
+}
+
+func wantedPDUs(list []gate.Ready) map[wish]int {
+	out := map[wish]int{}
+	for i := range list {
+		m := list[i].Message
+		out[wish{m.ChannelID, m.Category.Class()}] += max(1, m.Segments)
+	}
+	return out
 }
 
 // grab looks once whether a channel is this node's; nil when it is not.
@@ -81,23 +99,22 @@ func (w *Worker) grab(ctx context.Context, tx gate.Tx, grabs map[sms.ID]*grab, c
 }
 
 // hold takes room for PDUs of a class, if there is some and nothing waits before them.
-func (w *Worker) hold(g *grab, class sms.Class, pdus int) bool {
+// The first time it reserves as much as the transaction could use.
+func (w *Worker) hold(g *grab, class sms.Class, pdus, wanted int) bool {
 	room, known := g.room[class]
 	if !known {
 		w.mu.Lock()
 		if q := w.queues[g.line.Channel()]; q != nil && !q.waits(class) {
-			room = w.out.room(g.line, class)
+			room = w.out.reserve(g.line, class, wanted)
 		}
 		w.mu.Unlock()
-		room += g.held // which the outbox counts as taken already
-		g.room[class] = room
+		g.held += room
 	}
-	if g.held+pdus > room {
+	if g.room[class] = room; pdus > room {
 		g.room[class] = 0 // what follows waits behind it
 		return false
 	}
-	g.held += pdus
-	w.out.hold(g.line.Channel(), pdus)
+	g.room[class] -= pdus
 	return true
 }
 
@@ -106,6 +123,7 @@ func (w *Worker) grabbed(g *grab, committed bool) {
 	channel := g.line.Channel()
 	if !committed {
 		w.out.hold(channel, -g.held)
+		w.Wake() // somebody may have found no room meanwhile
 		return
 	}
 	w.Stats.Claimed.Add(int64(len(g.taken)))

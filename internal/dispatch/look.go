@@ -1,10 +1,10 @@
 // Package dispatch takes permitted messages to the carrier: the second look just
 // before a PDU is written, and the booking of what the carrier answered.
 //
-// A PDU may be written only for what Look has moved to submitting and committed
-// (P1). What Look cancels, or sends back to the gate, never left. A message whose
-// PDU may have been written is never looked at again: it is answered, or it is in
-// doubt (P3).
+// A PDU may be written only for what Look, or the decision itself through Claim, has
+// moved to submitting and committed (P1). What Look cancels, or sends back to the
+// gate, never left. A message whose PDU may have been written is never looked at
+// again: it is answered, or it is in doubt (P3).
 package dispatch
 
 import (

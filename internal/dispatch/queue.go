@@ -16,6 +16,7 @@ const (
 type queue struct {
 	classes [sms.NumClasses]class
 	size    int
+	loads   int // pages that are being read
 }
 
 type class struct {

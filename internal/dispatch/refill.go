@@ -11,6 +11,7 @@ import (
 const (
 	refillSize = 500
 	refillLow  = 100
+	maxLoads   = 8 // at a time for one channel
 )
 
 // refill has what waits in the database read for accounts of which little is left in
@@ -32,19 +33,29 @@ func (w *Worker) refill(ctx context.Context) {
 			if n := len(f.list); n > 0 && !f.rewind {
 				after = f.list[n-1].Message.ID
 			}
+			if q.loads == maxLoads || q.size+(q.loads+1)*refillSize > MaxQueue {
+				break
+			}
 			f.loading, f.spilled, f.rewind = true, false, false // what is decided from here on comes to memory
-			w.loads.Go(func() {
-				list, err := w.load(ctx, line.Channel(), classes[i], f.account, after)
-				if err != nil && ctx.Err() == nil {
-					w.failed("read queued messages", err)
-				}
-				w.mu.Lock()
-				q.refill(f, list, err != nil || len(list) == refillSize)
-				w.mu.Unlock()
-				w.Wake()
-			})
+			q.loads++
+			w.loads.Go(func() { w.fill(ctx, q, f, line.Channel(), classes[i], after) })
 		}
 		w.mu.Unlock()
+	}
+}
+
+// fill reads a page for one account. What fails is tried again at the next poll.
+func (w *Worker) fill(ctx context.Context, q *queue, f *flow, channel sms.ID, class sms.Class, after sms.ID) {
+	list, err := w.load(ctx, channel, class, f.account, after)
+	if err != nil && ctx.Err() == nil {
+		w.failed("read queued messages", err)
+	}
+	w.mu.Lock()
+	q.loads--
+	q.refill(f, list, len(list) == refillSize)
+	w.mu.Unlock()
+	if err == nil {
+		w.Wake()
 	}
 }
 

@@ -464,19 +464,21 @@ func (w *Worker) claims() []claim {
 		}
 		c := claim{line: line, lease: lease}
 		for at := sms.Class(0); at < sms.NumClasses; at++ {
-			for room := w.out.room(line, at); c.held < room && len(c.list) < budget; {
+			room, used := w.out.reserve(line, at, budget), 0
+			for used < room && len(c.list) < budget {
 				r, ok := q.pop(at)
 				if !ok {
 					break
 				}
 				c.list = append(c.list, r)
-				c.held += max(1, r.Message.Segments)
+				used += max(1, r.Message.Segments)
 			}
+			w.out.hold(line.Channel(), used-room)
+			c.held += used
 			if q.reading(at) { // what is less urgent waits until it is known what is there
 				break
 			}
 		}
-		w.out.hold(line.Channel(), c.held)
 		if budget -= len(c.list); len(c.list) > 0 {
 			out = append(out, c)
 		}

@@ -21,6 +21,7 @@ type line struct {
 	mu     sync.Mutex
 	owned  bool
 	credit int
+	epoch  int64 // 0 is that of lease
 	got    []session.Submit
 }
 
@@ -29,7 +30,11 @@ func (l *line) Channel() sms.ID { return gatetest.Channel }
 func (l *line) Lease() (dispatch.Lease, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return lease, l.owned
+	x := lease
+	if l.epoch != 0 {
+		x.Epoch = l.epoch
+	}
+	return x, l.owned
 }
 
 func (l *line) Credit(sms.Class) int {
@@ -169,6 +174,43 @@ func TestUnwrittenParts(t *testing.T) {
 		}
 		if l.count() != 3 {
 			d.T.Errorf("%d PDUs", l.count())
+		}
+		d.Sound()
+	})
+}
+
+// When a channel begins a new lease, what was half written under the old one is in
+// doubt, and no longer takes up room.
+func TestHalfWrittenMessageFallsWithItsLease(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		d, l := on(w), &line{}
+		d.putLong()
+		half := d.permitted("【准信科技】"+long, gatetest.Member)
+		worker := work(d, l)
+		l.set(true, 1)
+		worker.Wake()
+		d.until("the first part is answered", func() bool {
+			s := d.segments(half.Message.ID)
+			return len(s) == 2 && s[0].State == sms.SegAccepted
+		})
+		l.set(false, 0)
+		again := lease
+		d.Write(func(ctx context.Context, tx *store.Tx) (err error) {
+			again.Epoch, _, err = tx.AcquireLease(ctx, gatetest.Channel, 1, w.Clock.Now().UnixMilli(), w.Clock.Now().Add(time.Minute).UnixMilli())
+			return err
+		})
+		if n, err := worker.Adopt(context.Background(), again); err != nil || n != 1 {
+			d.T.Fatalf("%d adopted, %v", n, err)
+		}
+		l.mu.Lock()
+		l.epoch = again.Epoch
+		l.mu.Unlock()
+		l.set(true, 1) // room for one
+		code := d.permitted(gatetest.OTPText, gatetest.Stranger)
+		worker.Offer(d.Readies()[len(d.Readies())-1:])
+		d.until("the code is submitted", func() bool { return d.Message(code.Message.ID).State == sms.Submitted })
+		if m := d.Message(half.Message.ID); m.State != sms.InDoubt || l.count() != 2 {
+			d.T.Errorf("the half-written message is %s after %d PDUs", m.State, l.count())
 		}
 		d.Sound()
 	})

@@ -19,12 +19,17 @@ type outbox struct {
 	held  map[sms.ID]int    // PDUs of transactions under way, and of writes
 }
 
-// room is how many PDUs of a class may still be claimed for a channel.
-func (o *outbox) room(line Line, class sms.Class) int {
-	credit := line.Credit(class)
+// reserve holds room for PDUs of a class, for as many as there is, and tells for how
+// many.
+func (o *outbox) reserve(line Line, class sms.Class, most int) int {
+	channel := line.Channel()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return credit - len(o.parts[line.Channel()]) - o.held[line.Channel()]
+	n := max(0, min(most, line.Credit(class)-len(o.parts[channel])-o.held[channel]))
+	if n > 0 {
+		o.held[channel] += n
+	}
+	return n
 }
 
 // hold counts PDUs of a transaction that begins, or, less than 0, of one that ended.
@@ -75,8 +80,8 @@ func (o *outbox) channels() []sms.ID {
 
 // flush writes the PDUs whose rows say submitting, as far as there is credit. When
 // nothing may be written any more, messages of which nothing was written come back
-// as certainly not taken; the rest of a half-written one stays, and is in doubt once
-// another lease begins.
+// as certainly not taken. The rest of a half-written one stays until its lease is
+// renewed, or falls to the next one: whoever begins that has put it in doubt before.
 func (w *Worker) flush() {
 	for _, channel := range w.out.channels() {
 		parts := w.out.take(channel)
@@ -87,7 +92,7 @@ func (w *Worker) flush() {
 			if !writable(line, p.Epoch) {
 				if back[id] = back[id] || p.No == 1 && !p.Again; back[id] {
 					w.answered(p, session.Outcome{Kind: session.NotWritten, Err: errLease})
-				} else {
+				} else if !passed(line, p.Epoch) {
 					kept = append(kept, p)
 				}
 				continue
@@ -122,6 +127,16 @@ func writable(line Line, epoch int64) bool {
 	}
 	lease, ok := line.Lease()
 	return ok && lease.Epoch == epoch
+}
+
+// passed tells whether a part's lease is over for good: the channel has another one, or
+// is no longer this node's.
+func passed(line Line, epoch int64) bool {
+	if line == nil {
+		return true
+	}
+	lease, ok := line.Lease()
+	return ok && lease.Epoch != epoch
 }
 
 // errLease says why a PDU was not written.

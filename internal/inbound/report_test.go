@@ -100,6 +100,16 @@ func TestReportSettlesDoubt(t *testing.T) {
 		if b := w.Balance(gatetest.Money); b.Balance != gatetest.TopUp-gatetest.UnitCustomer || b.Held != 0 {
 			w.T.Errorf("%+v", b)
 		}
+		err := w.DB.Read(context.Background(), func(ctx context.Context, tx *store.Tx) error {
+			return tx.SegmentsOf(ctx, []sms.ID{r.Message.ID}, func(s sms.Segment) {
+				if s.UpstreamID != "77" || s.SubmitLeaf == 0 || s.ReportLeaf == 0 || s.AnswerAt == 0 {
+					w.T.Errorf("the evidence of the submission or of the report is lost: %+v", s)
+				}
+			})
+		})
+		if err != nil {
+			w.T.Error(err)
+		}
 		w.Sound()
 	})
 }

@@ -208,8 +208,10 @@ func (d *DB) Write(ctx context.Context, class Turn, fn func(context.Context, *Tx
 		}
 		began = time.Now()
 		tx := &Tx{d: d, tx: d.writer, cached: true}
-		err := d.writeSQLite(ctx, tx, fn)
-		d.turns.give()
+		err := func() error {
+			defer d.turns.give() // also when fn panics
+			return d.writeSQLite(ctx, tx, fn)
+		}()
 		if err == nil {
 			tx.committed()
 		}

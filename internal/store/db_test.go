@@ -44,3 +44,31 @@ func TestWriteCommitsOrLeavesNothing(t *testing.T) {
 		}
 	})
 }
+
+// A transaction that panics leaves nothing, and the writer to the next.
+func TestPanicLeavesTheWriterFree(t *testing.T) {
+	t.Parallel()
+	storetest.Both(t, time.Now, func(t *testing.T, db *store.DB) {
+		func() {
+			defer func() { _ = recover() }()
+			_ = db.Write(t.Context(), store.TurnGate, func(ctx context.Context, tx *store.Tx) error {
+				if err := tx.PutSetting(ctx, "a", "1"); err != nil {
+					return err
+				}
+				panic("a bug")
+			})
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		err := db.Write(ctx, store.TurnGate, func(ctx context.Context, tx *store.Tx) error {
+			v, err := tx.Setting(ctx, "a")
+			if err == nil && v != "" {
+				err = errStop
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -117,7 +117,7 @@ func (t *Tx) SegmentsByUpstream(ctx context.Context, channel sms.ID, upstream []
 
 // Underway locks and reads messages that were submitted, in order of id, each with
 // its segments in order. Of a message only those fields are filled in that booking an
-// answer or a report takes, and of a segment all but its evidence and its later times.
+// answer or a report takes, and of a segment all but what its report brings.
 func (t *Tx) Underway(ctx context.Context, ids []sms.ID, each func(m *sms.Message, segments []sms.Segment)) error {
 	list := make([]any, len(ids))
 	for i, id := range ids {
@@ -132,13 +132,15 @@ func (t *Tx) Underway(ctx context.Context, ids []sms.ID, each func(m *sms.Messag
 	var m *sms.Message
 	var segments []sms.Segment
 	err := t.in(ctx, `SELECT m.id, m.decision_id, m.application_id, m.phone_id, m.carrier, m.state, m.code, m.reason, m.phone_commit, m.units, m.segments, m.held, m.captured,
-		m.ref, m.via, m.pdu, m.channel_id, m.not_after, s.no, s.channel_id, s.state, s.upstream_id, s.source, s.result, s.stat, s.attempt, s.epoch, s.submit_at
+		m.ref, m.via, m.pdu, m.channel_id, m.not_after, s.no, s.channel_id, s.state, s.upstream_id, s.source, s.result, s.stat, s.attempt, s.epoch, s.submit_at,
+		s.answer_at, s.submit_leaf, s.submit_pos
 		FROM message m JOIN segment s ON s.message_id = m.id WHERE m.id IN (%s) ORDER BY m.id, s.no`, nil, list, nil, func(r *sql.Rows) error {
 		var x sms.Message
 		var s sms.Segment
 		var phone, commit sql.RawBytes
 		if err := r.Scan(&x.ID, &x.DecisionID, &x.ApplicationID, &phone, &x.Carrier, &x.State, &x.Code, &x.Reason, &commit, &x.Units, &x.Segments, &x.Held, &x.Captured,
-			&x.Ref, &x.Via, &x.PDU, &x.ChannelID, &x.NotAfter, &s.No, &s.ChannelID, &s.State, &s.UpstreamID, &s.Source, &s.Result, &s.Stat, &s.Attempt, &s.Epoch, &s.SubmitAt); err != nil {
+			&x.Ref, &x.Via, &x.PDU, &x.ChannelID, &x.NotAfter, &s.No, &s.ChannelID, &s.State, &s.UpstreamID, &s.Source, &s.Result, &s.Stat, &s.Attempt, &s.Epoch, &s.SubmitAt,
+			&s.AnswerAt, &s.SubmitLeaf, &s.SubmitPos); err != nil {
 			return err
 		}
 		s.MessageID = x.ID
