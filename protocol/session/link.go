@@ -283,7 +283,7 @@ func (l *link) enqueue(m message, cost int, done func(Outcome)) error {
 	start := len(l.out)
 	buf, err := l.bind.encode(l.out, &m)
 	if err != nil {
-		return fmt.Errorf("session: encode: %w", err)
+		return fmt.Errorf("%w: %w", ErrEncode, err)
 	}
 	if !l.pacer.Take(l.start.Add(now), cost) {
 		l.out = buf[:start]

@@ -108,6 +108,8 @@ var (
 	// ErrNoCredit: the window is full, the pace allows nothing now, or the
 	// connection backs off after an over-speed answer.
 	ErrNoCredit = errors.New("session: no credit")
+	// ErrEncode is a message that the protocol can't carry: it is never sent.
+	ErrEncode = errors.New("session: encode")
 	// ErrDraining: the connection finishes what is open and takes nothing new.
 	ErrDraining = errors.New("session: draining")
 	// ErrTimeout: no answer within ResponseTimeout.

@@ -1,9 +1,9 @@
 package spserver
 
 import (
+	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -24,12 +24,18 @@ const (
 	retryPush = 5 * time.Second
 )
 
-// delivery is what one event becomes: reports of one message, or an MO.
+// delivery is what one event becomes: reports of one message, or an MO. Its PDUs are
+// written one after the other, as there is room.
 type delivery struct {
 	event   sms.Event
 	reports []session.Report
 	mo      *session.MO
+
+	sent, open    int // of its PDUs: written, and of those not answered
+	lost, refused bool
 }
+
+func (d *delivery) pdus() int { return max(1, len(d.reports)) }
 
 // login is a customer's account with its sessions and what is on its way to it.
 type login struct {
@@ -39,7 +45,7 @@ type login struct {
 	mu      sync.Mutex
 	peers   []*session.Peer
 	turn    int
-	backlog []delivery      // waits for room in a window
+	backlog []*delivery     // waits for room in a window
 	flying  map[sms.ID]bool // events of the backlog, and those written but not acknowledged
 	told    []sms.ID        // acknowledged, to be stored
 	rest    time.Time       // nothing is pushed before
@@ -107,7 +113,7 @@ func (l *login) offer(d delivery) bool {
 	}
 	if !l.flying[d.event.ID] { // else it came from memory and from the database
 		l.flying[d.event.ID] = true
-		l.backlog = append(l.backlog, d)
+		l.backlog = append(l.backlog, &d)
 	}
 	l.mu.Unlock()
 	l.pump()
@@ -117,68 +123,62 @@ func (l *login) offer(d delivery) bool {
 // pump writes what the windows have room for.
 func (l *login) pump() {
 	for {
-		d, p := l.next()
+		d, p, no := l.next()
 		if p == nil {
 			return
 		}
-		l.write(p, d)
+		done := func(o session.Outcome) { l.ended(d, o) }
+		if d.mo != nil {
+			p.MO(*d.mo, done)
+		} else {
+			p.Report(d.reports[no], done)
+		}
 	}
 }
 
-// next takes the first delivery if a session has room for it. The sessions take turns.
-func (l *login) next() (d delivery, p *session.Peer) {
+// next takes the first PDU if a session has room for it. The sessions take turns.
+func (l *login) next() (d *delivery, p *session.Peer, no int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.backlog) == 0 || time.Now().Before(l.rest) {
-		return d, nil
+		return nil, nil, 0
 	}
 	for range l.peers {
 		l.turn++
 		if p = l.peers[l.turn%len(l.peers)]; p.Credit() > 0 {
-			d, l.backlog = l.backlog[0], l.backlog[1:]
-			return d, p
+			d = l.backlog[0]
+			no = d.sent
+			d.sent++
+			d.open++
+			if d.sent == d.pdus() {
+				l.backlog = l.backlog[1:]
+			}
+			return d, p, no
 		}
 	}
-	return d, nil
+	return nil, nil, 0
 }
 
-// write writes what an event says; it is told once all of it is acknowledged.
-func (l *login) write(p *session.Peer, d delivery) {
-	var left atomic.Int32
-	left.Store(int32(max(1, len(d.reports))))
-	var lost, refused atomic.Bool
-	done := func(o session.Outcome) {
-		switch {
-		case o.Kind != session.Answered: // the connection ended
-			lost.Store(true)
-		case o.Result != 0:
-			refused.Store(true)
-		}
-		if left.Add(-1) == 0 {
-			l.ended(d.event.ID, lost.Load(), refused.Load())
-		}
-	}
-	if d.mo != nil {
-		p.MO(*d.mo, done)
-		return
-	}
-	for _, r := range d.reports {
-		p.Report(r, done)
-	}
-}
-
-// ended notes that an event was acknowledged, or that it must be pushed again: at once
-// if its connection was lost, after a rest if the customer refused it.
-func (l *login) ended(event sms.ID, lost, refused bool) {
+// ended notes how one PDU ended. An event is told once all of its PDUs are acknowledged;
+// otherwise it is pushed again: at once if a connection was lost, after a rest if the
+// customer refused it or the protocol can't carry it.
+func (l *login) ended(d *delivery, o session.Outcome) {
 	l.mu.Lock()
-	if lost || refused {
-		delete(l.flying, event)
-		l.behind = true
-	} else {
-		l.told = append(l.told, event)
-	}
-	if refused {
+	d.open--
+	switch {
+	case o.Kind == session.Answered && o.Result != 0, errors.Is(o.Err, session.ErrEncode):
+		d.refused = true
 		l.rest = time.Now().Add(retryPush)
+	case o.Kind != session.Answered:
+		d.lost = true
+	}
+	if d.open == 0 && d.sent == d.pdus() {
+		if d.lost || d.refused {
+			delete(l.flying, d.event.ID)
+			l.behind = true
+		} else {
+			l.told = append(l.told, d.event.ID)
+		}
 	}
 	store := len(l.told) == toldBatch || l.behind && len(l.backlog) == 0
 	l.mu.Unlock()

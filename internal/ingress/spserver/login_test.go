@@ -1,6 +1,7 @@
 package spserver
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -36,18 +37,32 @@ func TestBacklogIsBounded(t *testing.T) {
 	}
 }
 
-// A customer that refuses is left alone for a while; a connection that was lost says
-// nothing about the customer's other connections.
+// A customer that refuses is left alone for a while, and so is one whose protocol can't
+// carry what there is; a connection that was lost says nothing about the others.
 func TestRefusalRestsAndLossDoesNot(t *testing.T) {
-	for _, c := range []struct {
-		lost, refused, live, told bool
-	}{{false, false, true, true}, {true, false, true, false}, {false, true, false, false}} {
+	ok, no := session.Outcome{Kind: session.Answered}, session.Outcome{Kind: session.Answered, Result: 9}
+	lost := session.Outcome{Kind: session.InDoubt, Err: session.ErrClosed}
+	mute := session.Outcome{Kind: session.NotWritten, Err: fmt.Errorf("%w: too long", session.ErrEncode)}
+	for name, c := range map[string]struct {
+		outcomes   []session.Outcome
+		live, told bool
+	}{
+		"acknowledged":          {[]session.Outcome{ok, ok}, true, true},
+		"one is lost":           {[]session.Outcome{lost, ok}, true, false},
+		"one is refused":        {[]session.Outcome{ok, no}, false, false},
+		"one can't be written":  {[]session.Outcome{mute, ok}, false, false},
+		"one has no answer yet": {[]session.Outcome{ok}, true, false},
+	} {
 		l, pokes := newLogin()
 		l.rest = time.Time{}
 		l.flying[7] = true
-		l.ended(7, c.lost, c.refused)
-		if l.live(time.Now()) != c.live || (len(l.told) == 1) != c.told || l.flying[7] != c.told || (*pokes == 1) == c.told {
-			t.Errorf("%+v: live %v, told %v, flying %v, %d pokes", c, l.live(time.Now()), l.told, l.flying, *pokes)
+		d := &delivery{event: sms.Event{ID: 7}, reports: make([]session.Report, 2), sent: 2, open: 2}
+		for _, o := range c.outcomes {
+			l.ended(d, o)
+		}
+		again := len(c.outcomes) == 2 && !c.told
+		if l.live(time.Now()) != c.live || (len(l.told) == 1) != c.told || l.flying[7] == again || (*pokes > 0) != again {
+			t.Errorf("%s: live %v, told %v, flying %v, %d pokes", name, l.live(time.Now()), l.told, l.flying, *pokes)
 		}
 	}
 }
