@@ -28,7 +28,7 @@ func main() {
 			Check app.EvidenceCheck `cmd:"" help:"Check the SM2 signature of a checkpoint (国密)."`
 		} `cmd:"" help:"The transparency log."`
 		Vault struct {
-			Rotate  app.VaultRotate  `cmd:"" help:"Put a new sealing key in front of the others."`
+			Rotate  app.VaultRotate  `cmd:"" help:"Add a sealing key; with --use, let it seal."`
 			Reindex app.VaultReindex `cmd:"" help:"Replace the keyed ids of all people under a new index key, with all nodes stopped; it can be resumed."`
 		} `cmd:"" help:"Keys."`
 		Witness app.Witness `cmd:"" help:"Cosign a log's checkpoints, if they continue what was seen before."`

@@ -73,7 +73,7 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 	if p.IDs, err = sms.NewIDs(cfg.Node, p.Now); err != nil {
 		return nil, err
 	}
-	if p.DB, err = p.database(ctx); err != nil {
+	if p.DB, err = p.database(ctx, false); err != nil {
 		return nil, err
 	}
 	err = p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
@@ -87,6 +87,7 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 	if err != nil {
 		return nil, errors.Join(err, p.DB.Close())
 	}
+	p.DB.RequireIndex(p.Keys.IndexKeys()[0])
 	if p.Evidence, err = openEvidence(ctx, p); err != nil {
 		return nil, errors.Join(err, p.DB.Close())
 	}
@@ -111,19 +112,22 @@ func keys(path, name string) (*vault.Keys, error) {
 	return k, err
 }
 
-func (p *Platform) database(ctx context.Context) (*store.DB, error) {
-	if p.Config.Database.Kind == "postgres" {
-		dsn, err := p.Config.DSN()
-		if err != nil {
-			return nil, err
-		}
-		now := p.Now
-		if p.offset == 0 {
-			now = nil // the server's clock, so that all nodes agree
-		}
-		return store.OpenPostgres(ctx, dsn, p.Config.Database.Connections, now)
+func (p *Platform) database(ctx context.Context, alone bool) (*store.DB, error) {
+	if p.Config.Database.Kind != "postgres" {
+		return store.OpenSQLite(ctx, filepath.Join(p.folder.path, fileDatabase), p.Now) // the folder's lock keeps others out
 	}
-	return store.OpenSQLite(ctx, filepath.Join(p.folder.path, fileDatabase), p.Now)
+	dsn, err := p.Config.DSN()
+	if err != nil {
+		return nil, err
+	}
+	now := p.Now
+	if p.offset == 0 {
+		now = nil // the server's clock, so that all nodes agree
+	}
+	if alone {
+		return store.OpenPostgresAlone(ctx, dsn, now)
+	}
+	return store.OpenPostgres(ctx, dsn, p.Config.Database.Connections, now)
 }
 
 // join makes the parts and tells them of each other.

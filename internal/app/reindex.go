@@ -19,12 +19,6 @@ import (
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
 
-// Settings that tie a database to the key file whose index key makes its ids.
-const (
-	settingIndex   = "vault.index"   // fingerprint of the newest index key
-	settingReindex = "vault.reindex" // how far a change of it has come, "" when none is under way
-)
-
 // errIndexKey tells that ids made now would not be those in the database.
 func errIndexKey(detail string) error {
 	return fmt.Errorf("the key file does not fit the database: %s (密钥文件与数据库不匹配)", detail)
@@ -33,14 +27,14 @@ func errIndexKey(detail string) error {
 // checkIndex refuses a key file whose ids are not those of the database: every refusal
 // would be missed.
 func checkIndex(ctx context.Context, tx *store.Tx, keys *vault.Keys) error {
-	under, err := tx.Setting(ctx, settingReindex)
+	under, err := tx.Setting(ctx, store.SettingReindex)
 	if err != nil {
 		return err
 	}
 	if under != "" {
 		return errIndexKey("a change of the index key was begun and not ended: run zhunxin vault reindex again")
 	}
-	index, err := tx.Setting(ctx, settingIndex)
+	index, err := tx.Setting(ctx, store.SettingIndex)
 	if err != nil {
 		return err
 	}
@@ -48,28 +42,40 @@ func checkIndex(ctx context.Context, tx *store.Tx, keys *vault.Keys) error {
 	case have:
 		return nil
 	case "":
-		return tx.PutSetting(ctx, settingIndex, have)
+		return tx.PutSetting(ctx, store.SettingIndex, have)
 	}
 	return errIndexKey("its index key is another one; copy the keys.json that belongs to it, or run zhunxin vault reindex if that was stopped")
 }
 
-// VaultRotate puts a new key in front of the ring that seals data.
-type VaultRotate struct{ Folder }
+// VaultRotate changes the key that seals data, in two steps, so that nodes which share
+// the file can be restarted one by one.
+type VaultRotate struct {
+	Folder
+	Use bool `help:"Let the newest key seal, once every node was restarted with it."`
+}
 
-// Run rotates. Nodes take the new key at their next start.
+// Run adds a key, or lets the newest one seal. Nodes read the file at their next start.
 func (c *VaultRotate) Run() error {
 	cfg, err := c.settings()
 	if err != nil {
 		return err
 	}
-	keys, err := vault.Open(cfg.Path(fileKeys))
+	path := cfg.Path(fileKeys)
+	keys, err := vault.Open(path)
 	if err != nil {
 		return err
 	}
-	if _, err := keys.Rotate(); err != nil {
+	if c.Use {
+		if _, err := keys.UseRingKey(); err != nil {
+			return fmt.Errorf("%w: run vault rotate without --use first", err)
+		}
+		fmt.Printf("The newest key of %s seals from each node's next start. What was sealed before still opens. Copy the file to the other nodes and into the next backup.\n", path)
+		return nil
+	}
+	if _, err := keys.AddRingKey(); err != nil {
 		return err
 	}
-	fmt.Printf("%s has a new sealing key; nodes use it from their next start. What was sealed before still opens. Copy the file to the other nodes and into the next backup.\n", cfg.Path(fileKeys))
+	fmt.Printf("%s has a new key, which does not seal yet. Copy the file to the other nodes, restart all of them, then run vault rotate --use.\n", path)
 	return nil
 }
 
@@ -106,13 +112,10 @@ func reindexFolder(ctx context.Context, cfg config.Config) (err error) {
 	if p.IDs, err = sms.NewIDs(cfg.Node, p.Now); err != nil {
 		return err
 	}
-	if p.DB, err = p.database(ctx); err != nil {
+	if p.DB, err = p.database(ctx, true); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.DB.Close()) }()
-	if err := p.DB.Alone(ctx); err != nil {
-		return err
-	}
 	state, err := p.beginReindex(ctx)
 	if err != nil {
 		return err
@@ -122,12 +125,15 @@ func reindexFolder(ctx context.Context, cfg config.Config) (err error) {
 
 // beginReindex makes the new index key, or finds how far an earlier run came.
 func (p *Platform) beginReindex(ctx context.Context) (state store.Reindex, err error) {
+	if err := p.nameIndex(ctx); err != nil {
+		return state, err
+	}
 	err = p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
-		under, err := tx.Setting(ctx, settingReindex)
+		under, err := tx.Setting(ctx, store.SettingReindex)
 		if err != nil {
 			return err
 		}
-		index, err := tx.Setting(ctx, settingIndex)
+		index, err := tx.Setting(ctx, store.SettingIndex)
 		if err != nil {
 			return err
 		}
@@ -141,7 +147,7 @@ func (p *Platform) beginReindex(ctx context.Context) (state store.Reindex, err e
 				return errIndexKey("the change that was begun is to another index key")
 			}
 			return nil
-		case index == "" || index == have[0]:
+		case index == have[0]:
 			if p.Keys, err = p.Keys.AddIndexKey(); err != nil {
 				return err
 			}
@@ -156,12 +162,24 @@ func (p *Platform) beginReindex(ctx context.Context) (state store.Reindex, err e
 	return state, err
 }
 
+// nameIndex ties a database of before that to the key it has. It is on disk before the
+// key file changes: after a crash in between, nobody could tell which key made the ids.
+func (p *Platform) nameIndex(ctx context.Context) error {
+	return p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+		index, err := tx.Setting(ctx, store.SettingIndex)
+		if err != nil || index != "" {
+			return err
+		}
+		return tx.PutSetting(ctx, store.SettingIndex, p.Keys.IndexKeys()[0])
+	})
+}
+
 func putReindex(ctx context.Context, tx *store.Tx, state store.Reindex) error {
 	b, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}
-	return tx.PutSetting(ctx, settingReindex, string(b))
+	return tx.PutSetting(ctx, store.SettingReindex, string(b))
 }
 
 func (p *Platform) reindex(ctx context.Context, state store.Reindex) error {
@@ -195,10 +213,10 @@ func (p *Platform) reindex(ctx context.Context, state store.Reindex) error {
 
 // endReindex ties the database to its new key and records what was done.
 func (p *Platform) endReindex(ctx context.Context, tx *store.Tx, state store.Reindex) error {
-	if err := tx.PutSetting(ctx, settingIndex, state.Key); err != nil {
+	if err := tx.PutSetting(ctx, store.SettingIndex, state.Key); err != nil {
 		return err
 	}
-	if err := tx.PutSetting(ctx, settingReindex, ""); err != nil {
+	if err := tx.PutSetting(ctx, store.SettingReindex, ""); err != nil {
 		return err
 	}
 	now, err := tx.Now(ctx)

@@ -62,7 +62,7 @@ func (f Folder) open(ctx context.Context) (o *offline, err error) {
 		return nil, err
 	}
 	p := &Platform{Config: cfg, Now: c.now, folder: &folder{path: cfg.Data}, offset: c.offset()}
-	if o.db, err = p.database(ctx); err != nil {
+	if o.db, err = p.database(ctx, false); err != nil {
 		return nil, err
 	}
 	err = o.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error {

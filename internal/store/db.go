@@ -12,8 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // registers pgx
+	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 )
 
@@ -42,12 +43,14 @@ type DB struct {
 
 	write  *sql.DB // SQLite: the one writer; PostgreSQL: the pool
 	read   *sql.DB
-	folder *sql.DB   // SQLite: folds the log
-	unfold func()    // ends that
-	member *sql.Conn // PostgreSQL: says that this process uses the database
-	file   *os.File  // SQLite: to sync it; closed last, for closing it drops SQLite's locks on it
+	folder *sql.DB  // SQLite: folds the log
+	unfold func()   // ends that
+	file   *os.File // SQLite: to sync it; closed last, for closing it drops SQLite's locks on it
 
 	foldFailures atomic.Int64
+
+	alone bool                   // PostgreSQL: see OpenPostgresAlone
+	index atomic.Pointer[string] // see RequireIndex
 
 	turns   turns
 	writer  *sql.Conn    // SQLite: held for life, with its statements
@@ -105,20 +108,28 @@ func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 // OpenPostgres connects and refuses a server whose commits could be lost or
 // whose lock table is too small for a batch.
 func OpenPostgres(ctx context.Context, dsn string, conns int, now func() time.Time) (*DB, error) {
-	db, err := sql.Open("pgx", dsn)
+	return (&DB{dialect: Postgres, now: now}).connect(ctx, dsn, conns)
+}
+
+// OpenPostgresAlone is OpenPostgres for a process that must be the only one, and whose
+// transactions come one after the other. It fails with ErrNotAlone beside others.
+func OpenPostgresAlone(ctx context.Context, dsn string, now func() time.Time) (*DB, error) {
+	return (&DB{dialect: Postgres, now: now, alone: true}).connect(ctx, dsn, 1)
+}
+
+func (d *DB) connect(ctx context.Context, dsn string, conns int) (*DB, error) {
+	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open postgres: %w", err)
 	}
-	db.SetMaxOpenConns(conns + 1) // one for the lock of a process that uses the database
-	db.SetMaxIdleConns(conns + 1)
-	d := &DB{dialect: Postgres, now: now, write: db, read: db}
+	d.write = stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(d.admit))
+	d.read = d.write
+	d.write.SetMaxOpenConns(conns)
+	d.write.SetMaxIdleConns(conns)
 	if err := d.checkServer(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, d.Close())
 	}
-	if err := d.migratePostgres(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if err := d.join(ctx); err != nil {
+	if err := migratePostgres(ctx, stdlib.OpenDB(*cfg)); err != nil { // it takes more connections than one
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -156,9 +167,6 @@ func (d *DB) Close() error {
 	}
 	if d.folder != nil {
 		errs = append(errs, d.folder.Close())
-	}
-	if d.member != nil {
-		errs = append(errs, d.member.Close())
 	}
 	for _, s := range d.stmts {
 		errs = append(errs, s.Close())

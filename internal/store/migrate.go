@@ -153,16 +153,17 @@ func (d *DB) Whole(ctx context.Context) error {
 // postgresMigrationLock keeps two nodes from upgrading at once.
 const postgresMigrationLock = 0x5a48554e58494e
 
-func (d *DB) migratePostgres(ctx context.Context) error {
-	conn, err := d.write.Conn(ctx)
+func migratePostgres(ctx context.Context, db *sql.DB) error {
+	defer db.Close() //nolint:errcheck // nothing is open on it any more
+	conn, err := db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Close() //nolint:errcheck // goes back to the pool
+	defer conn.Close() //nolint:errcheck // the lock is gone, or goes with it
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(postgresMigrationLock)); err != nil {
 		return fmt.Errorf("wait for another node's upgrade: %w", err)
 	}
-	err = migrate(ctx, d.write, Postgres, nil)
+	err = migrate(ctx, db, Postgres, nil)
 	_, unlock := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(postgresMigrationLock))
 	return errors.Join(err, unlock)
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 )
 
@@ -38,7 +37,7 @@ var (
 const reindexChunk = 500
 
 // ReindexStep does the next piece of a replacement and tells how many ids or rows it
-// went through. Nobody else may use the database: see Alone.
+// went through. Nobody else may use the database: see OpenPostgresAlone.
 func (t *Tx) ReindexStep(ctx context.Context, s *Reindex, next func([16]byte) [16]byte, seal func([16]byte) []byte) (n int, err error) {
 	switch s.Phase {
 	case reindexCollect:
@@ -154,44 +153,4 @@ func (t *Tx) replaceRows(ctx context.Context, s *Reindex, next func([16]byte) [1
 	}
 	s.Row = rows[len(rows)-1].key
 	return len(rows), nil
-}
-
-// nodeLock is held by every process that uses a PostgreSQL database, shared.
-const nodeLock = postgresMigrationLock + 2
-
-// ErrNotAlone tells that other processes use the database.
-var ErrNotAlone = errors.New("other nodes use the database: stop them first")
-
-// join takes the lock of a process that uses the database, until it is closed.
-func (d *DB) join(ctx context.Context) (err error) {
-	if d.member, err = d.write.Conn(ctx); err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	var ok bool
-	if err := d.member.QueryRowContext(ctx, "SELECT pg_try_advisory_lock_shared($1)", int64(nodeLock)).Scan(&ok); err != nil {
-		return fmt.Errorf("join the database's nodes: %w", err)
-	}
-	if !ok {
-		return errors.New("the index key of this database is being changed: wait until that has ended")
-	}
-	return nil
-}
-
-// Alone makes sure that no other process uses a PostgreSQL database, until it is
-// closed. On SQLite the lock of the data folder does that.
-func (d *DB) Alone(ctx context.Context) error {
-	if d.dialect == SQLite {
-		return nil
-	}
-	if _, err := d.member.ExecContext(ctx, "SELECT pg_advisory_unlock_shared($1)", int64(nodeLock)); err != nil {
-		return fmt.Errorf("leave the database's nodes: %w", err)
-	}
-	var ok bool
-	if err := d.member.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", int64(nodeLock)).Scan(&ok); err != nil {
-		return fmt.Errorf("lock the database: %w", err)
-	}
-	if !ok {
-		return ErrNotAlone
-	}
-	return nil
 }

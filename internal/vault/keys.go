@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -162,14 +163,34 @@ func write(path string, f file) (err error) {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Rotate puts a new key in front of the ring. What older keys sealed still opens.
-func (k *Keys) Rotate() (*Keys, error) {
+// AddRingKey puts a new key behind the others in the ring: it opens, but does not seal
+// yet. Once every process that shares the file has it, UseRingKey lets it seal.
+func (k *Keys) AddRingKey() (*Keys, error) {
 	f := k.file
-	id := uint32(0)
-	for _, r := range f.Ring {
-		id = max(id, r.ID)
+	f.Ring = append(slices.Clone(f.Ring), ring{newestRing(f).ID + 1, newKey()})
+	return k.replace(f)
+}
+
+// ErrNoNewKey tells that the newest key of the ring seals already.
+var ErrNoNewKey = errors.New("the newest sealing key is in use already")
+
+// UseRingKey puts the newest key of the ring in front, where it seals. What older keys
+// sealed still opens.
+func (k *Keys) UseRingKey() (*Keys, error) {
+	f := k.file
+	newest := newestRing(f)
+	if newest.ID == f.Ring[0].ID {
+		return nil, ErrNoNewKey
 	}
-	f.Ring = append([]ring{{id + 1, newKey()}}, f.Ring...)
+	f.Ring = append([]ring{newest}, slices.DeleteFunc(slices.Clone(f.Ring), func(r ring) bool { return r.ID == newest.ID })...)
+	return k.replace(f)
+}
+
+func newestRing(f file) ring {
+	return slices.MaxFunc(f.Ring, func(a, b ring) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+func (k *Keys) replace(f file) (*Keys, error) {
 	if err := write(k.path, f); err != nil {
 		return nil, err
 	}
@@ -181,10 +202,7 @@ func (k *Keys) Rotate() (*Keys, error) {
 func (k *Keys) AddIndexKey() (*Keys, error) {
 	f := k.file
 	f.Index = append([][]byte{newKey()}, f.Index...)
-	if err := write(k.path, f); err != nil {
-		return nil, err
-	}
-	return open(k.path, f)
+	return k.replace(f)
 }
 
 // IndexKeys names the index keys, newest first, by fingerprints that tell nothing of

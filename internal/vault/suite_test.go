@@ -74,7 +74,11 @@ func TestBothSuites(t *testing.T) {
 		if got, err := stored.OpenText(7, text); err != nil || got != "短信" {
 			t.Errorf("%s: %q %v", suite, got, err)
 		}
-		rotated, err := k.Rotate()
+		more, err := k.AddRingKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rotated, err := more.UseRingKey()
 		if err != nil || rotated.Suite() != suite {
 			t.Fatalf("%s: %v", suite, err)
 		}

@@ -76,7 +76,14 @@ func TestSealedDataOpensForItsPurposeOnlyAndAfterRotation(t *testing.T) {
 	if bytes.Contains(sealed, []byte("19900001234")) {
 		t.Fatal("it is in clear")
 	}
-	rotated, err := k.Rotate()
+	if _, err := k.UseRingKey(); !errors.Is(err, vault.ErrNoNewKey) {
+		t.Errorf("a key that is not there was taken into use: %v", err)
+	}
+	more, err := k.AddRingKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated, err := more.UseRingKey()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +91,7 @@ func TestSealedDataOpensForItsPurposeOnlyAndAfterRotation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, keys := range []*vault.Keys{k, rotated, fresh} {
+	for _, keys := range []*vault.Keys{k, more, rotated, fresh} {
 		if got, err := keys.Open(vault.PurposeNumber, sealed); err != nil || string(got) != "8619900001234" {
 			t.Errorf("got %q, %v", got, err)
 		}
@@ -94,6 +101,13 @@ func TestSealedDataOpensForItsPurposeOnlyAndAfterRotation(t *testing.T) {
 	}
 	if _, err := k.Open(vault.PurposeNumber, rotated.Seal(vault.PurposeNumber, []byte("x"))); err == nil {
 		t.Error("opened without its key")
+	}
+	// Nodes that have the new key and nodes that use it live side by side.
+	if got, err := more.Open(vault.PurposeNumber, rotated.Seal(vault.PurposeNumber, []byte("x"))); err != nil || string(got) != "x" {
+		t.Errorf("a node with the new key: %q, %v", got, err)
+	}
+	if got, err := k.Open(vault.PurposeNumber, more.Seal(vault.PurposeNumber, []byte("x"))); err != nil || string(got) != "x" {
+		t.Errorf("a node without the new key, before it is used: %q, %v", got, err)
 	}
 	for i := range sealed {
 		bad := bytes.Clone(sealed)
