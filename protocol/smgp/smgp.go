@@ -195,7 +195,7 @@ func Authenticator(login, secret string, timestamp uint32) [16]byte {
 
 // ServerAuthenticator is the gateway's proof: MD5 of the four-byte status, the
 // client's proof and the secret. A client must not insist on it: gateways are
-// seen that send a placeholder. SMGP 3.0.3, Login_Resp.
+// seen that send any bytes. SMGP 3.0.3, Login_Resp.
 func ServerAuthenticator(status uint32, proof [16]byte, secret string) [16]byte {
 	w := wire.NewWriter(make([]byte, 0, 20+len(secret)))
 	w.U32(status)
