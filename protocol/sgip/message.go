@@ -84,19 +84,19 @@ func (p *Submit) AppendBody(dst []byte) ([]byte, error) {
 // DecodeBody reads the body. Content aliases it; UserNumbers is reused.
 func (p *Submit) DecodeBody(body []byte) (err error) {
 	r := wire.NewReader(body)
-	p.SPNumber, p.ChargeNumber = text(&r, phoneLen), text(&r, phoneLen)
+	p.SPNumber, p.ChargeNumber = r.Trimmed(phoneLen), r.Trimmed(phoneLen)
 	n := int(r.U8())
 	if r.Err() == nil && (n < 1 || n > MaxUsers) {
 		return fmt.Errorf("%w: %d", errUsers, n)
 	}
 	p.UserNumbers = p.UserNumbers[:0]
 	for range n {
-		p.UserNumbers = append(p.UserNumbers, text(&r, phoneLen))
+		p.UserNumbers = append(p.UserNumbers, r.Trimmed(phoneLen))
 	}
-	p.CorpID, p.ServiceType, p.FeeType = text(&r, 5), text(&r, 10), r.U8()
-	p.FeeValue, p.GivenValue = text(&r, 6), text(&r, 6)
+	p.CorpID, p.ServiceType, p.FeeType = r.Trimmed(5), r.Trimmed(10), r.U8()
+	p.FeeValue, p.GivenValue = r.Trimmed(6), r.Trimmed(6)
 	p.AgentFlag, p.MorelateToMTFlag, p.Priority = r.U8(), r.U8(), r.U8()
-	p.ExpireTime, p.ScheduleTime, p.ReportFlag = text(&r, 16), text(&r, 16), r.U8()
+	p.ExpireTime, p.ScheduleTime, p.ReportFlag = r.Trimmed(16), r.Trimmed(16), r.U8()
 	p.TPPID, p.TPUDHI, p.MessageCoding, p.MessageType = r.U8(), r.U8(), r.U8(), r.U8()
 	if p.Content, err = getContent(&r); err != nil {
 		return err
@@ -135,7 +135,7 @@ func (p *Deliver) AppendBody(dst []byte) ([]byte, error) {
 // DecodeBody reads the body. Content aliases it.
 func (p *Deliver) DecodeBody(body []byte) (err error) {
 	r := wire.NewReader(body)
-	p.UserNumber, p.SPNumber = text(&r, phoneLen), text(&r, phoneLen)
+	p.UserNumber, p.SPNumber = r.Trimmed(phoneLen), r.Trimmed(phoneLen)
 	p.TPPID, p.TPUDHI, p.MessageCoding = r.U8(), r.U8(), r.U8()
 	if p.Content, err = getContent(&r); err != nil {
 		return err

@@ -1,20 +1,10 @@
 package sgip
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/zhunxin/zhunxin/protocol/wire"
 )
-
-// text takes a field of n bytes, cuts it at its first NUL, then trims spaces.
-func text(r *wire.Reader, n int) string {
-	b := r.Bytes(n)
-	if i := bytes.IndexByte(b, 0); i >= 0 {
-		b = b[:i]
-	}
-	return string(bytes.Trim(b, " "))
-}
 
 // LoginType says who logs in to whom.
 type LoginType uint8
@@ -55,7 +45,7 @@ func (p *Bind) AppendBody(dst []byte) ([]byte, error) {
 // DecodeBody reads the body.
 func (p *Bind) DecodeBody(body []byte) error {
 	r := wire.NewReader(body)
-	p.Type, p.Name, p.Password = LoginType(r.U8()), text(&r, 16), text(&r, 16)
+	p.Type, p.Name, p.Password = LoginType(r.U8()), r.Trimmed(16), r.Trimmed(16)
 	copy(p.Reserve[:], r.Bytes(8))
 	return r.Err()
 }
@@ -186,7 +176,7 @@ func (p *Report) AppendBody(dst []byte) ([]byte, error) {
 // DecodeBody reads the body.
 func (p *Report) DecodeBody(body []byte) error {
 	r := wire.NewReader(body)
-	p.Submit, p.Type, p.UserNumber = getSequence(&r), r.U8(), text(&r, phoneLen)
+	p.Submit, p.Type, p.UserNumber = getSequence(&r), r.U8(), r.Trimmed(phoneLen)
 	p.State, p.ErrorCode = State(r.U8()), Result(r.U8())
 	copy(p.Reserve[:], r.Bytes(8))
 	return r.Err()
@@ -237,7 +227,7 @@ func (p *UserRpt) AppendBody(dst []byte) ([]byte, error) {
 // DecodeBody reads the body.
 func (p *UserRpt) DecodeBody(body []byte) error {
 	r := wire.NewReader(body)
-	p.SPNumber, p.UserNumber, p.UserCondition = text(&r, phoneLen), text(&r, phoneLen), r.U8()
+	p.SPNumber, p.UserNumber, p.UserCondition = r.Trimmed(phoneLen), r.Trimmed(phoneLen), r.U8()
 	copy(p.Reserve[:], r.Bytes(8))
 	return r.Err()
 }
@@ -284,7 +274,7 @@ func (p *Trace) AppendBody(dst []byte) ([]byte, error) {
 // DecodeBody reads the body.
 func (p *Trace) DecodeBody(body []byte) error {
 	r := wire.NewReader(body)
-	p.Submit, p.UserNumber = getSequence(&r), text(&r, phoneLen)
+	p.Submit, p.UserNumber = getSequence(&r), r.Trimmed(phoneLen)
 	copy(p.Reserve[:], r.Bytes(8))
 	return r.Err()
 }
@@ -332,7 +322,7 @@ func (p *TraceResp) DecodeBody(body []byte) error {
 	n := int(r.U8())
 	p.Hops = p.Hops[:0]
 	for len(p.Hops) < n && r.Err() == nil {
-		h := Hop{Result: Result(r.U8()), NodeID: text(&r, 6), ReceiveTime: text(&r, 16), SendTime: text(&r, 16)}
+		h := Hop{Result: Result(r.U8()), NodeID: r.Trimmed(6), ReceiveTime: r.Trimmed(16), SendTime: r.Trimmed(16)}
 		copy(h.Reserve[:], r.Bytes(8))
 		p.Hops = append(p.Hops, h)
 	}

@@ -91,20 +91,20 @@ func putContent(w *wire.Writer, content []byte, most int) {
 func (p *Submit) DecodeBody(body []byte, v Version) (err error) {
 	r := wire.NewReader(body)
 	p.MsgType, p.NeedReport, p.Priority = r.U8(), r.U8(), r.U8()
-	p.ServiceID, p.FeeType, p.FeeCode = text(&r, 10), text(&r, 2), text(&r, 6)
+	p.ServiceID, p.FeeType, p.FeeCode = r.Trimmed(10), r.Trimmed(2), r.Trimmed(6)
 	p.FixedFee = ""
 	if v.hasFixedFee() {
-		p.FixedFee = text(&r, 6)
+		p.FixedFee = r.Trimmed(6)
 	}
-	p.MsgFormat, p.ValidTime, p.AtTime = r.U8(), text(&r, 17), text(&r, 17)
-	p.SrcTermID, p.ChargeTermID = text(&r, 21), text(&r, 21)
+	p.MsgFormat, p.ValidTime, p.AtTime = r.U8(), r.Trimmed(17), r.Trimmed(17)
+	p.SrcTermID, p.ChargeTermID = r.Trimmed(21), r.Trimmed(21)
 	n := int(r.U8())
 	if r.Err() == nil && (n < 1 || n > MaxDests) {
 		return fmt.Errorf("%w: %d", errDests, n)
 	}
 	p.Dest = p.Dest[:0]
 	for range n {
-		p.Dest = append(p.Dest, text(&r, 21))
+		p.Dest = append(p.Dest, r.Trimmed(21))
 	}
 	p.Content = r.Bytes(int(r.U8()))
 	r.Bytes(reserved)
@@ -146,8 +146,8 @@ func (p *Deliver) AppendBody(dst []byte, _ Version) ([]byte, error) {
 func (p *Deliver) DecodeBody(body []byte, _ Version) (err error) {
 	r := wire.NewReader(body)
 	copy(p.MsgID[:], r.Bytes(len(p.MsgID)))
-	p.IsReport, p.MsgFormat, p.RecvTime = r.U8(), r.U8(), text(&r, 14)
-	p.SrcTermID, p.DestTermID = text(&r, 21), text(&r, 21)
+	p.IsReport, p.MsgFormat, p.RecvTime = r.U8(), r.U8(), r.Trimmed(14)
+	p.SrcTermID, p.DestTermID = r.Trimmed(21), r.Trimmed(21)
 	p.Content = r.Bytes(int(r.U8()))
 	r.Bytes(reserved)
 	p.TLVs, err = p.TLVs[:0].read(&r)

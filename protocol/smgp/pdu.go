@@ -38,7 +38,7 @@ func (p *Login) AppendBody(dst []byte, _ Version) ([]byte, error) {
 // DecodeBody reads the body, which is the same in both dialects.
 func (p *Login) DecodeBody(body []byte, _ Version) error {
 	r := wire.NewReader(body)
-	p.ClientID = text(&r, 8)
+	p.ClientID = r.Trimmed(8)
 	copy(p.Authenticator[:], r.Bytes(16))
 	p.LoginMode = r.U8()
 	p.Timestamp = r.U32()
@@ -185,7 +185,7 @@ func (p *Query) AppendBody(dst []byte, _ Version) ([]byte, error) {
 // DecodeBody reads the body.
 func (p *Query) DecodeBody(body []byte, _ Version) error {
 	r := wire.NewReader(body)
-	p.Time, p.QueryType, p.QueryCode = text(&r, 8), r.U8(), text(&r, 10)
+	p.Time, p.QueryType, p.QueryCode = r.Trimmed(8), r.U8(), r.Trimmed(10)
 	return r.Err()
 }
 
@@ -227,7 +227,7 @@ func (p *QueryResp) AppendBody(dst []byte, _ Version) ([]byte, error) {
 // DecodeBody reads the body.
 func (p *QueryResp) DecodeBody(body []byte, _ Version) error {
 	r := wire.NewReader(body)
-	p.Time, p.QueryType, p.QueryCode = text(&r, 8), r.U8(), text(&r, 10)
+	p.Time, p.QueryType, p.QueryCode = r.Trimmed(8), r.U8(), r.Trimmed(10)
 	for _, c := range p.counters() {
 		*c = r.U32()
 	}

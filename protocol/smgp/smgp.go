@@ -8,7 +8,6 @@
 package smgp
 
 import (
-	"bytes"
 	"crypto/md5" //nolint:gosec // the protocol's own proof, SMGP 3.0.3, Login
 	"encoding/binary"
 	"errors"
@@ -172,16 +171,6 @@ func Append(dst []byte, v Version, sequence uint32, p PDU) ([]byte, error) {
 	}
 	binary.BigEndian.PutUint32(out[start:], uint32(n))
 	return out, nil
-}
-
-// text takes a field of n bytes, cuts it at its first NUL and takes the spaces
-// off: some peers fill their fields up with spaces.
-func text(r *wire.Reader, n int) string {
-	b := r.Bytes(n)
-	if i := bytes.IndexByte(b, 0); i >= 0 {
-		b = b[:i]
-	}
-	return string(bytes.Trim(b, " "))
 }
 
 // Authenticator is the client's proof: MD5 of login, seven NULs (CMPP has nine),

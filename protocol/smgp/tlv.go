@@ -1,7 +1,6 @@
 package smgp
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -83,7 +82,7 @@ func (t TLVs) Byte(tag uint16) (uint8, bool) {
 func (t TLVs) Text(tag uint16) string {
 	v, _ := t.Get(tag)
 	r := wire.NewReader(v)
-	return text(&r, len(v))
+	return r.Trimmed(len(v))
 }
 
 // HasUDH tells whether the content begins with a user data header. Gateways that
@@ -152,8 +151,8 @@ func (t TLVs) write(w *wire.Writer) {
 			w.Fail(fmt.Errorf("TLV 0x%04x has %d bytes, the whole frame may have %d", f.Tag, len(f.Value), MaxFrame))
 			return
 		}
-		putU16(w, f.Tag)
-		putU16(w, uint16(len(f.Value)))
+		w.U16(f.Tag)
+		w.U16(uint16(len(f.Value)))
 		w.Bytes(f.Value)
 	}
 }
@@ -168,7 +167,7 @@ func (t TLVs) read(r *wire.Reader) (TLVs, error) {
 		if len(t) == MaxTLVs {
 			return t, fmt.Errorf("%w: more than %d of them", ErrTLV, MaxTLVs)
 		}
-		tag, size := getU16(r), int(getU16(r))
+		tag, size := r.U16(), int(r.U16())
 		value := r.Bytes(size)
 		if err := r.Err(); err != nil {
 			return t, fmt.Errorf("%w: number %d, tag 0x%04x of %d bytes, runs past the frame: %w", ErrTLV, len(t)+1, tag, size, err)
@@ -176,16 +175,4 @@ func (t TLVs) read(r *wire.Reader) (TLVs, error) {
 		t = append(t, TLV{tag, value})
 	}
 	return t, nil
-}
-
-func putU16(w *wire.Writer, v uint16) {
-	w.U8(uint8(v >> 8))
-	w.U8(uint8(v))
-}
-
-func getU16(r *wire.Reader) uint16 {
-	if b := r.Bytes(2); b != nil {
-		return binary.BigEndian.Uint16(b)
-	}
-	return 0
 }

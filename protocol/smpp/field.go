@@ -2,7 +2,6 @@ package smpp
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 
 	"github.com/zhunxin/zhunxin/protocol/wire"
@@ -60,13 +59,6 @@ func (r *reader) cstring(field string, size int) string {
 	return ""
 }
 
-func (r *reader) u16() uint16 {
-	if b := r.Bytes(2); b != nil {
-		return binary.BigEndian.Uint16(b)
-	}
-	return 0
-}
-
 // addr takes the three fields of an address.
 func (r *reader) addr(field string, size int) (TON, NPI, string) {
 	return TON(r.U8()), NPI(r.U8()), r.cstring(field, size)
@@ -83,7 +75,7 @@ func (r *reader) tlvs(dst TLVs) TLVs {
 			r.fail(fmt.Errorf("%w: %d bytes are left, an optional parameter begins with 4", wire.ErrShort, r.Left()))
 			break
 		}
-		tag, n := r.u16(), int(r.u16())
+		tag, n := r.U16(), int(r.U16())
 		if n > r.Left() {
 			r.fail(fmt.Errorf("%w: %s tells %d bytes, %d are left", wire.ErrShort, tagName(tag), n, r.Left()))
 			break
@@ -118,11 +110,6 @@ func (w *writer) time(field, s string) {
 	w.cstring(field, s, timeSize)
 }
 
-func (w *writer) u16(v uint16) {
-	w.U8(uint8(v >> 8))
-	w.U8(uint8(v))
-}
-
 // addr appends the three fields of an address.
 func (w *writer) addr(field string, ton TON, npi NPI, addr string, size int) {
 	w.U8(uint8(ton))
@@ -140,8 +127,8 @@ func (w *writer) tlvs(list TLVs) {
 			w.Fail(fmt.Errorf("%s has %d bytes, the most is %d: shorten it", tagName(t.Tag), len(t.Value), MaxTLVValue))
 			return
 		}
-		w.u16(t.Tag)
-		w.u16(uint16(len(t.Value)))
+		w.U16(t.Tag)
+		w.U16(uint16(len(t.Value)))
 		w.Bytes(t.Value)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrShort is a body that ends before its fields do.
@@ -53,6 +54,14 @@ func (r *Reader) U8() uint8 {
 	return 0
 }
 
+// U16 takes two bytes.
+func (r *Reader) U16() uint16 {
+	if b := r.Bytes(2); b != nil {
+		return binary.BigEndian.Uint16(b)
+	}
+	return 0
+}
+
 // U32 takes four bytes.
 func (r *Reader) U32() uint32 {
 	if b := r.Bytes(4); b != nil {
@@ -77,6 +86,10 @@ func (r *Reader) Text(n int) string {
 	}
 	return string(b)
 }
+
+// Trimmed is Text without the spaces around it: some peers fill their fields up with
+// spaces.
+func (r *Reader) Trimmed(n int) string { return strings.Trim(r.Text(n), " ") }
 
 // End is the first error, or ErrTrailing if something is left.
 func (r *Reader) End() error {
@@ -107,6 +120,9 @@ func (w *Writer) Fail(err error) {
 
 // U8 appends one byte.
 func (w *Writer) U8(v uint8) { w.b = append(w.b, v) }
+
+// U16 appends two bytes.
+func (w *Writer) U16(v uint16) { w.b = binary.BigEndian.AppendUint16(w.b, v) }
 
 // U32 appends four bytes.
 func (w *Writer) U32(v uint32) { w.b = binary.BigEndian.AppendUint32(w.b, v) }

@@ -8,16 +8,18 @@ import (
 func TestFieldsComeBack(t *testing.T) {
 	w := NewWriter([]byte("x"))
 	w.U8(1)
+	w.U16(0x1234)
 	w.U32(2)
 	w.U64(3)
 	w.Text("name", "ab", 4)
 	w.Bytes([]byte{9})
+	w.Bytes([]byte(" c \x00"))
 	b, err := w.Done()
-	if err != nil || len(b) != 1+1+4+8+4+1 {
+	if err != nil || len(b) != 1+1+2+4+8+4+1+4 {
 		t.Fatal(b, err)
 	}
 	r := NewReader(b[1:])
-	if r.U8() != 1 || r.U32() != 2 || r.U64() != 3 || r.Text(4) != "ab" || r.Bytes(1)[0] != 9 {
+	if r.U8() != 1 || r.U16() != 0x1234 || r.U32() != 2 || r.U64() != 3 || r.Text(4) != "ab" || r.Bytes(1)[0] != 9 || r.Trimmed(4) != "c" {
 		t.Fatal("a field differs")
 	}
 	if err := r.End(); err != nil {
