@@ -221,6 +221,9 @@ func (p *Platform) Start(ctx context.Context) error {
 	if _, err := p.Gate.Snapshot(ctx); err != nil {
 		return err
 	}
+	if err := p.DB.LoadRecent(ctx); err != nil {
+		return err
+	}
 	if err := p.doubtRestored(ctx); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (w *Worker) Adopt(ctx context.Context, lease Lease) (total int, err error) 
 			if n = len(list); err != nil || n == 0 {
 				return err
 			}
-			opened, err := gate.Open(ctx, tx, w.keys, list)
+			opened, err := gate.Chains(ctx, tx, list) // also of people who were erased
 			if err != nil {
 				return err
 			}

@@ -30,8 +30,9 @@ type flow struct {
 	account sms.ID
 	list    []gate.Ready
 	spilled bool
-	loading bool // some of them are being read
-	rewind  bool // something may stand in the database before what was read last
+	loading bool   // some of them are being read
+	read    sms.ID // the last message of the page that was read last
+	rewind  bool   // something may stand in the database before what was read last
 	inRing  bool
 }
 
@@ -91,7 +92,7 @@ func (q *queue) spill(at sms.Class, account sms.ID) {
 	f := c.flow(account)
 	switch {
 	case len(f.list) == 0 && !f.loading:
-		f.spilled = true
+		f.spilled, f.rewind = true, true
 		c.ringUp(f)
 	case f.more(): // what a failure left behind is found at the next reading
 		f.rewind = true

@@ -29,9 +29,12 @@ func (w *Worker) refill(ctx context.Context) {
 		}
 		flows, classes := q.dry()
 		for i, f := range flows {
-			after := sms.ID(0)
-			if n := len(f.list); n > 0 && !f.rewind {
+			after := f.read
+			if n := len(f.list); n > 0 {
 				after = f.list[n-1].Message.ID
+			}
+			if f.rewind {
+				after = 0
 			}
 			if q.loads == maxLoads || q.size+(q.loads+1)*refillSize > MaxQueue {
 				break
@@ -46,27 +49,38 @@ func (w *Worker) refill(ctx context.Context) {
 
 // fill reads a page for one account. What fails is tried again at the next poll.
 func (w *Worker) fill(ctx context.Context, q *queue, f *flow, channel sms.ID, class sms.Class, after sms.ID) {
-	list, err := w.load(ctx, channel, class, f.account, after)
+	list, read, err := w.load(ctx, channel, class, f.account, after)
 	if err != nil && ctx.Err() == nil {
 		w.failed("read queued messages", err)
 	}
 	w.mu.Lock()
 	q.loads--
-	q.refill(f, list, len(list) == refillSize)
+	if len(read) > 0 {
+		f.read = read[len(read)-1].ID
+	}
+	q.refill(f, list, len(read) == refillSize)
 	w.mu.Unlock()
 	if err == nil {
 		w.Wake()
 	}
 }
 
-func (w *Worker) load(ctx context.Context, channel sms.ID, class sms.Class, account, after sms.ID) (out []gate.Ready, err error) {
+// load reads a page, and tells which of its messages can be sent.
+func (w *Worker) load(ctx context.Context, channel sms.ID, class sms.Class, account, after sms.ID) (out []gate.Ready, read []*sms.Message, err error) {
 	err = w.store.Read(ctx, func(ctx context.Context, tx WorkTx) error {
-		list, err := tx.Queued(ctx, channel, class, account, after, refillSize)
-		if err != nil || len(list) == 0 {
+		read, err = tx.Queued(ctx, channel, class, account, after, refillSize)
+		if err != nil || len(read) == 0 {
 			return err
 		}
-		out, err = gate.Open(ctx, tx, w.keys, list)
+		out, err = gate.Open(ctx, tx, w.keys, read, w.damaged)
 		return err
 	})
-	return out, err
+	return out, read, err
+}
+
+// damaged tells of a message that can't be sent: it waits until it expires, and stands
+// in nobody's way.
+func (w *Worker) damaged(m *sms.Message, err error) {
+	w.Stats.Damaged.Add(1)
+	w.cfg.Logger.Error("dispatch: a queued message does not open", "message", m.ID, "err", err)
 }

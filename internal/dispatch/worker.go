@@ -84,7 +84,7 @@ type Worker struct {
 
 // Stats counts what the worker did since it started.
 type Stats struct {
-	Cycles, Claimed, Cancelled, SentBack, Written, Answers, Failures atomic.Int64
+	Cycles, Claimed, Cancelled, SentBack, Written, Answers, Failures, Damaged atomic.Int64
 }
 
 // NewWorker makes a worker; Run makes it work.

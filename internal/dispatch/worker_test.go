@@ -143,6 +143,29 @@ func TestWorkerServesCodesFirstWithinItsCredit(t *testing.T) {
 	})
 }
 
+// A queued message whose stored text is damaged waits alone until it expires; what
+// stands behind it is sent.
+func TestDamagedMessageHoldsNobodyUp(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		d, l := on(w), &line{}
+		bad := d.permitted(gatetest.OTPText, gatetest.Stranger)
+		good := d.permitted(gatetest.OTPText, "13000000003")
+		err := w.DB.Write(t.Context(), store.TurnGate, func(ctx context.Context, tx *store.Tx) error {
+			return tx.Exec(ctx, "UPDATE message SET text = ? WHERE id = ?", []byte("damaged"), int64(bad.Message.ID))
+		})
+		if err != nil {
+			w.T.Fatal(err)
+		}
+		worker := work(d, l)
+		l.set(true, 5)
+		worker.Wake()
+		d.until("the other is submitted", func() bool { return d.Message(good.Message.ID).State == sms.Submitted })
+		if m := d.Message(bad.Message.ID); m.State != sms.Queued || worker.Stats.Damaged.Load() == 0 {
+			w.T.Errorf("it is %s, and %d were found damaged", m.State, worker.Stats.Damaged.Load())
+		}
+	})
+}
+
 // When the lease ends, a message of which nothing was written goes back to the
 // queue; the rest of a half-written one waits, and is not tried over and over.
 func TestUnwrittenParts(t *testing.T) {

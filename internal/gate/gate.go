@@ -296,8 +296,39 @@ func (g *Gate) queued() int {
 // errMoved asks for the transaction to be run again on fresher facts.
 var errMoved = errors.New("the registry changed during the decision")
 
+// maxInVain is how many attempts may fail one after the other before it is not a call
+// that is at fault but what all rely on. One culprit among a batch's calls, or two, are
+// found with fewer.
+const maxInVain = 24
+
 // run decides a batch, and halves it when it fails.
 func (g *Gate) run(ctx context.Context, batch []*job) {
+	inVain := 0
+	g.halve(ctx, batch, &inVain, nil)
+}
+
+func (g *Gate) halve(ctx context.Context, batch []*job, inVain *int, last error) {
+	if *inVain >= maxInVain {
+		g.fail(batch, last)
+		return
+	}
+	err := g.decide(ctx, batch)
+	if err == nil {
+		*inVain = 0
+		return
+	}
+	*inVain++
+	var known *sms.Error
+	if len(batch) == 1 || errors.As(err, &known) && known.Code == sms.Busy {
+		g.fail(batch, err)
+		return
+	}
+	g.halve(ctx, batch[:len(batch)/2], inVain, err)
+	g.halve(ctx, batch[len(batch)/2:], inVain, err)
+}
+
+// decide runs one transaction for all of a batch.
+func (g *Gate) decide(ctx context.Context, batch []*job) error {
 	if err := g.ahead(ctx, batch); err != nil {
 		g.cfg.Logger.Warn("the transaction must do what could be done before it", "err", err)
 	}
@@ -309,33 +340,31 @@ func (g *Gate) run(ctx context.Context, batch []*job) {
 		}
 		b, err = g.attempt(ctx, batch)
 	}
-	if err == nil {
-		g.stats.Batches.Add(1)
-		if len(b.ready) > 0 && g.cfg.OnReady != nil {
-			g.cfg.OnReady(b.ready)
-		}
-		for i, j := range batch {
-			g.stats.Calls.Add(1)
-			j.done(b.outcomes[i])
-		}
-		return
+	if err != nil {
+		return err
 	}
+	g.stats.Batches.Add(1)
+	if len(b.ready) > 0 && g.cfg.OnReady != nil {
+		g.cfg.OnReady(b.ready)
+	}
+	for i, j := range batch {
+		g.stats.Calls.Add(1)
+		j.done(b.outcomes[i])
+	}
+	return nil
+}
+
+// fail ends calls that could not be decided.
+func (g *Gate) fail(batch []*job, err error) {
 	var known *sms.Error
-	busy := errors.As(err, &known) && known.Code == sms.Busy
-	if len(batch) == 1 || busy {
-		for _, j := range batch {
-			g.stats.Failed.Add(1)
-			if known == nil {
-				g.cfg.Logger.Error("a call could not be decided", "err", err)
-				j.done(outcome{err: &sms.Error{Code: sms.StoreUnavailable, Cause: err}})
-				continue
-			}
-			j.done(outcome{err: err})
-		}
-		return
+	if !errors.As(err, &known) {
+		g.cfg.Logger.Error("calls could not be decided", "count", len(batch), "err", err)
+		err = &sms.Error{Code: sms.StoreUnavailable, Cause: err}
 	}
-	g.run(ctx, batch[:len(batch)/2])
-	g.run(ctx, batch[len(batch)/2:])
+	for _, j := range batch {
+		g.stats.Failed.Add(1)
+		j.done(outcome{err: err})
+	}
 }
 
 func (g *Gate) attempt(ctx context.Context, batch []*job) (b *batchRun, err error) {

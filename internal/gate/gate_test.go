@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -318,6 +319,42 @@ func TestPoisonedCallFailsAlone(t *testing.T) {
 			w.T.Errorf("held %s", b.Held)
 		}
 		w.Sound()
+	})
+}
+
+// broken fails every transaction and counts them.
+type broken struct {
+	gate.Store
+	tries *atomic.Int64
+}
+
+func (s broken) Write(context.Context, func(context.Context, gate.Tx) error) error {
+	s.tries.Add(1)
+	return errDisk
+}
+
+// With a store that fails, the calls of a batch hear of it at once: none is looked at
+// alone when nothing at all succeeds.
+func TestBrokenStoreIsNotTriedForEachCall(t *testing.T) {
+	var tries atomic.Int64
+	gatetest.Everywhere(t, func(s gate.Store) gate.Store { return broken{s, &tries} }, func(w *gatetest.World) {
+		tries.Store(0)
+		const calls = 400
+		var group sync.WaitGroup
+		for i := range calls {
+			group.Add(1)
+			w.Gate.Send(w.Call(gatetest.OTPText, fmt.Sprintf("1300000%04d", i)), func(_ gate.Answer, err error) {
+				defer group.Done()
+				var known *sms.Error
+				if !errors.As(err, &known) || known.Code != sms.StoreUnavailable {
+					w.T.Errorf("%v", err)
+				}
+			})
+		}
+		group.Wait()
+		if n := tries.Load(); n >= calls/2 {
+			w.T.Errorf("%d transactions for %d calls", n, calls)
+		}
 	})
 }
 

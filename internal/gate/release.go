@@ -23,10 +23,12 @@ type Reader interface {
 }
 
 // Open opens stored messages. One whose person was erased is left out: nothing
-// can be sent to a number that is no longer known.
-func Open(ctx context.Context, tx Reader, keys *vault.Keys, list []*sms.Message) ([]Opened, error) {
+// can be sent to a number that is no longer known. Nor can one that does not open, which
+// is told to damaged; it must not hold up the others.
+func Open(ctx context.Context, tx Reader, keys *vault.Keys, list []*sms.Message, damaged func(*sms.Message, error)) ([]Opened, error) {
 	decisions, numbers, secrets := map[sms.ID]sms.Decision{}, map[[16]byte]sms.MSISDN{}, map[secretKey]vault.Secret{}
 	ids, phones, groups := make([]sms.ID, 0, len(list)), make([][16]byte, 0, len(list)), map[sms.ID][][16]byte{}
+	bad := map[secretKey]error{}
 	for _, m := range list {
 		ids, phones = append(ids, m.DecisionID), append(phones, m.PhoneID)
 		groups[m.GroupID] = append(groups[m.GroupID], m.PhoneID)
@@ -37,11 +39,13 @@ func Open(ctx context.Context, tx Reader, keys *vault.Keys, list []*sms.Message)
 	}
 	err := tx.Numbers(ctx, phones, func(id [16]byte, sealed []byte) error {
 		plain, err := keys.Open(vault.PurposeNumber, sealed)
-		if err != nil {
-			return err
+		if err == nil {
+			numbers[id], err = sms.ParseMSISDN("+" + string(plain))
 		}
-		numbers[id], err = sms.ParseMSISDN("+" + string(plain))
-		return err
+		if err != nil {
+			bad[secretKey{phone: id}] = fmt.Errorf("number: %w", err)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open numbers: %w", err)
@@ -49,8 +53,12 @@ func Open(ctx context.Context, tx Reader, keys *vault.Keys, list []*sms.Message)
 	for group, of := range groups {
 		err := tx.Secrets(ctx, group, of, func(id [16]byte, sealed []byte) error {
 			secret, err := keys.OpenSecret(sealed)
+			if err != nil {
+				bad[secretKey{id, group}] = fmt.Errorf("secret of the person: %w", err)
+				return nil
+			}
 			secrets[secretKey{id, group}] = secret
-			return err
+			return nil
 		})
 		if err != nil {
 			return nil, fmt.Errorf("open secrets: %w", err)
@@ -58,26 +66,37 @@ func Open(ctx context.Context, tx Reader, keys *vault.Keys, list []*sms.Message)
 	}
 	out := make([]Opened, 0, len(list))
 	for _, m := range list {
+		if err := errors.Join(bad[secretKey{phone: m.PhoneID}], bad[secretKey{m.PhoneID, m.GroupID}]); err != nil {
+			damaged(m, err)
+			continue
+		}
 		number, known := numbers[m.PhoneID]
 		secret, bound := secrets[secretKey{m.PhoneID, m.GroupID}]
-		d, decided := decisions[m.DecisionID]
 		if !known || !bound {
 			continue
 		}
-		if !decided {
-			return nil, fmt.Errorf("message %d has no decision %d", m.ID, m.DecisionID)
-		}
-		text, err := secret.OpenText(m.ID, m.Text)
+		o, err := openOne(m, decisions, secret)
 		if err != nil {
-			return nil, fmt.Errorf("text of message %d: %w", m.ID, err)
+			damaged(m, err)
+			continue
 		}
-		permit, err := PermitOf(&d, m.Carrier)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Opened{Message: m, Number: number, Text: text, Permit: permit})
+		o.Number = number
+		out = append(out, o)
 	}
 	return out, nil
+}
+
+func openOne(m *sms.Message, decisions map[sms.ID]sms.Decision, secret vault.Secret) (o Opened, err error) {
+	d, decided := decisions[m.DecisionID]
+	if !decided {
+		return o, fmt.Errorf("there is no decision %d", m.DecisionID)
+	}
+	o.Message = m
+	if o.Text, err = secret.OpenText(m.ID, m.Text); err != nil {
+		return o, fmt.Errorf("text: %w", err)
+	}
+	o.Permit, err = PermitOf(&d, m.Carrier)
+	return o, err
 }
 
 // Salt is the salt of a message's commitments; ok is false once the person was
@@ -125,7 +144,9 @@ func (g *Gate) Redecide(ctx context.Context, list []*sms.Message, approved bool)
 	}
 	var opened []Opened
 	err := g.store.Read(ctx, func(ctx context.Context, tx Tx) (err error) {
-		opened, err = Open(ctx, tx, g.keys, list)
+		opened, err = Open(ctx, tx, g.keys, list, func(m *sms.Message, err error) {
+			g.cfg.Logger.Error("a stored message does not open and is left as it is", "message", m.ID, "err", err)
+		})
 		return err
 	})
 	if err != nil {

@@ -42,7 +42,7 @@ func (h hooked) Write(ctx context.Context, fn func(context.Context, gate.Tx) err
 func opens(w *gatetest.World, id sms.ID, text string) {
 	w.T.Helper()
 	err := w.DB.Read(context.Background(), func(ctx context.Context, tx *store.Tx) error {
-		list, err := gate.Open(ctx, tx, w.Keys, []*sms.Message{w.Message(id)})
+		list, err := gate.Open(ctx, tx, w.Keys, []*sms.Message{w.Message(id)}, func(_ *sms.Message, err error) { w.T.Error(err) })
 		if err == nil && (len(list) != 1 || list[0].Text != text) {
 			w.T.Errorf("it opens as %+v", list)
 		}

@@ -44,10 +44,12 @@ type DB struct {
 	write  *sql.DB // SQLite: the one writer; PostgreSQL: the pool
 	read   *sql.DB
 	folder *sql.DB  // SQLite: folds the log
-	unfold func()   // ends that
+	rest   func()   // ends that, and what indexes events
 	file   *os.File // SQLite: to sync it; closed last, for closing it drops SQLite's locks on it
 
-	foldFailures atomic.Int64
+	lag *lag // SQLite: events that are in no index yet
+
+	foldFailures, indexFailures atomic.Int64
 
 	alone bool                   // PostgreSQL: see OpenPostgresAlone
 	index atomic.Pointer[string] // see RequireIndex
@@ -91,17 +93,18 @@ func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 	if err := migrate(ctx, w, SQLite, copyBefore(ctx, w, path)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), w.Close(), r.Close(), f.Close())
 	}
-	d := &DB{dialect: SQLite, now: now, path: path, write: w, read: r, folder: f, stmts: map[string]*sql.Stmt{}}
+	d := &DB{dialect: SQLite, now: now, path: path, write: w, read: r, folder: f, lag: newLag(), stmts: map[string]*sql.Stmt{}}
 	if d.writer, err = w.Conn(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
 	}
 	if d.file, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
 	}
-	folding, stop := context.WithCancel(context.Background())
+	living, stop := context.WithCancel(context.Background())
 	var done sync.WaitGroup
-	done.Go(func() { d.fold(folding) })
-	d.unfold = func() { stop(); done.Wait() }
+	done.Go(func() { d.fold(living) })
+	done.Go(func() { d.catchUp(living) })
+	d.rest = func() { stop(); done.Wait() }
 	return d, nil
 }
 
@@ -162,8 +165,8 @@ func (d *DB) checkServer(ctx context.Context) error {
 // Close releases every connection. On SQLite it first folds the log into the file.
 func (d *DB) Close() error {
 	var errs []error
-	if d.unfold != nil {
-		d.unfold()
+	if d.rest != nil {
+		d.rest()
 	}
 	if d.folder != nil {
 		errs = append(errs, d.folder.Close())
@@ -195,10 +198,15 @@ type Tx struct {
 	}
 	cached bool // run on the writer's prepared statements
 	after  []func()
+	end    []func(committed bool)
 }
 
 // AfterCommit registers what runs once the transaction is on disk.
 func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
+
+// onEnd registers what runs when it is known whether the transaction was committed, and
+// before the next one begins. SQLite only.
+func (t *Tx) onEnd(f func(committed bool)) { t.end = append(t.end, f) }
 
 // retries bounds how often a transaction that lost a race is run again.
 const retries = 8
@@ -249,6 +257,9 @@ func (d *DB) writeSQLite(ctx context.Context, tx *Tx, fn func(context.Context, *
 	}
 	done := false
 	defer func() {
+		for _, f := range tx.end {
+			f(done)
+		}
 		if done {
 			return
 		}
@@ -415,6 +426,15 @@ func (d *DB) text(query string) string {
 	if s, ok := d.dollars.Load(query); ok {
 		return s.(string)
 	}
+	s := d.dialect.text(query)
+	d.dollars.Store(query, s)
+	return s
+}
+
+func (d Dialect) text(query string) string {
+	if d == SQLite {
+		return query
+	}
 	var b strings.Builder
 	n := 0
 	for _, r := range query {
@@ -425,7 +445,6 @@ func (d *DB) text(query string) string {
 		}
 		b.WriteRune(r)
 	}
-	d.dollars.Store(query, b.String())
 	return b.String()
 }
 

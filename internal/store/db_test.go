@@ -3,6 +3,8 @@ package store_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,7 +41,7 @@ func TestWriteCommitsOrLeavesNothing(t *testing.T) {
 		err := db.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
 			return tx.One(ctx, "SELECT COUNT(*) FROM setting", nil, &n)
 		})
-		if err != nil || n != 1 {
+		if err != nil || n != 2 { // and the schema's fingerprint
 			t.Fatalf("%d rows, %v", n, err)
 		}
 	})
@@ -71,4 +73,34 @@ func TestPanicLeavesTheWriterFree(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A database that another build made, with another schema of the same number, is
+// refused at the start: its every call would fail.
+func TestSchemaOfAnotherBuildIsRefused(t *testing.T) {
+	t.Parallel()
+	lite, dsn := filepath.Join(t.TempDir(), "x.db"), storetest.DSN(t)
+	for name, open := range map[string]func() (*store.DB, error){
+		"sqlite":   func() (*store.DB, error) { return store.OpenSQLite(t.Context(), lite, time.Now) },
+		"postgres": func() (*store.DB, error) { return store.OpenPostgres(t.Context(), dsn, 2, time.Now) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, made := range []string{"", "another"} {
+				db, err := open()
+				if made == "" && err != nil {
+					t.Fatal(err)
+				}
+				if made != "" {
+					if err == nil || !strings.Contains(err.Error(), "between releases") {
+						t.Fatalf("opened: %v", err)
+					}
+					return
+				}
+				err = db.Write(t.Context(), store.TurnGate, func(ctx context.Context, tx *store.Tx) error { return tx.PutSetting(ctx, "schema", "another") })
+				if err := errors.Join(err, db.Close()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
 }

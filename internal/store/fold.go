@@ -52,7 +52,7 @@ func (d *DB) foldOnce(ctx context.Context) error {
 			return fmt.Errorf("sync the database's file: %w", err)
 		}
 	}
-	if err := d.turns.take(ctx, TurnSequencer); err != nil {
+	if err := d.turns.take(ctx, TurnIndex); err != nil {
 		return err
 	}
 	defer d.turns.give()

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -89,18 +91,49 @@ func migrate(ctx context.Context, db *sql.DB, d Dialect, before func(from int64)
 		return fmt.Errorf("read the schema's version: %w", err)
 	}
 	newest := list[len(list)-1].Version
-	switch {
-	case current > newest:
+	if current > newest {
 		return fmt.Errorf("the database has schema %d and this program knows %d: run the newer program, or restore the copy made before the upgrade", current, newest)
-	case current == newest:
-		return nil
-	case current > 0 && before != nil:
+	}
+	if current > 0 { // not a new one
+		if err := sameSchema(ctx, db, d, current); err != nil || current == newest {
+			return err
+		}
+	}
+	if current > 0 && before != nil {
 		if err := before(current); err != nil {
 			return fmt.Errorf("copy the database before the upgrade: %w", err)
 		}
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("upgrade the schema from %d to %d: %w", current, newest, err)
+	}
+	_, err = db.ExecContext(ctx, d.text("INSERT INTO setting(name, value) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"), settingSchema, fingerprint(newest))
+	return err
+}
+
+// settingSchema is the fingerprint of the scripts that made the schema.
+const settingSchema = "schema"
+
+func fingerprint(upto int64) string {
+	h := sha256.New()
+	names, _ := fs.Glob(migrations, "migration/*.sql") // the pattern is a good one
+	for _, name := range names[:upto] {                // numbered from 1, in order
+		script, _ := migrations.ReadFile(name) // it is part of the program
+		h.Write(script)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// sameSchema refuses a database of the right version that other scripts made: a build
+// between releases had them, and every call would fail.
+func sameSchema(ctx context.Context, db *sql.DB, d Dialect, version int64) error {
+	var made string
+	err := db.QueryRowContext(ctx, d.text("SELECT value FROM setting WHERE name = ?"), settingSchema).Scan(&made)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("read which scripts made the schema: %w", err)
+	}
+	if made != fingerprint(version) {
+		return errors.New("the database was made by a build between releases, whose schema of the same number is another one: use that build, or begin with a new database")
 	}
 	return nil
 }

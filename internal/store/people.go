@@ -88,12 +88,6 @@ func (t *Tx) Numbers(ctx context.Context, ids [][16]byte, each func(id [16]byte,
 	})
 }
 
-// LastMessageTo is when a group last sent to a phone, 0 when it never did.
-func (t *Tx) LastMessageTo(ctx context.Context, phone [16]byte, group sms.ID) (at int64, err error) {
-	err = t.One(ctx, "SELECT COALESCE(MAX(at), 0) FROM recipient_event WHERE phone_id = ? AND group_id = ?", []any{phone[:], int64(group)}, &at)
-	return at, err
-}
-
 // Erase destroys a person's secret towards a group, and the number with the last
 // secret. Refusals stay: they stand by the keyed id. It moves the generation, so that
 // nothing is stored that was sealed under the secret before.
@@ -194,22 +188,6 @@ func (t *Tx) Suppressions(ctx context.Context, ids [][16]byte, each func(consent
 	})
 }
 
-// SubmittingTo lists the messages to a phone that may be on the wire now.
-func (t *Tx) SubmittingTo(ctx context.Context, phone [16]byte, group sms.ID) ([]sms.ID, error) {
-	query, args := "SELECT m.id FROM recipient_event e JOIN message m ON m.id = e.message_id WHERE e.phone_id = ? AND m.state = 'submitting'", []any{phone[:]}
-	if group != 0 {
-		query, args = query+" AND m.group_id = ?", append(args, int64(group))
-	}
-	var out []sms.ID
-	err := t.Query(ctx, query+" ORDER BY m.id", args, func(r *sql.Rows) error {
-		var id sms.ID
-		err := r.Scan(&id)
-		out = append(out, id)
-		return err
-	})
-	return out, err
-}
-
 // RevokePhone appends an entry about one recipient to the revocation journal.
 func (t *Tx) RevokePhone(ctx context.Context, kind string, phone [16]byte, group sms.ID, scope string, at int64) error {
 	_, err := t.Revoke(ctx, sms.Revocation{Kind: kind, PhoneID: phone[:], GroupID: int64(group), Scope: scope, At: at})
@@ -227,52 +205,4 @@ func (t *Tx) Ported(ctx context.Context, ids [][16]byte, each func(id [16]byte, 
 		each([16]byte(id), sms.Carrier(c))
 		return nil
 	})
-}
-
-// Recent reads the recipient events of people since a moment.
-func (t *Tx) Recent(ctx context.Context, ids [][16]byte, since int64, each func(sms.RecipientEvent)) error {
-	return t.in(ctx, "SELECT phone_id, message_id, at, group_id, signature_id, template_id, content_hash, category, channel_id FROM recipient_event WHERE phone_id IN (%s) AND at > ?",
-		nil, phoneArgs(ids), []any{since}, func(r *sql.Rows) error {
-			var e sms.RecipientEvent
-			var phone, content []byte
-			if err := r.Scan(&phone, &e.MessageID, &e.At, &e.GroupID, &e.SignatureID, &e.TemplateID, &content, &e.Category, &e.ChannelID); err != nil {
-				return err
-			}
-			copy(e.PhoneID[:], phone)
-			copy(e.ContentHash[:], content)
-			each(e)
-			return nil
-		})
-}
-
-// InsertRecipientEvents stores what frequency rules count.
-func (t *Tx) InsertRecipientEvents(ctx context.Context, events []sms.RecipientEvent) error {
-	args := make([]any, 0, len(events)*9)
-	for i := range events {
-		e := &events[i]
-		args = append(args, int64(e.MessageID), e.PhoneID[:], e.At, int64(e.GroupID), int64(e.SignatureID), int64(e.TemplateID), e.ContentHash[:], string(e.Category), int64(e.ChannelID))
-	}
-	return t.insert(ctx, "INSERT INTO recipient_event(message_id, phone_id, at, group_id, signature_id, template_id, content_hash, category, channel_id) VALUES ", 9, "", args)
-}
-
-// StampEvents sets the time and channel of the submission, once.
-func (t *Tx) StampEvents(ctx context.Context, events []sms.RecipientEvent) error {
-	args := make([]any, 0, len(events)*3)
-	for i := range events {
-		e := &events[i]
-		args = append(args, int64(e.MessageID), e.At, int64(e.ChannelID))
-	}
-	_, err := t.update(ctx, []string{"mid", "at", "ch"}, []string{integer, integer, integer},
-		"UPDATE recipient_event SET at = v.at, channel_id = v.ch FROM v WHERE message_id = v.mid", args)
-	return err
-}
-
-// RemoveEvents forgets messages that never left.
-func (t *Tx) RemoveEvents(ctx context.Context, messages ...sms.ID) error {
-	list := make([]any, len(messages))
-	for i, id := range messages {
-		list[i] = int64(id)
-	}
-	_, err := t.inExec(ctx, "DELETE FROM recipient_event WHERE message_id IN (%s)", nil, list)
-	return err
 }

@@ -22,6 +22,7 @@ func TestNoStatementScansALargeTable(t *testing.T) {
 	defer db.Close() //nolint:errcheck // a test's file
 	err = db.Write(t.Context(), TurnBackground, func(ctx context.Context, tx *Tx) error {
 		id, phone := []sms.ID{1}, [][16]byte{{1}}
+		e26 := tx.InsertRecipientEvents(ctx, []sms.RecipientEvent{{MessageID: 1, PhoneID: phone[0], At: 5, GroupID: 1, SignatureID: 1, Category: sms.MKT}})
 		_, e1 := tx.Due(ctx, 1, 1)
 		_, e2 := tx.InState(ctx, sms.Held, 1, 1)
 		_, e3 := tx.Queued(ctx, 1, 1, 1, 1, 1)
@@ -45,8 +46,11 @@ func TestNoStatementScansALargeTable(t *testing.T) {
 		e21 := tx.SegmentsOf(ctx, id, func(sms.Segment) {})
 		e23 := tx.Underway(ctx, id, func(*sms.Message, []sms.Segment) {})
 		e24 := tx.OldestOpen(ctx, func(sms.State, int64) {})
+		_, e25 := tx.LastMessageTo(ctx, phone[0], 1)
+		e27 := tx.StampEvents(ctx, []sms.RecipientEvent{{MessageID: 2, PhoneID: phone[0]}})
+		e28 := tx.RemoveEvents(ctx, 1)
 		e22 := tx.Recent(ctx, phone, 1, func(sms.RecipientEvent) {})
-		for _, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17, e18, e19, e20, e21, e22, e23, e24} {
+		for _, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17, e18, e19, e20, e21, e22, e23, e24, e25, e26, e27, e28} {
 			if err != nil {
 				return err
 			}
@@ -56,7 +60,7 @@ func TestNoStatementScansALargeTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scan := regexp.MustCompile(`SCAN (message|m|segment|s|event|e|evidence_leaf|recipient_event|mo|sp_part|orphan_report)( |$)`)
+	scan := regexp.MustCompile(`SCAN (message|m|segment|s|event|e|evidence_leaf|recipient_event|recipient_index|i|mo|sp_part|orphan_report)( |$)`)
 	explained := 0
 	for query := range db.stmts {
 		if !strings.Contains(query, "SELECT") {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
@@ -227,33 +226,6 @@ func (t *Tx) InsertMO(ctx context.Context, m sms.MO) (bool, error) {
 // A carrier repeats an MO that was not acknowledged for at most some minutes; its
 // ids come round again after a year.
 const moRepeat = 24 * 60 * 60 * 1000
-
-// MarketedFrom lists the provider groups that sent a phone marketing from a
-// source number since a moment: whom an opt-out without a customer refuses.
-func (t *Tx) MarketedFrom(ctx context.Context, phone [16]byte, source string, since int64) ([]sms.ID, error) {
-	var out []sms.ID
-	err := t.Query(ctx, `SELECT DISTINCT e.group_id FROM recipient_event e JOIN segment s ON s.message_id = e.message_id
-		WHERE e.phone_id = ? AND e.category = 'MKT' AND e.at >= ? AND s.source LIKE ? ORDER BY e.group_id`,
-		[]any{phone[:], since, source + "%"}, func(r *sql.Rows) error {
-			var g sms.ID
-			err := r.Scan(&g)
-			out = append(out, g)
-			return err
-		})
-	return out, err
-}
-
-// LastApplication is the application that last sent to a phone under a
-// signature, 0 when none did.
-func (t *Tx) LastApplication(ctx context.Context, phone [16]byte, signature sms.ID) (sms.ID, error) {
-	var id sms.ID
-	err := t.One(ctx, `SELECT m.application_id FROM recipient_event e JOIN message m ON m.id = e.message_id
-		WHERE e.phone_id = ? AND e.signature_id = ? ORDER BY e.at DESC LIMIT 1`, []any{phone[:], int64(signature)}, &id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
-	return id, err
-}
 
 // MOs reads messages from recipients.
 func (t *Tx) MOs(ctx context.Context, ids []sms.ID, each func(sms.MO)) error {

@@ -17,6 +17,7 @@ const (
 	TurnGate
 	TurnSubmit
 	TurnReport
+	TurnIndex // of recipient events
 	TurnSequencer
 	TurnBackground
 	numTurns
@@ -29,6 +30,7 @@ var longestWait = [numTurns]time.Duration{
 	TurnGate:       20 * time.Millisecond,
 	TurnSubmit:     10 * time.Millisecond,
 	TurnReport:     20 * time.Millisecond,
+	TurnIndex:      40 * time.Millisecond,
 	TurnSequencer:  time.Second,
 	TurnBackground: 250 * time.Millisecond,
 }
@@ -40,7 +42,7 @@ type waiter struct {
 
 // String names the class.
 func (t Turn) String() string {
-	return [numTurns]string{"optout", "gate", "submit", "report", "sequencer", "background"}[t]
+	return [numTurns]string{"optout", "gate", "submit", "report", "index", "sequencer", "background"}[t]
 }
 
 // TurnStats is what write transactions of a class took so far.
