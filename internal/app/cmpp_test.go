@@ -69,7 +69,7 @@ func (c *client) wait(what string, ok func() bool) {
 	}
 }
 
-func (c *client) reportOf(id uint64) string {
+func (c *client) reportOf(id string) string {
 	for _, r := range c.reports {
 		if r.ID == id {
 			return r.Stat
@@ -124,12 +124,12 @@ func TestCustomersByCMPP(t *testing.T) {
 		c := n.dial()
 		// One recipient: the answer is the decision, and its id is the report's.
 		o := c.submit(pdus(n.t, otpText, member)[0])
-		if o.Result != 0 || o.ID == 0 {
+		if o.Result != 0 || o.ID == "" {
 			n.t.Fatalf("%+v", o)
 		}
 		c.wait("the report", func() bool { return c.reportOf(o.ID) == "DELIVRD" })
 		// Refused as a whole: nothing of it was accepted.
-		if r := c.submit(pdus(n.t, mktText, other)[0]); r.Result != sms.Lookup(sms.ConsentMissing).CMPP || r.ID != 0 {
+		if r := c.submit(pdus(n.t, mktText, other)[0]); r.Result != sms.Lookup(sms.ConsentMissing).CMPP || r.ID != "" {
 			n.t.Errorf("%+v", r)
 		}
 		// One of two: accepted, and the refusal comes as a report.
@@ -196,10 +196,10 @@ func TestLongMessageInParts(t *testing.T) {
 			n.t.Fatal(err)
 		}
 		c := n.dial()
-		send := func(list []session.Submit) (ids []uint64) {
+		send := func(list []session.Submit) (ids []string) {
 			for _, i := range []int{1, 0} { // out of order
 				o := c.submit(list[i])
-				if o.Result != 0 || o.ID == 0 {
+				if o.Result != 0 || o.ID == "" {
 					n.t.Fatalf("%+v", o)
 				}
 				ids = append(ids, o.ID)
@@ -247,7 +247,11 @@ func TestReportsWaitForTheCustomer(t *testing.T) {
 	o := first.submit(pdus(t, otpText, member)[0])
 	first.Close()
 	<-first.Done()
-	n.until(sms.ID(o.ID), sms.Delivered)
+	id, err := sms.ParseID(o.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.until(id, sms.Delivered)
 	second := n.dial()
 	second.wait("the report on the next connection", func() bool { return second.reportOf(o.ID) == "DELIVRD" })
 }

@@ -61,7 +61,10 @@ func (b *Bench) prepare(ctx context.Context, logger *slog.Logger) (offset time.D
 	if err := l.load(ctx, "consents", b.Numbers, l.consents); err != nil {
 		return 0, err
 	}
-	return c.offset(), l.load(ctx, "old messages", b.Old, l.old)
+	if err := l.load(ctx, "old messages", b.Old, l.old); err != nil {
+		return 0, err
+	}
+	return c.offset(), p.DB.IndexAll(ctx)
 }
 
 // loader fills a bench's folder in resumable steps.

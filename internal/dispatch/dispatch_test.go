@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -88,7 +89,7 @@ func (d *desk) expect(id sms.ID, state sms.State, reason sms.Code) {
 }
 
 func answered(r gate.Ready, no int, id uint64, result uint32) dispatch.Answer {
-	return dispatch.Answer{Ready: r, No: no, Outcome: session.Outcome{Kind: session.Answered, ID: id, Result: result, OverSpeed: result == 8}}
+	return dispatch.Answer{Ready: r, No: no, Outcome: session.Outcome{Kind: session.Answered, ID: fmt.Sprint(id), Result: result, OverSpeed: result == 8}}
 }
 
 // P6: what is captured cites the carrier's own id.

@@ -140,7 +140,7 @@ func (s *settlement) message(m *sms.Message, all []sms.Segment, answers []*Answe
 		seg.AnswerAt = s.at
 		switch o := a.Outcome; {
 		case o.Kind == session.Answered && o.Result == 0:
-			seg.State, seg.UpstreamID = sms.SegAccepted, sms.ID(o.ID).Unsigned()
+			seg.State, seg.UpstreamID = sms.SegAccepted, o.ID
 		case o.Kind == session.InDoubt:
 			seg.State = sms.SegInDoubt
 		default:

@@ -347,7 +347,7 @@ func (w *Worker) settle(ctx context.Context, tx WorkTx, answers []Answer) (Settl
 	accepted := map[sms.ID][]string{}
 	for i := range answers {
 		if a := &answers[i]; a.Outcome.Kind == session.Answered && a.Outcome.Result == 0 {
-			accepted[a.Channel] = append(accepted[a.Channel], sms.ID(a.Outcome.ID).Unsigned())
+			accepted[a.Channel] = append(accepted[a.Channel], a.Outcome.ID)
 		}
 	}
 	for channel, ids := range accepted {

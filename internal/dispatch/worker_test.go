@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ func (l *line) Submit(s session.Submit, done func(session.Outcome)) {
 	defer l.mu.Unlock()
 	l.credit--
 	l.got = append(l.got, s)
-	id := uint64(len(l.got))
+	id := strconv.Itoa(len(l.got))
 	go done(session.Outcome{Kind: session.Answered, ID: id})
 }
 

@@ -45,7 +45,7 @@ func (x *Receiver) storeMO(ctx context.Context, in mo) (word string, err error) 
 	}
 	text := textOf(in)
 	m := sms.MO{
-		ID: x.IDs.Next(), ChannelID: in.channel, UpstreamID: sms.ID(in.m.ID).Unsigned(), PhoneID: x.Keys.PhoneID(number), Dest: in.m.Dest,
+		ID: x.IDs.Next(), ChannelID: in.channel, UpstreamID: in.m.ID, PhoneID: x.Keys.PhoneID(number), Dest: in.m.Dest,
 		Text: x.Keys.Seal(vault.PurposeMO, []byte(text)),
 	}
 	m.OptOut, _ = x.Book.OptOut(text)

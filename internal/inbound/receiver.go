@@ -82,11 +82,19 @@ func poke(c chan struct{}) {
 	}
 }
 
+// statOf keeps the raw state with the network's code, which says more.
+func statOf(r session.Report) string {
+	if r.Err == "" {
+		return r.Stat
+	}
+	return r.Stat + ":" + r.Err
+}
+
 // Report implements channel.Inbound.
 func (x *Receiver) Report(channel sms.ID, r session.Report, ack func(ok bool)) {
 	x.init()
 	in := sms.Report{
-		ChannelID: channel, UpstreamID: sms.ID(r.ID).Unsigned(), Source: r.Source, Stat: r.Stat, ReceivedAt: x.Now().UnixMilli(),
+		ChannelID: channel, UpstreamID: r.ID, Source: r.Source, Stat: statOf(r), ReceivedAt: x.Now().UnixMilli(),
 	}
 	n, err := sms.ParseMSISDN(r.Dest)
 	if err == nil { // else it matches nothing, and is kept

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
@@ -73,9 +74,12 @@ type Told struct {
 	PDU     sms.ID // 0 is the message's own id
 }
 
-// Final tells whether a status ends a segment, and whether it reached the
-// handset. ACCEPTD is the only one that ends nothing. CMPP 3.0 §7.4.5.1.
-func Final(stat string) (final, delivered bool) { return stat != "ACCEPTD", stat == "DELIVRD" }
+// Final tells whether a status ends a segment, and whether it reached the handset. Those
+// that say it is on its way end nothing. CMPP 3.0 §7.4.5.1, SMPP 3.4 §5.2.28.
+func Final(stat string) (final, delivered bool) {
+	state, _, _ := strings.Cut(stat, ":") // a network's code may follow
+	return state != "ACCEPTD" && state != "ENROUTE", state == "DELIVRD"
+}
 
 // intake is one transaction of reports.
 type intake struct {

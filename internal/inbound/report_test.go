@@ -53,7 +53,7 @@ func report(w *gatetest.World, r gate.Ready, id, stat string) (n inbound.Counts)
 }
 
 var (
-	accepted = session.Outcome{Kind: session.Answered, ID: 42}
+	accepted = session.Outcome{Kind: session.Answered, ID: "42"}
 	doubtful = session.Outcome{Kind: session.InDoubt}
 )
 
@@ -157,7 +157,7 @@ func TestReportsBeforeTheLastAnswer(t *testing.T) {
 		w.Send("【准信科技】"+body, gatetest.Member)
 		r := w.Readies()[0]
 		desk := dispatch.Desk{Book: w.Book, IDs: w.IDs}
-		answer := func(no int, id uint64) {
+		answer := func(no int, id string) {
 			w.Write(func(ctx context.Context, tx *store.Tx) error {
 				_, err := desk.Settle(ctx, tx, []dispatch.Answer{{Ready: r, No: no, Outcome: session.Outcome{Kind: session.Answered, ID: id}}})
 				return err
@@ -167,11 +167,11 @@ func TestReportsBeforeTheLastAnswer(t *testing.T) {
 			_, err := desk.Look(ctx, tx, dispatch.Lease{Channel: gatetest.Channel}, []gate.Ready{r})
 			return err
 		})
-		answer(1, 1)
+		answer(1, "1")
 		if n := report(w, r, "1", "DELIVRD"); n.Booked != 1 || w.Message(r.Message.ID).State != sms.Submitting {
 			w.T.Errorf("%+v", n)
 		}
-		answer(2, 2)
+		answer(2, "2")
 		if m := w.Message(r.Message.ID); m.State != sms.Submitted || m.Captured != 2 || m.Held != 0 {
 			w.T.Errorf("%+v", m)
 		}
@@ -218,7 +218,7 @@ func TestReportBeforeTheAnswerIsNotLost(t *testing.T) {
 // missed: it waits until the answer is there.
 func TestReportAndAnswerDoNotMissEachOther(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
-		const upstream = 1000
+		const upstream = "1000"
 		desk := dispatch.Desk{Book: w.Book, IDs: w.IDs}
 		w.Send(gatetest.OTPText, gatetest.Member)
 		r := w.Readies()[0]
@@ -271,12 +271,12 @@ func TestChargeOnDelivery(t *testing.T) {
 			stat    string
 			charged sms.Money
 		}{{"UNDELIV", 0}, {"DELIVRD", gatetest.UnitCustomer}} {
-			id := uint64(50 + i)
+			id := fmt.Sprint(50 + i)
 			r := submitted(w, fmt.Sprintf("130000001%02d", i), session.Outcome{Kind: session.Answered, ID: id})
 			if b := w.Balance(gatetest.Money); b.Held != gatetest.UnitCustomer || b.Balance != gatetest.TopUp {
 				w.T.Fatalf("after the submit: %+v", b)
 			}
-			report(w, r, sms.ID(id).Unsigned(), x.stat)
+			report(w, r, id, x.stat)
 			if b := w.Balance(gatetest.Money); b.Held != 0 || b.Balance != gatetest.TopUp-x.charged {
 				w.T.Errorf("after %s: %+v", x.stat, b)
 			}

@@ -18,9 +18,6 @@ var idEpoch = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 // String is the decimal form.
 func (id ID) String() string { return strconv.FormatInt(int64(id), 10) }
 
-// Unsigned is the decimal form of all 64 bits, as carriers' ids are kept.
-func (id ID) Unsigned() string { return strconv.FormatUint(uint64(id), 10) }
-
 // MarshalText gives the decimal form.
 func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 

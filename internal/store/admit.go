@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -18,6 +19,9 @@ const (
 // nodes, alone by that of a process that replaces ids. A connection that was lost has no
 // lock, but then no transaction either, and the next one is admitted anew.
 const nodeLock = postgresMigrationLock + 2
+
+// aloneWithin is how long a process that must be alone waits for the others to be gone.
+const aloneWithin = 2 * time.Second
 
 // Errors of connections that are not admitted.
 var (
@@ -36,12 +40,22 @@ func (d *DB) admit(ctx context.Context, c *pgx.Conn) error {
 	if d.alone {
 		lock, refused = "SELECT pg_try_advisory_lock($1)", ErrNotAlone
 	}
-	var ok bool
-	if err := c.QueryRow(ctx, lock, int64(nodeLock)).Scan(&ok); err != nil {
-		return fmt.Errorf("join the database's nodes: %w", err)
-	}
-	if !ok {
-		return refused
+	for asked := time.Now(); ; {
+		var ok bool
+		if err := c.QueryRow(ctx, lock, int64(nodeLock)).Scan(&ok); err != nil {
+			return fmt.Errorf("join the database's nodes: %w", err)
+		}
+		if ok {
+			break
+		}
+		if !d.alone || time.Since(asked) > aloneWithin {
+			return refused
+		}
+		select { // the server may not have noticed yet that the others are gone
+		case <-time.After(aloneWithin / 20):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	want := d.index.Load()
 	if want == nil {

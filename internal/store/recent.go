@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
@@ -22,6 +23,7 @@ const (
 	lagRanges = 256     // of people, by the first byte of their id
 	lagTarget = 100_000 // events that may be in no index for as long as they like
 	lagMost   = 200_000 // from here on events enter the index at once
+	lagPause  = 4       // times as long as indexing a range took, before the next
 )
 
 // settingIndexed is the mark: all events up to this message are in the index.
@@ -262,14 +264,33 @@ func (d *DB) catchUp(ctx context.Context) {
 			return
 		}
 		for d.lag.size() > d.lag.target {
+			began := time.Now()
 			if err := d.Write(ctx, TurnIndex, d.lag.indexRange); err != nil {
 				if ctx.Err() == nil {
 					d.indexFailures.Add(1)
 				}
 				break // they stay in memory, and the next insert wakes this again
 			}
+			select { // the writer is not for this alone
+			case <-time.After(lagPause * time.Since(began)):
+			case <-ctx.Done():
+				return
+			}
 		}
 	}
+}
+
+// IndexAll indexes every event, after a bulk load.
+func (d *DB) IndexAll(ctx context.Context) error {
+	if d.lag == nil {
+		return nil
+	}
+	for range 2 * lagRanges { // the first round may have begun before the last events came
+		if err := d.Write(ctx, TurnIndex, d.lag.indexRange); err != nil {
+			return fmt.Errorf("index recipient events: %w", err)
+		}
+	}
+	return nil
 }
 
 func (l *lag) size() int {

@@ -18,6 +18,13 @@ type ClientConfig struct {
 	Secret    string // shared secret
 	ServiceID string // business code put into submits that name none
 	Version   Version
+	// SGIP, SMGP and SMPP are what only that protocol has.
+	SGIP SGIPOptions
+	SMGP SMGPOptions
+	SMPP SMPPOptions
+	// RetryStatus are statuses of submits that mean over-speed on this channel besides
+	// the protocol's own.
+	RetryStatus []uint32
 	// Window is how many submits may be unanswered, 1 to 65,536, default 16.
 	Window int
 	// InboundWindow is how many reports and MOs may be unacknowledged before
@@ -29,7 +36,8 @@ type ClientConfig struct {
 	// replaces TPS.
 	Pacer *Pacer
 
-	Heartbeat       time.Duration // silence after which the peer is tested, default 180 s
+	Heartbeat       time.Duration // silence after which the peer is tested, default 180 s, SMPP 30 s
+	Idle            time.Duration // SGIP: after which the connection is ended until it is needed, default 50 s
 	HeartbeatTries  int           // tests before the connection is given up, default 3
 	ResponseTimeout time.Duration // default 60 s
 	LoginTimeout    time.Duration // connecting and logging in, default 10 s
@@ -116,6 +124,7 @@ func dial(ctx context.Context, cfg ClientConfig, h ClientHandler, login loginFun
 	c.link = newLink(conn, br, b, c, limits{
 		window: cfg.Window, inbound: cfg.InboundWindow, heartbeat: cfg.Heartbeat,
 		heartbeatTries: cfg.HeartbeatTries, response: cfg.ResponseTimeout, write: cfg.WriteTimeout,
+		idle: cfg.Idle, retry: cfg.RetryStatus,
 	}, cfg.Pacer, cfg.Logger, cfg.Now)
 	go c.link.run()
 	return c, nil
@@ -178,6 +187,17 @@ func (c *Client) Submit(s Submit, done func(Outcome)) {
 	c.link.send(message{kind: outSubmit, submit: &s}, max(1, len(s.Dests)), done)
 }
 
+// Report and MO send what a gateway tells a service provider, on a connection that was
+// made by DialSGIPBack. They are like those of Peer.
+func (c *Client) Report(r Report, done func(Outcome)) {
+	c.link.send(message{kind: outReport, report: &r}, 1, done)
+}
+
+// MO sends a message from a handset; see Report.
+func (c *Client) MO(m MO, done func(Outcome)) {
+	c.link.send(message{kind: outMO, mo: &m}, 1, done)
+}
+
 // Drain takes no more submits, waits for the open ones, logs out and closes.
 // When ctx ends first the connection is closed at once and what is open is in
 // doubt. Reports and MOs that are not acknowledged by then will be sent again
@@ -195,24 +215,13 @@ func (c *Client) onSubmit(*event) error {
 	return fmt.Errorf("%w: submit sent to a client", ErrProtocol)
 }
 
-func (c *Client) acker(ev *event) func(ok bool) {
-	answer, id, busy := c.link.answerer(outDeliverAnswer, ev.ref), ev.id, c.link.bind.busy()
-	return func(ok bool) {
-		if ok {
-			answer(id, 0)
-		} else {
-			answer(id, busy)
-		}
-	}
-}
-
 func (c *Client) onReport(ev *event) error {
-	c.handler.OnReport(c, ev.report, c.acker(ev))
+	c.handler.OnReport(c, ev.report, c.link.acker(ev))
 	return nil
 }
 
 func (c *Client) onMO(ev *event) error {
-	c.handler.OnMO(c, ev.mo, c.acker(ev))
+	c.handler.OnMO(c, ev.mo, c.link.acker(ev))
 	return nil
 }
 

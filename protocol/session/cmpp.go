@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/zhunxin/zhunxin/protocol/cmpp"
@@ -207,7 +208,8 @@ type cmppBinding struct {
 }
 
 func (b *cmppBinding) limits() (shortest, longest int) { return cmpp.HeaderSize, cmpp.MaxFrame }
-func (b *cmppBinding) ref(seq uint32) ref              { return ref{seq: seq} }
+func (b *cmppBinding) ref(seq uint32) Sequence         { return Sequence{Count: seq} }
+func (b *cmppBinding) traits() traits                  { return traits{} }
 func (b *cmppBinding) busy() uint32                    { return cmppOverSpeed }
 
 func (b *cmppBinding) decode(frame []byte, ev *event) error {
@@ -215,16 +217,19 @@ func (b *cmppBinding) decode(frame []byte, ev *event) error {
 	if err != nil {
 		return err
 	}
-	ev.ref = ref{seq: h.Sequence}
+	ev.ref = Sequence{Count: h.Sequence}
 	switch h.Command { // the two answers that come by the thousand need no allocation
 	case cmpp.CmdSubmitResp:
 		err = b.submit.DecodeBody(frame[cmpp.HeaderSize:], b.v)
-		ev.kind, ev.id, ev.result = evAnswer, b.submit.MsgID, b.submit.Result
+		ev.kind, ev.result = evAnswer, b.submit.Result
+		if ev.result == 0 { // else it is made of zeros
+			ev.id = cmppID(b.submit.MsgID)
+		}
 		ev.overSpeed = ev.result == cmppOverSpeed
 		return err
 	case cmpp.CmdDeliverResp:
 		err = b.deliver.DecodeBody(frame[cmpp.HeaderSize:], b.v)
-		ev.kind, ev.id, ev.result = evAnswer, b.deliver.MsgID, b.deliver.Result
+		ev.kind, ev.result = evAnswer, b.deliver.Result
 		ev.overSpeed = ev.result == cmppOverSpeed
 		return err
 	}
@@ -266,7 +271,7 @@ func (b *cmppBinding) received(p *cmpp.Submit, seq uint32, ev *event) {
 	ev.submit = Submit{
 		Source: p.SrcID, Dests: p.Dest, ServiceID: p.ServiceID, Coding: p.MsgFmt, UDHI: hasUDH(p.TPUDHI),
 		Total: p.PkTotal, Number: p.PkNumber, Content: append([]byte(nil), p.Content...),
-		WantReport: p.RegisteredDelivery == 1, Sequence: seq,
+		WantReport: p.RegisteredDelivery == 1, Sequence: Sequence{Count: seq},
 	}
 	if t, ok := parseValidity(p.ValidTime, b.now()); ok {
 		ev.submit.ValidUntil = t
@@ -278,11 +283,11 @@ func (b *cmppBinding) received(p *cmpp.Submit, seq uint32, ev *event) {
 //
 // CMPP 3.0 §7.4.5.
 func (b *cmppBinding) delivered(p *cmpp.Deliver, seq uint32, ev *event) error {
-	ev.id = p.MsgID
+	ev.id = cmppID(p.MsgID)
 	if p.RegisteredDelivery == 0 {
 		ev.kind = evMO
 		ev.mo = MO{
-			ID: p.MsgID, Source: p.SrcTerminalID, Dest: p.DestID, ServiceID: p.ServiceID, Coding: p.MsgFmt,
+			ID: ev.id, Source: p.SrcTerminalID, Dest: p.DestID, ServiceID: p.ServiceID, Coding: p.MsgFmt,
 			UDHI: hasUDH(p.TPUDHI), Content: append([]byte(nil), p.Content...),
 		}
 		return nil
@@ -295,7 +300,7 @@ func (b *cmppBinding) delivered(p *cmpp.Deliver, seq uint32, ev *event) error {
 	}
 	ev.kind = evReport
 	ev.report = Report{
-		ID: r.MsgID, Dest: r.Dest, Source: p.DestID, Stat: r.Stat, SubmitTime: r.SubmitTime, DoneTime: r.DoneTime,
+		ID: cmppID(r.MsgID), Dest: r.Dest, Source: p.DestID, Stat: r.Stat, SubmitTime: r.SubmitTime, DoneTime: r.DoneTime,
 	}
 	if ev.report.Dest == "" {
 		ev.report.Dest = p.SrcTerminalID
@@ -315,11 +320,20 @@ func (b *cmppBinding) encode(dst []byte, m *message) ([]byte, error) {
 		}
 		pdu = d
 	case outMO:
-		pdu = b.toMO(m)
-	case outSubmitAnswer:
-		pdu = &cmpp.SubmitResp{MsgID: m.id, Result: m.result}
-	case outDeliverAnswer:
-		pdu = &cmpp.DeliverResp{MsgID: m.id, Result: m.result}
+		d, err := b.toMO(m)
+		if err != nil {
+			return dst, err
+		}
+		pdu = d
+	case outSubmitAnswer, outDeliverAnswer:
+		id, err := parseCMPPID(m.id)
+		if err != nil {
+			return dst, err
+		}
+		pdu = &cmpp.SubmitResp{MsgID: id, Result: m.result}
+		if m.kind == outDeliverAnswer {
+			pdu = &cmpp.DeliverResp{MsgID: id, Result: m.result}
+		}
 	case outPing:
 		pdu = &cmpp.ActiveTest{}
 	case outPong:
@@ -331,7 +345,7 @@ func (b *cmppBinding) encode(dst []byte, m *message) ([]byte, error) {
 	default:
 		return dst, fmt.Errorf("message kind %d has no CMPP form", m.kind)
 	}
-	return cmpp.Append(dst, b.v, m.ref.seq, pdu)
+	return cmpp.Append(dst, b.v, m.ref.Count, pdu)
 }
 
 func flag(on bool) uint8 {
@@ -362,29 +376,50 @@ func (b *cmppBinding) deliverID(number uint64) uint64 {
 }
 
 func (b *cmppBinding) toReport(m *message) (*cmpp.Deliver, error) {
+	id, err := parseCMPPID(m.report.ID)
+	if err != nil {
+		return nil, err
+	}
 	r := cmpp.Report{
-		MsgID: m.report.ID, Stat: m.report.Stat, SubmitTime: m.report.SubmitTime, DoneTime: m.report.DoneTime,
-		Dest: m.report.Dest, SMSCSequence: uint32(m.id), //nolint:gosec // wraps by design
+		MsgID: id, Stat: m.report.Stat, SubmitTime: m.report.SubmitTime, DoneTime: m.report.DoneTime,
+		Dest: m.report.Dest, SMSCSequence: uint32(m.number), //nolint:gosec // wraps by design
 	}
 	content, err := r.Append(nil, b.v)
 	if err != nil {
 		return nil, err
 	}
 	return &cmpp.Deliver{
-		MsgID: b.deliverID(m.id), DestID: m.report.Source, SrcTerminalID: m.report.Dest,
+		MsgID: b.deliverID(m.number), DestID: m.report.Source, SrcTerminalID: m.report.Dest,
 		RegisteredDelivery: 1, Content: content,
 	}, nil
 }
 
-func (b *cmppBinding) toMO(m *message) *cmpp.Deliver {
-	id := m.mo.ID
+func (b *cmppBinding) toMO(m *message) (*cmpp.Deliver, error) {
+	id, err := parseCMPPID(m.mo.ID)
+	if err != nil {
+		return nil, err
+	}
 	if id == 0 {
-		id = b.deliverID(m.id)
+		id = b.deliverID(m.number)
 	}
 	return &cmpp.Deliver{
 		MsgID: id, DestID: m.mo.Dest, ServiceID: m.mo.ServiceID, TPUDHI: flag(m.mo.UDHI), MsgFmt: m.mo.Coding,
 		SrcTerminalID: m.mo.Source, Content: m.mo.Content,
+	}, nil
+}
+
+// cmppID is the text of a Msg_Id: 64 bits in decimal, opaque.
+func cmppID(id uint64) string { return strconv.FormatUint(id, 10) }
+
+func parseCMPPID(s string) (uint64, error) {
+	if s == "" {
+		return 0, nil
 	}
+	id, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("id %.24q is no decimal number of 64 bits", s)
+	}
+	return id, nil
 }
 
 // chinaTime is the zone of every time on these links.

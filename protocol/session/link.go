@@ -21,9 +21,6 @@ const (
 	maxWindow = 1 << 16
 )
 
-// ref pairs an answer with its request.
-type ref struct{ seq uint32 }
-
 // eventKind says what a frame means to the engine.
 type eventKind uint8
 
@@ -42,8 +39,8 @@ const (
 // event is a decoded frame. Slices in it do not alias the read buffer.
 type event struct {
 	kind      eventKind
-	ref       ref
-	id        uint64
+	ref       Sequence
+	id        string
 	result    uint32
 	overSpeed bool
 	submit    Submit
@@ -62,6 +59,7 @@ const (
 	outMO
 	outSubmitAnswer
 	outDeliverAnswer
+	outReportAnswer // SGIP has a PDU of its own for reports
 	outPing
 	outPong
 	outQuit
@@ -71,8 +69,9 @@ const (
 // message is what a binding turns into a frame.
 type message struct {
 	kind   outKind
-	ref    ref
-	id     uint64
+	ref    Sequence
+	id     string
+	number uint64 // of a deliver, from the server's count
 	result uint32
 	submit *Submit
 	report *Report
@@ -84,14 +83,24 @@ type message struct {
 type binding interface {
 	// limits are the shortest and the longest frame, in bytes.
 	limits() (shortest, longest int)
-	// ref makes the reference of our request with the given number.
-	ref(seq uint32) ref
+	// ref makes the reference of our request with the given number, which is not 0.
+	ref(seq uint32) Sequence
 	// decode reads one whole frame. An error ends the connection.
 	decode(frame []byte, ev *event) error
 	// encode appends the frame. On error dst is of no further use.
 	encode(dst []byte, m *message) ([]byte, error)
 	// busy is the status that asks the peer to slow down and repeat.
 	busy() uint32
+	// traits are what sets the protocol apart.
+	traits() traits
+}
+
+// traits are what the engine must know of a protocol.
+type traits struct {
+	// silent: there is no heartbeat, and an idle connection may end at any time.
+	silent bool
+	// ownIDs: the id of a message is its submit's sequence, not one of the answer.
+	ownIDs bool
 }
 
 // owner is a role: it receives what the peer asks for. A slot is taken for each
@@ -112,12 +121,15 @@ type limits struct {
 	heartbeatTries int
 	response       time.Duration
 	write          time.Duration
-	drainsInbound  bool // drain also waits for the peer's open messages
+	idle           time.Duration // after which a silent protocol's connection is ended; 0 is never
+	retry          []uint32      // statuses that mean over-speed besides the protocol's own
+	drainsInbound  bool          // drain also waits for the peer's open messages
 }
 
 // request is one of ours, from queueing until its outcome.
 type request struct {
 	done    func(Outcome)
+	id      string        // of ours, see traits.ownIDs
 	start   uint64        // offset of its first byte in the outgoing stream
 	sent    time.Duration // when it was handed to the connection
 	taken   bool
@@ -149,7 +161,7 @@ type link struct {
 	outReqs   []*request
 	queued    uint64 // offset of the end of out
 	flushed   uint64 // bytes certainly taken by the connection
-	open      map[ref]*request
+	open      map[Sequence]*request
 	lastSeq   uint32
 	inbound   int
 	back      backOff
@@ -157,7 +169,7 @@ type link struct {
 	resumedAt time.Duration // end of the last long pause
 	starved   bool          // somebody was told that there is no credit
 	nextLook  time.Duration // when the timekeeper wakes
-	testRef   ref
+	testRef   Sequence
 	testAt    time.Duration
 	tests     int
 	draining  bool
@@ -172,7 +184,7 @@ func newLink(conn net.Conn, br *bufio.Reader, b binding, o owner, set limits, p 
 	l := &link{
 		conn: conn, br: br, bind: b, owner: o, set: set, pacer: p, log: log, now: now, start: time.Now(),
 		stop: make(chan struct{}), done: make(chan struct{}), kick: make(chan struct{}, 1), idle: make(chan struct{}),
-		open: make(map[ref]*request, min(set.window, 256)),
+		open: make(map[Sequence]*request, min(set.window, 256)),
 	}
 	l.outReady.L, l.room.L = &l.mu, &l.mu
 	return l
@@ -245,9 +257,9 @@ func (l *link) settle() {
 	}
 	at := l.now()
 	for _, r := range open {
-		o := Outcome{Kind: InDoubt, Err: cause, Written: r.written, At: at}
+		o := Outcome{Kind: InDoubt, ID: r.id, Err: cause, Written: r.written, At: at}
 		if r.start >= flushed {
-			o.Kind, o.Written = NotWritten, time.Time{}
+			o.Kind, o.ID, o.Written = NotWritten, "", time.Time{}
 		}
 		r.done(o)
 	}
@@ -292,6 +304,9 @@ func (l *link) enqueue(m message, cost int, done func(Outcome)) error {
 	}
 	l.out = buf
 	r := &request{done: done, start: l.queued}
+	if m.kind == outSubmit && l.bind.traits().ownIDs {
+		r.id = idOf(m.ref)
+	}
 	l.queued += uint64(len(buf) - start)
 	l.open[m.ref] = r
 	l.outReqs = append(l.outReqs, r)
@@ -303,11 +318,13 @@ func (l *link) enqueue(m message, cost int, done func(Outcome)) error {
 }
 
 // nextRef numbers a request; numbers still open after a wrap are skipped.
-func (l *link) nextRef() ref {
+func (l *link) nextRef() Sequence {
 	for {
-		l.lastSeq++
+		if l.lastSeq++; l.lastSeq == 0 {
+			continue
+		}
 		r := l.bind.ref(l.lastSeq)
-		if _, used := l.open[r]; !used && l.lastSeq != 0 {
+		if _, used := l.open[r]; !used {
 			return r
 		}
 	}
@@ -368,11 +385,26 @@ func (l *link) answer(m message) {
 }
 
 // answerer makes the function that answers one message, once, from anywhere.
-func (l *link) answerer(kind outKind, r ref) func(id uint64, result uint32) {
+func (l *link) answerer(kind outKind, r Sequence) func(id string, result uint32) {
 	var used atomic.Bool
-	return func(id uint64, result uint32) {
+	return func(id string, result uint32) {
 		if !used.Swap(true) {
 			l.answer(message{kind: kind, ref: r, id: id, result: result})
+		}
+	}
+}
+
+// acker is answerer for reports and MOs: what is not taken shall be sent again.
+func (l *link) acker(ev *event) func(ok bool) {
+	answer, id, busy := l.answerer(outDeliverAnswer, ev.ref), ev.id, l.bind.busy()
+	if ev.kind == evReport && l.bind.traits().ownIDs {
+		answer = l.answerer(outReportAnswer, ev.ref)
+	}
+	return func(ok bool) {
+		if ok {
+			answer(id, 0)
+		} else {
+			answer(id, busy)
 		}
 	}
 }

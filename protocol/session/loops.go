@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -66,6 +67,9 @@ func (l *link) readError(err error) error {
 	}
 	if errors.Is(err, ErrProtocol) {
 		return err
+	}
+	if l.bind.traits().silent && len(l.open) == 0 && errors.Is(err, io.EOF) {
+		return ErrIdle
 	}
 	return fmt.Errorf("session: read: %w", err)
 }
@@ -127,10 +131,14 @@ func (l *link) answered(ev *event) {
 	r := l.open[ev.ref]
 	if r == nil {
 		l.mu.Unlock()
-		l.log.Info("answer to no open request", "sequence", ev.ref.seq, "result", ev.result)
+		l.log.Info("answer to no open request", "sequence", ev.ref.Count, "result", ev.result)
 		return
 	}
 	delete(l.open, ev.ref)
+	if r.id != "" {
+		ev.id = r.id
+	}
+	ev.overSpeed = ev.overSpeed || slices.Contains(l.set.retry, ev.result)
 	now := l.elapsed()
 	switch {
 	case ev.overSpeed:
@@ -258,7 +266,7 @@ func (l *link) tick() time.Duration {
 	if len(late) > 0 {
 		at := l.now()
 		for _, r := range late {
-			r.done(Outcome{Kind: InDoubt, Err: ErrTimeout, Written: r.written, At: at})
+			r.done(Outcome{Kind: InDoubt, ID: r.id, Err: ErrTimeout, Written: r.written, At: at})
 		}
 	}
 	if credit || len(late) > 0 && l.credit() > 0 {
@@ -292,6 +300,9 @@ func (l *link) expire(now time.Duration, late *[]*request) time.Duration {
 // was left unanswered. It returns when to look again.
 // Tests are a response timeout apart and repeat the same number.
 func (l *link) heartbeat(now time.Duration) time.Duration {
+	if l.bind.traits().silent {
+		return l.rest(now)
+	}
 	heard := max(time.Duration(l.heard.Load()), l.resumedAt)
 	if l.pausedAt > 0 {
 		heard = now
@@ -315,5 +326,25 @@ func (l *link) heartbeat(now time.Duration) time.Duration {
 	l.tests++
 	l.testAt = now
 	l.postLocked(message{kind: outPing, ref: l.testRef})
+	return now + l.set.response
+}
+
+// rest logs out on a connection of a protocol without heartbeat that has been idle: its
+// client comes back with the next message (SGIP).
+func (l *link) rest(now time.Duration) time.Duration {
+	if l.quitting {
+		if l.tests > 0 && now >= l.testAt+l.set.response { // the peer does not answer our log-out
+			l.failLocked(ErrIdle)
+		}
+		return now + l.set.response
+	}
+	if l.set.idle <= 0 || l.pausedAt > 0 || len(l.open) > 0 || l.inbound > 0 {
+		return now + l.set.response
+	}
+	if due := max(time.Duration(l.heard.Load()), l.resumedAt) + l.set.idle; due > now {
+		return due
+	}
+	l.draining, l.quitting, l.tests, l.testAt = true, true, 1, now
+	l.postLocked(message{kind: outQuit, ref: l.nextRef()})
 	return now + l.set.response
 }

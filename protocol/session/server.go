@@ -18,11 +18,13 @@ import (
 type ServerConfig struct {
 	Logger *slog.Logger
 	Now    func() time.Time // wall clock for stamps and message ids, default time.Now
-	// GatewayID is the gateway code in the ids of delivers, 0 to 4,194,303.
+	// GatewayID is the gateway code in the ids of delivers: for CMPP 0 to 4,194,303, for
+	// SMGP six digits, for SGIP the node number.
 	GatewayID uint32
 
 	LoginTimeout    time.Duration // from accept to a complete login, default 5 s
-	Heartbeat       time.Duration // silence after which the peer is tested, default 180 s
+	Heartbeat       time.Duration // silence after which the peer is tested, default 180 s, SMPP 30 s
+	Idle            time.Duration // SGIP: after which an idle connection is ended, default 60 s
 	HeartbeatTries  int           // tests before the connection is given up, default 3
 	ResponseTimeout time.Duration // for delivers, default 60 s
 	WriteTimeout    time.Duration // for one write, default 10 s
@@ -76,15 +78,24 @@ type ServerHandler interface {
 	OnOpen(p *Peer)
 	// OnSubmit hands over a message. answer must be called once, from any
 	// goroutine; until then the submit holds a slot of the window.
-	OnSubmit(p *Peer, s Submit, answer func(id uint64, result uint32))
+	OnSubmit(p *Peer, s Submit, answer func(id string, result uint32))
 	// OnClose is the last call for p, after the outcome of every deliver.
 	OnClose(p *Peer, err error)
+}
+
+// Receiver is a ServerHandler of the service provider's side of SGIP, to which gateways
+// connect: they bring reports and messages from handsets, and submit nothing. ack is as in
+// ClientHandler.
+type Receiver interface {
+	OnReport(p *Peer, r Report, ack func(ok bool))
+	OnMO(p *Peer, m MO, ack func(ok bool))
 }
 
 // admission is a login that was accepted.
 type admission struct {
 	binding binding
 	account Account
+	mute    bool // nothing may be sent to it but answers
 }
 
 // admitFunc runs the server's side of the login. reserve takes one of the
@@ -280,10 +291,10 @@ func (s *Server) serveConn(conn net.Conn, remote netip.Addr) {
 
 func (s *Server) servePeer(conn net.Conn, br *bufio.Reader, remote netip.Addr, adm admission) {
 	window := min(orDefault(adm.account.Window, s.cfg.Window), maxWindow)
-	p := &Peer{server: s, id: s.ids.Add(1), account: adm.account, remote: remote, pace: s.pace(adm.account.Login)}
+	p := &Peer{server: s, id: s.ids.Add(1), account: adm.account, mute: adm.mute, remote: remote, pace: s.pace(adm.account.Login)}
 	p.link = newLink(conn, br, adm.binding, p, limits{
 		window: window, inbound: window, heartbeat: s.cfg.Heartbeat, heartbeatTries: s.cfg.HeartbeatTries,
-		response: s.cfg.ResponseTimeout, write: s.cfg.WriteTimeout, drainsInbound: true,
+		response: s.cfg.ResponseTimeout, write: s.cfg.WriteTimeout, idle: s.cfg.Idle, drainsInbound: true,
 	}, nil, s.cfg.Logger, s.cfg.Now)
 	s.mu.Lock()
 	s.peers[p.id] = p

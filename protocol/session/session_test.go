@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -56,7 +57,7 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 // gateway is a carrier whose answers the test decides.
 type gateway struct {
 	account Account
-	submit  func(p *Peer, s Submit, answer func(uint64, uint32))
+	submit  func(p *Peer, s Submit, answer func(string, uint32))
 
 	mu    sync.Mutex
 	peers []*Peer
@@ -76,7 +77,7 @@ func (g *gateway) OnOpen(p *Peer) {
 	g.peers = append(g.peers, p)
 }
 
-func (g *gateway) OnSubmit(p *Peer, s Submit, answer func(uint64, uint32)) {
+func (g *gateway) OnSubmit(p *Peer, s Submit, answer func(string, uint32)) {
 	g.mu.Lock()
 	g.got = append(g.got, s)
 	g.mu.Unlock()
@@ -122,7 +123,9 @@ func (h *platform) OnMO(_ *Client, m MO, ack func(bool)) {
 func (h *platform) OnCredit(*Client)             { h.credits.Add(1) }
 func (h *platform) OnClose(_ *Client, err error) { h.closed <- err }
 
-func accept(_ *Peer, s Submit, answer func(uint64, uint32)) { answer(uint64(s.Sequence)+1000, 0) }
+func accept(_ *Peer, s Submit, answer func(string, uint32)) {
+	answer(fmt.Sprint(s.Sequence.Count+1000), 0)
+}
 
 // bench joins a client and a gateway inside a synctest bubble.
 func bench(t *testing.T, set func(*ClientConfig, *ServerConfig, *gateway), do func(c *Client, h *platform, g *gateway)) {
@@ -170,7 +173,7 @@ func TestSubmitIsAnswered(t *testing.T) {
 			cc.Version, g.account.Version = v, v
 		}, func(c *Client, _ *platform, g *gateway) {
 			o := <-send(c)
-			if o.Kind != Answered || o.Result != 0 || o.ID != uint64(g.got[0].Sequence)+1000 {
+			if o.Kind != Answered || o.Result != 0 || o.ID != fmt.Sprint(g.got[0].Sequence.Count+1000) {
 				t.Errorf("0x%02x: %+v", uint8(v), o)
 			}
 			got := g.got[0]
@@ -217,9 +220,9 @@ func TestLoginIsRefused(t *testing.T) {
 }
 
 func TestWindowIsNeverExceeded(t *testing.T) {
-	var held []func(uint64, uint32)
+	var held []func(string, uint32)
 	bench(t, func(_ *ClientConfig, _ *ServerConfig, g *gateway) {
-		g.submit = func(_ *Peer, _ Submit, answer func(uint64, uint32)) { held = append(held, answer) }
+		g.submit = func(_ *Peer, _ Submit, answer func(string, uint32)) { held = append(held, answer) }
 	}, func(c *Client, h *platform, g *gateway) {
 		var outs []<-chan Outcome
 		for range 4 {
@@ -232,14 +235,14 @@ func TestWindowIsNeverExceeded(t *testing.T) {
 		if g.count() != 4 || c.Credit() != 0 {
 			t.Fatalf("%d arrived, credit %d", g.count(), c.Credit())
 		}
-		held[0](1, 0)
+		held[0]("1", 0)
 		<-outs[0]
 		synctest.Wait()
 		if c.Credit() != 1 || h.credits.Load() == 0 {
 			t.Errorf("credit %d, told %d times", c.Credit(), h.credits.Load())
 		}
 		for _, answer := range held[1:] {
-			answer(1, 0)
+			answer("1", 0)
 		}
 		for _, out := range outs[1:] {
 			<-out
@@ -251,7 +254,7 @@ func TestWindowIsNeverExceeded(t *testing.T) {
 func TestUnansweredIsInDoubt(t *testing.T) {
 	bench(t, func(cc *ClientConfig, _ *ServerConfig, g *gateway) {
 		cc.ResponseTimeout = 10 * time.Second
-		g.submit = func(_ *Peer, _ Submit, answer func(uint64, uint32)) { answer(0, NoAnswer) }
+		g.submit = func(_ *Peer, _ Submit, answer func(string, uint32)) { answer("", NoAnswer) }
 	}, func(c *Client, _ *platform, g *gateway) {
 		start := time.Now()
 		o := <-send(c)
@@ -266,7 +269,7 @@ func TestUnansweredIsInDoubt(t *testing.T) {
 
 func TestDroppedConnectionLeavesDoubtAndNothingTwice(t *testing.T) {
 	bench(t, func(_ *ClientConfig, _ *ServerConfig, g *gateway) {
-		g.submit = func(p *Peer, _ Submit, _ func(uint64, uint32)) { p.Close() }
+		g.submit = func(p *Peer, _ Submit, _ func(string, uint32)) { p.Close() }
 	}, func(c *Client, h *platform, g *gateway) {
 		if o := <-send(c); o.Kind != InDoubt {
 			t.Errorf("%+v", o)
@@ -284,9 +287,9 @@ func TestDroppedConnectionLeavesDoubtAndNothingTwice(t *testing.T) {
 func TestOverSpeedBacksOff(t *testing.T) {
 	refuse := true
 	bench(t, func(_ *ClientConfig, _ *ServerConfig, g *gateway) {
-		g.submit = func(p *Peer, s Submit, answer func(uint64, uint32)) {
+		g.submit = func(p *Peer, s Submit, answer func(string, uint32)) {
 			if refuse {
-				answer(0, cmppOverSpeed)
+				answer("", cmppOverSpeed)
 				return
 			}
 			accept(p, s, answer)
@@ -326,7 +329,7 @@ func TestPaceHolds(t *testing.T) {
 func TestReportIsAcknowledgedOnlyWhenStored(t *testing.T) {
 	bench(t, nil, func(_ *Client, h *platform, g *gateway) {
 		out := make(chan Outcome, 1)
-		r := Report{ID: 77, Dest: "17000000001", Source: "10690000", Stat: "DELIVRD"}
+		r := Report{ID: "77", Dest: "17000000001", Source: "10690000", Stat: "DELIVRD"}
 		h.store = func() bool { return false }
 		g.peer().Report(r, func(o Outcome) { out <- o })
 		if o := <-out; o.Kind != Answered || !o.OverSpeed {
@@ -338,7 +341,7 @@ func TestReportIsAcknowledgedOnlyWhenStored(t *testing.T) {
 		if o := <-out; o.Kind != Answered || o.Result != 0 {
 			t.Errorf("stored: %+v", o)
 		}
-		if len(h.reports) != 2 || h.reports[1].ID != 77 || h.reports[1].Stat != "DELIVRD" || h.reports[1].Source != "10690000" {
+		if len(h.reports) != 2 || h.reports[1].ID != "77" || h.reports[1].Stat != "DELIVRD" || h.reports[1].Source != "10690000" {
 			t.Errorf("%+v", h.reports)
 		}
 	})
@@ -348,7 +351,7 @@ func TestMOArrives(t *testing.T) {
 	bench(t, nil, func(_ *Client, h *platform, g *gateway) {
 		out := make(chan Outcome, 1)
 		g.peer().MO(MO{Source: "17000000001", Dest: "1069000001", Content: []byte("T")}, func(o Outcome) { out <- o })
-		if o := <-out; o.Kind != Answered || len(h.mos) != 1 || string(h.mos[0].Content) != "T" || h.mos[0].ID == 0 {
+		if o := <-out; o.Kind != Answered || len(h.mos) != 1 || string(h.mos[0].Content) != "T" || h.mos[0].ID == "" {
 			t.Errorf("%+v, %+v", o, h.mos)
 		}
 	})
@@ -405,9 +408,9 @@ func TestSilentPeerIsGivenUp(t *testing.T) {
 }
 
 func TestDrainWaitsForAnswers(t *testing.T) {
-	var answer func(uint64, uint32)
+	var answer func(string, uint32)
 	bench(t, func(_ *ClientConfig, _ *ServerConfig, g *gateway) {
-		g.submit = func(_ *Peer, _ Submit, a func(uint64, uint32)) { answer = a }
+		g.submit = func(_ *Peer, _ Submit, a func(string, uint32)) { answer = a }
 	}, func(c *Client, h *platform, _ *gateway) {
 		out := send(c)
 		synctest.Wait()
@@ -419,8 +422,8 @@ func TestDrainWaitsForAnswers(t *testing.T) {
 		if o := <-send(c); !errors.Is(o.Err, ErrDraining) {
 			t.Errorf("while draining: %+v", o)
 		}
-		answer(5, 0)
-		if o := <-out; o.Kind != Answered || o.ID != 5 {
+		answer("5", 0)
+		if o := <-out; o.Kind != Answered || o.ID != "5" {
 			t.Errorf("%+v", o)
 		}
 		if err := errors.Join(<-drained, <-h.closed); err != nil {

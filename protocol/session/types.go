@@ -7,8 +7,12 @@ import (
 )
 
 // Version is the protocol's own version byte as it stands in the login PDU,
-// for example 0x20 or 0x30.
+// for example 0x20 or 0x30; SGIP has none.
 type Version uint8
+
+// Sequence numbers a PDU on its connection. SGIP's has three parts and is unique
+// beyond the connection; the other protocols have only Count.
+type Sequence struct{ Node, Time, Count uint32 }
 
 // Submit is one message PDU on its way to handsets (MT).
 type Submit struct {
@@ -25,15 +29,16 @@ type Submit struct {
 	// ValidUntil is when the carrier shall give up; zero means its default.
 	ValidUntil time.Time
 	// Sequence is the PDU's number on its connection, set on receipt only.
-	Sequence uint32
+	Sequence Sequence
 }
 
 // Report is the carrier's word on what became of one submitted PDU.
 type Report struct {
-	ID     uint64 // the id given in the answer to the submit
+	ID     string // the id given in the answer to the submit
 	Dest   string // handset
-	Source string // access code and extension that the submit came from
-	Stat   string // up to seven characters, DELIVRD and others, as received
+	Source string // access code and extension that the submit came from, if the protocol says
+	Stat   string // DELIVRD and others, up to seven characters as received; for SGIP see sgipStat
+	Err    string // the network's code beside it, raw; CMPP has none
 	// SubmitTime and DoneTime are the carrier's own YYMMDDHHMM, China time,
 	// and come from another clock; they are not for measuring.
 	SubmitTime string
@@ -42,7 +47,7 @@ type Report struct {
 
 // MO is a message from a handset.
 type MO struct {
-	ID        uint64 // the carrier's id of this message; a server sets its own when zero
+	ID        string // the carrier's id of this message; a server sets its own when empty
 	Source    string // handset
 	Dest      string // access code and extension that the person wrote to
 	ServiceID string
@@ -82,8 +87,9 @@ func (k Kind) String() string {
 // Outcome is the end of one request.
 type Outcome struct {
 	Kind Kind
-	// ID is the peer's id for the message, only with Answered.
-	ID uint64
+	// ID is the peer's id for the message: opaque text, made from its bytes so that
+	// equal ids have equal texts. In doubt there is one only in SGIP, where it is ours.
+	ID string
 	// Result is the peer's status, raw; 0 is success. Only with Answered.
 	Result uint32
 	// OverSpeed says that the peer refused because of speed: it did not take
@@ -120,6 +126,9 @@ var (
 	ErrSlowReader = errors.New("session: peer does not read fast enough")
 	// ErrProtocol: the peer sent what the protocol does not allow.
 	ErrProtocol = errors.New("session: protocol violation")
+	// ErrIdle: a connection of a protocol without heartbeat ended while nothing was
+	// open on it. That is no outage.
+	ErrIdle = errors.New("session: idle connection closed")
 	// ErrPeerQuit: the peer logged out.
 	ErrPeerQuit = errors.New("session: peer logged out")
 )

@@ -86,6 +86,9 @@ type Part struct {
 	Content []byte
 }
 
+// EncodeUCS2 is a text as UTF-16, big endian.
+func EncodeUCS2(text string) []byte { return ucs2(utf16.Encode([]rune(text)), nil) }
+
 // Split makes the PDUs of a text. ref ties the parts of a long one together: it
 // must differ between long texts to one recipient that overlap in time.
 //

@@ -32,10 +32,10 @@ const maxOpenParts = 64
 
 // part stores a part, answers it with an id of its own, and has the message
 // decided when it was the last (design: parts sent by customers).
-func (s *Server) part(a *registry.SPAccount, in session.Submit, head smstext.UDH, body []byte, answer func(uint64, uint32)) {
+func (s *Server) part(a *registry.SPAccount, in session.Submit, head smstext.UDH, body []byte, answer func(string, uint32)) {
 	c, err := json.Marshal(partContent{in.Source, in.Dests, in.Coding, body, in.ValidUntil, in.ServiceID})
 	if err != nil {
-		answer(0, refusal(sms.Internal))
+		answer("", refusal(sms.Internal))
 		return
 	}
 	name := fmt.Sprintf("%d|%s|%s|%d|%d", a.ID, in.Source, strings.Join(in.Dests, ","), head.Ref, head.Total)
@@ -47,10 +47,10 @@ func (s *Server) part(a *registry.SPAccount, in session.Submit, head smstext.UDH
 		set, err := s.storePart(context.Background(), p)
 		if err != nil {
 			s.Logger.Error("a part could not be stored", "login", a.Login, "err", err)
-			answer(0, resultOf(err))
+			answer("", resultOf(err))
 			return
 		}
-		answer(uint64(p.ID), 0)
+		answer(p.ID.String(), 0)
 		if set != nil {
 			s.decideParts(context.Background(), set)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/inbound"
@@ -47,7 +48,7 @@ func (s *Server) Tell(list []inbound.Told) {
 // reportOf is a report on the PDU that was answered with an id.
 func reportOf(id sms.ID, submitted time.Time, number sms.MSISDN, source, stat string, at int64) session.Report {
 	return session.Report{
-		ID: uint64(id), Dest: number.National(), Source: source, Stat: stat,
+		ID: id.String(), Dest: number.National(), Source: source, Stat: stat,
 		SubmitTime: submitted.In(chinaTime).Format(reportTime), DoneTime: time.UnixMilli(at).In(chinaTime).Format(reportTime),
 	}
 }
@@ -286,8 +287,8 @@ func statOf(state sms.State, code string) string {
 		if string(own.Code) == code {
 			return own.Stat
 		}
-		if len(code) == 7 {
-			return code // the carrier's own
+		if stat, _, _ := strings.Cut(code, ":"); len(stat) == 7 {
+			return stat // the carrier's own, without the network's code
 		}
 		return "UNDELIV"
 	}
@@ -319,7 +320,7 @@ func (s *Server) partReports(ctx context.Context, tx Tx, e sms.Event) ([]session
 	stamp := time.UnixMilli(e.At).In(chinaTime).Format(reportTime)
 	out := make([]session.Report, len(c.Dests))
 	for i, d := range c.Dests {
-		out[i] = session.Report{ID: uint64(e.ObjectID), Dest: d, Source: c.Source, Stat: sms.Lookup(body.Code).Stat, SubmitTime: stamp, DoneTime: stamp}
+		out[i] = session.Report{ID: e.ObjectID.String(), Dest: d, Source: c.Source, Stat: sms.Lookup(body.Code).Stat, SubmitTime: stamp, DoneTime: stamp}
 	}
 	return out, nil
 }
@@ -350,7 +351,7 @@ func (s *Server) replies(ctx context.Context, tx Tx, ids []sms.ID) (map[sms.ID]*
 			continue
 		}
 		out[id] = &session.MO{
-			ID: uint64(m.ID), Source: numbers[m.PhoneID].National(), Dest: m.Dest, Coding: uint8(parts[0].Coding), UDHI: parts[0].UDHI, Content: parts[0].Content,
+			ID: m.ID.String(), Source: numbers[m.PhoneID].National(), Dest: m.Dest, Coding: uint8(parts[0].Coding), UDHI: parts[0].UDHI, Content: parts[0].Content,
 		}
 	}
 	return out, nil

@@ -19,26 +19,26 @@ type repeats struct {
 	seed   maphash.Seed
 
 	mu    sync.Mutex
-	seen  map[uint32]*answered
-	order []uint32
+	seen  map[session.Sequence]*answered
+	order []session.Sequence
 }
 
 type answered struct {
 	hash    uint64
 	at      time.Time
 	done    bool
-	id      uint64
+	id      string
 	result  uint32
-	waiting []func(uint64, uint32)
+	waiting []func(string, uint32)
 }
 
 func newRepeats(window time.Duration) *repeats {
-	return &repeats{window: window, seed: maphash.MakeSeed(), seen: map[uint32]*answered{}}
+	return &repeats{window: window, seed: maphash.MakeSeed(), seen: map[session.Sequence]*answered{}}
 }
 
 // enter tells whether a submit is new. For one that is, the answer function that
 // it returns also answers those that repeat it meanwhile.
-func (r *repeats) enter(in session.Submit, now time.Time, answer func(uint64, uint32)) (bool, func(uint64, uint32)) {
+func (r *repeats) enter(in session.Submit, now time.Time, answer func(string, uint32)) (bool, func(string, uint32)) {
 	hash := r.hash(&in)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,7 +56,7 @@ func (r *repeats) enter(in session.Submit, now time.Time, answer func(uint64, ui
 	}
 	r.seen[in.Sequence] = a
 	r.forget(now)
-	return true, func(id uint64, result uint32) {
+	return true, func(id string, result uint32) {
 		r.mu.Lock()
 		a.done, a.id, a.result = true, id, result
 		waiting := a.waiting

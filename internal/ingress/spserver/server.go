@@ -164,13 +164,13 @@ func (h *handler) OnClose(p *session.Peer, _ error) {
 }
 
 // OnSubmit implements session.ServerHandler.
-func (h *handler) OnSubmit(p *session.Peer, in session.Submit, answer func(uint64, uint32)) {
+func (h *handler) OnSubmit(p *session.Peer, in session.Submit, answer func(string, uint32)) {
 	s := (*Server)(h)
 	s.mu.Lock()
 	r := s.repeat[p]
 	s.mu.Unlock()
 	if r == nil { // the connection is closing
-		answer(0, session.NoAnswer)
+		answer("", session.NoAnswer)
 		return
 	}
 	first, answer := r.enter(in, s.Now(), answer)

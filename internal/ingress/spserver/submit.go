@@ -12,28 +12,28 @@ import (
 )
 
 // submit takes a PDU that is new.
-func (s *Server) submit(p *session.Peer, in session.Submit, answer func(uint64, uint32)) {
+func (s *Server) submit(p *session.Peer, in session.Submit, answer func(string, uint32)) {
 	snap := s.Gate.Cached()
 	a := snap.Login("cmpp", p.Login())
 	if a == nil || a.State != registry.Active {
-		answer(0, sms.Lookup(sms.PartyFrozen).CMPP)
+		answer("", sms.Lookup(sms.PartyFrozen).CMPP)
 		return
 	}
 	extension, err := extensionOf(snap, a, in.Source)
 	if err != nil {
-		answer(0, resultOf(err))
+		answer("", resultOf(err))
 		return
 	}
 	recipients, err := recipientsOf(in.Dests)
 	if err != nil {
-		answer(0, resultOf(err))
+		answer("", resultOf(err))
 		return
 	}
 	content := in.Content
 	if in.UDHI {
 		head, body, err := smstext.ParseUDH(in.Content)
 		if err != nil {
-			answer(0, sms.Lookup(sms.BadText).CMPP)
+			answer("", sms.Lookup(sms.BadText).CMPP)
 			return
 		}
 		if head.Total > 1 {
@@ -44,7 +44,7 @@ func (s *Server) submit(p *session.Peer, in session.Submit, answer func(uint64, 
 	}
 	text, err := smstext.Decode(smstext.Coding(in.Coding), content)
 	if err != nil {
-		answer(0, sms.Lookup(sms.BadText).CMPP)
+		answer("", sms.Lookup(sms.BadText).CMPP)
 		return
 	}
 	call := s.call(a, text, extension, recipients, in)
@@ -54,15 +54,15 @@ func (s *Server) submit(p *session.Peer, in session.Submit, answer func(uint64, 
 	s.Gate.Send(call, func(out gate.Answer, err error) {
 		switch {
 		case err != nil:
-			answer(0, resultOf(err))
+			answer("", resultOf(err))
 		case call.PDU == 0 && out.Results[0].State == sms.Refused:
-			answer(0, refusal(out.Results[0].Code))
+			answer("", refusal(out.Results[0].Code))
 		case call.PDU == 0:
-			answer(uint64(out.Results[0].MessageID), 0)
+			answer(out.Results[0].MessageID.String(), 0)
 		case allRefused(out.Results):
-			answer(0, refusal(out.Results[0].Code))
+			answer("", refusal(out.Results[0].Code))
 		default:
-			answer(uint64(call.PDU), 0)
+			answer(call.PDU.String(), 0)
 		}
 	})
 }

@@ -14,37 +14,27 @@ import (
 	"sync"
 	"time"
 
-	"github.com/zhunxin/zhunxin/protocol/cmpp"
 	"github.com/zhunxin/zhunxin/protocol/session"
 	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
-// Status values of answers. CMPP 3.0 §7.4.1.2, §7.4.3.2.
-const (
-	statusUnknownLogin = 2
-	resultLength       = 4
-	resultOverSpeed    = 8
-	resultSource       = 10
-)
-
-// maxPart is the most bytes of one part's content. CMPP 3.0 §7.4.3.1.
-const maxPart = 159
-
 // Carrier is a running simulator.
 type Carrier struct {
 	cfg     Config
+	dialect *dialect
 	log     *slog.Logger
 	now     func() time.Time
 	server  *session.Server
 	records journal
 	plan    *schedule
 	stop    chan struct{}
+	halt    context.CancelFunc // of what calls back
 	parts   sync.WaitGroup
 
 	mu        sync.Mutex
 	behaviour Behaviour
 	random    *rand.Rand
-	sequence  uint16
+	sequence  uint64
 	accounts  map[string]*account
 }
 
@@ -52,18 +42,38 @@ type account struct {
 	Account
 	version session.Version
 	out     *outbox
+	mu      sync.Mutex
+	peers   []*session.Peer
 	second  int64 // of the clock, for the over-speed count
 	taken   int   // in that second
 }
 
-// Start serves CMPP on ln until Stop, or until ctx ends. record, when not nil,
+func (a *account) entered(p *session.Peer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.peers = append(a.peers, p)
+}
+
+func (a *account) left(p *session.Peer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.peers = slices.DeleteFunc(a.peers, func(q *session.Peer) bool { return q == p })
+}
+
+func (a *account) sessions() []*session.Peer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.peers)
+}
+
+// Start serves on ln until Stop, or until ctx ends. record, when not nil,
 // gets each submit as a line of JSON.
 func Start(ctx context.Context, ln net.Listener, cfg Config, log *slog.Logger, now func() time.Time, record io.Writer) (*Carrier, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("carrier: %w", err)
 	}
 	c := &Carrier{
-		cfg: cfg, log: log, now: now, plan: newSchedule(), stop: make(chan struct{}), behaviour: cfg.Behaviour,
+		cfg: cfg, dialect: dialects[cfg.protocol()], log: log, now: now, plan: newSchedule(), stop: make(chan struct{}), behaviour: cfg.Behaviour,
 		random: rand.New(rand.NewPCG(cfg.Seed, 0)), accounts: make(map[string]*account, len(cfg.Accounts)), //nolint:gosec // it must repeat
 	}
 	c.records.size = cfg.Retain
@@ -74,10 +84,17 @@ func Start(ctx context.Context, ln net.Listener, cfg Config, log *slog.Logger, n
 		c.records.writeTo(record)
 	}
 	for _, a := range cfg.Accounts {
-		c.accounts[a.Login] = &account{Account: a, version: versions()[a.Version], out: &outbox{plan: c.plan}}
+		c.accounts[a.Login] = &account{Account: a, version: c.dialect.versions[orUsual(a.Version, c.dialect.usual)], out: newOutbox(c.plan)}
 	}
 	c.parts.Go(func() { c.plan.run(c.stop) })
-	c.server = session.ServeCMPP(ctx, ln, session.ServerConfig{Logger: log, Now: now, GatewayID: cfg.GatewayID}, (*handler)(c))
+	var calling context.Context
+	calling, c.halt = context.WithCancel(ctx)
+	for _, a := range c.accounts {
+		if a.Callback != "" {
+			c.parts.Go(func() { c.callBack(calling, a) })
+		}
+	}
+	c.server = c.dialect.serve(ctx, ln, session.ServerConfig{Logger: log, Now: now, GatewayID: cfg.GatewayID}, (*handler)(c))
 	return c, nil
 }
 
@@ -87,6 +104,7 @@ func (c *Carrier) Addr() net.Addr { return c.server.Addr() }
 // Stop logs the sessions out, ends everything and writes out the record.
 func (c *Carrier) Stop(ctx context.Context) error {
 	err := c.server.Shutdown(ctx)
+	c.halt()
 	close(c.stop)
 	c.parts.Wait()
 	return errors.Join(err, c.records.flush())
@@ -128,7 +146,7 @@ func (c *Carrier) Disconnect(login string) error {
 	if a == nil {
 		return fmt.Errorf("carrier: no account %.20q", login)
 	}
-	for _, p := range a.out.sessions() {
+	for _, p := range a.sessions() {
 		p.Close()
 	}
 	return nil
@@ -179,13 +197,21 @@ func (c *Carrier) owner(dest string) *account {
 // fate is what the dice say about one submit.
 type fate struct {
 	result      uint32
-	id          uint64
+	ids         []string // of each destination; the first is in the answer
 	latency     time.Duration
 	kind        string
 	reports     []string // stat of each destination; empty is no report
 	early       bool
 	reportAfter time.Duration
 	twice       bool
+}
+
+// id is what the answer says.
+func (f *fate) id() string {
+	if len(f.ids) == 0 {
+		return ""
+	}
+	return f.ids[0]
 }
 
 // decide draws the fate of a submit under the lock, so that one seed and one
@@ -195,7 +221,10 @@ func (c *Carrier) decide(a *account, s *session.Submit) fate {
 	defer c.mu.Unlock()
 	b := &c.behaviour
 	c.sequence++
-	f := fate{kind: FateAnswered, id: cmpp.MsgID(c.now(), c.cfg.GatewayID, c.sequence)}
+	f := fate{kind: FateAnswered}
+	for i := range s.Dests {
+		f.ids = append(f.ids, c.dialect.id(c, s, c.sequence, i))
+	}
 	f.latency = b.Latency.at(c.random.NormFloat64())
 	if second := c.now().Unix(); second != a.second {
 		a.second, a.taken = second, 0
@@ -203,14 +232,14 @@ func (c *Carrier) decide(a *account, s *session.Submit) fate {
 	a.taken += len(s.Dests)
 	switch {
 	case b.OverSpeedPerSecond > 0 && a.taken > b.OverSpeedPerSecond:
-		f.result = resultOverSpeed
+		f.result = c.dialect.overSpeed
 	case len(a.Codes) > 0 && !slices.ContainsFunc(a.Codes, func(code string) bool { return strings.HasPrefix(s.Source, code) }):
-		f.result = resultSource
-	case len(s.Content) > maxPart:
-		f.result = resultLength
+		f.result = c.dialect.badSource
+	case len(s.Content) > c.dialect.maxPart:
+		f.result = c.dialect.badLength
 	}
 	if f.result != 0 {
-		f.id = 0
+		f.ids = nil
 		return f
 	}
 	switch dice := c.random.Float64(); {
@@ -260,7 +289,7 @@ func (c *Carrier) report(a *account, s *session.Submit, f fate) {
 			continue
 		}
 		r := session.Report{
-			ID: f.id + uint64(i), Dest: s.Dests[i], Source: s.Source, Stat: stat, SubmitTime: stamp, DoneTime: stamp,
+			ID: f.ids[i], Dest: s.Dests[i], Source: s.Source, Stat: stat, SubmitTime: stamp, DoneTime: stamp,
 		}
 		times := 1
 		if f.twice {
@@ -290,7 +319,7 @@ type handler Carrier
 func (h *handler) Account(login string, _ netip.Addr) (session.Account, uint32) {
 	a := h.accounts[login]
 	if a == nil {
-		return session.Account{}, statusUnknownLogin
+		return session.Account{}, h.dialect.unknownLogin
 	}
 	return session.Account{
 		Login: a.Login, Secret: a.Secret, Version: a.version, MaxSessions: max(a.Sessions, 1), Window: a.Window, TPS: a.TPS,
@@ -298,18 +327,26 @@ func (h *handler) Account(login string, _ netip.Addr) (session.Account, uint32) 
 }
 
 // OnOpen implements session.ServerHandler.
-func (h *handler) OnOpen(p *session.Peer) { h.accounts[p.Login()].out.opened(p) }
+func (h *handler) OnOpen(p *session.Peer) {
+	if h.cfg.protocol() != SGIP { // there, what it is told comes by another connection
+		h.accounts[p.Login()].out.opened(p)
+	}
+	h.accounts[p.Login()].entered(p)
+}
 
 // OnClose implements session.ServerHandler.
-func (h *handler) OnClose(p *session.Peer, _ error) { h.accounts[p.Login()].out.closed(p) }
+func (h *handler) OnClose(p *session.Peer, _ error) {
+	h.accounts[p.Login()].out.closed(p)
+	h.accounts[p.Login()].left(p)
+}
 
 // OnSubmit implements session.ServerHandler.
-func (h *handler) OnSubmit(p *session.Peer, s session.Submit, answer func(uint64, uint32)) {
+func (h *handler) OnSubmit(p *session.Peer, s session.Submit, answer func(string, uint32)) {
 	c := (*Carrier)(h)
 	a := c.accounts[p.Login()]
 	f := c.decide(a, &s)
 	r := newRecord(p, &s, c.now())
-	r.MsgID, r.Result, r.Fate = f.id, f.result, f.kind
+	r.MsgID, r.Result, r.Fate = f.id(), f.result, f.kind
 	c.records.add(r)
 	if f.early {
 		c.report(a, &s, f)
@@ -317,12 +354,12 @@ func (h *handler) OnSubmit(p *session.Peer, s session.Submit, answer func(uint64
 	c.soon(f.latency, func() {
 		switch f.kind {
 		case FateDisconnected:
-			answer(0, session.NoAnswer)
+			answer("", session.NoAnswer)
 			p.Close()
 		case FateUnanswered:
-			answer(0, session.NoAnswer)
+			answer("", session.NoAnswer)
 		default:
-			answer(f.id, f.result)
+			answer(f.id(), f.result)
 		}
 		if !f.early && len(f.reports) > 0 {
 			c.soon(f.reportAfter, func() { c.report(a, &s, f) })

@@ -90,7 +90,7 @@ func (l *lab) submit(source, text string) session.Outcome {
 func TestSubmitIsRecordedAnsweredAndReported(t *testing.T) {
 	l := start(t, Behaviour{ReportCodes: map[string]float64{"MK:0001": 1}})
 	o := l.submit("1069000001", "验证码 1234")
-	if o.Kind != session.Answered || o.Result != 0 || o.ID == 0 {
+	if o.Kind != session.Answered || o.Result != 0 || o.ID == "" {
 		t.Fatalf("%+v", o)
 	}
 	if r := <-l.handler.reports; r.ID != o.ID || r.Stat != "MK:0001" || r.Dest != "17000000001" || r.Source != "1069000001" {
@@ -110,7 +110,7 @@ func TestMisbehaviour(t *testing.T) {
 	if r := <-l.handler.reports; r.ID != l.Received(0, 1)[0].MsgID {
 		t.Errorf("its report: %+v", r)
 	}
-	if o := l.submit("999", "a"); o.Result != resultSource {
+	if o := l.submit("999", "a"); o.Result != dialects[CMPP].badSource {
 		t.Errorf("a source of somebody else: %+v", o)
 	}
 	if err := l.SetBehaviour(Behaviour{DuplicateReportRate: 1, EarlyReportRate: 1}); err != nil {

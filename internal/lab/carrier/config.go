@@ -22,8 +22,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/zhunxin/zhunxin/protocol/session"
 )
 
 // Duration is a time.Duration that is written as text, such as 150ms.
@@ -43,20 +41,18 @@ func (d *Duration) UnmarshalText(b []byte) error {
 type Account struct {
 	Login    string `yaml:"login" json:"login"`
 	Secret   string `yaml:"secret" json:"secret"`
-	Version  string `yaml:"version" json:"version"`   // 2.0, 2.1 or 3.0; empty is 3.0
+	Version  string `yaml:"version" json:"version"`   // CMPP 2.0, 2.1 or 3.0, SMGP 1.3 or 3.0; empty is 3.0
 	Sessions int    `yaml:"sessions" json:"sessions"` // at once, default 1
 	Window   int    `yaml:"window" json:"window"`     // default 16
 	TPS      int    `yaml:"tps" json:"tps"`           // segments a second, 0 is unlimited
 	// Codes are the access codes that the account may send from and receives
 	// MOs for, with all their extensions; empty is any.
 	Codes []string `yaml:"codes" json:"codes,omitempty"`
-}
-
-// versions maps the names in an Account to the protocol's.
-func versions() map[string]session.Version {
-	return map[string]session.Version{
-		"": session.CMPP30, "3.0": session.CMPP30, "2.1": session.CMPP21, "2.0": session.CMPP20,
-	}
+	// Callback is where an SGIP account listens for reports and MOs, host:port, and
+	// CallbackLogin and CallbackSecret what it lets the gateway in by.
+	Callback       string `yaml:"callback" json:"callback,omitempty"`
+	CallbackLogin  string `yaml:"callback_login" json:"callback_login,omitempty"`
+	CallbackSecret string `yaml:"callback_secret" json:"callback_secret,omitempty"`
 }
 
 // Latency is the time until a submit is answered: Fixed if set, else a
@@ -97,7 +93,7 @@ type Behaviour struct {
 	ReportDelay Range   `yaml:"report_delay" json:"report_delay"` // from the answer on
 	// ReportCodes are the stats of reports with their weights; empty is DELIVRD.
 	ReportCodes map[string]float64 `yaml:"report_codes" json:"report_codes,omitempty"`
-	// OverSpeedPerSecond refuses with result 8 what an account submits above
+	// OverSpeedPerSecond refuses with the protocol's code for it what an account submits above
 	// that many segments in a second of the clock; 0 is never.
 	OverSpeedPerSecond int `yaml:"over_speed_per_second" json:"over_speed_per_second"`
 
@@ -158,36 +154,55 @@ const printable = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\
 
 // Config is a whole simulator.
 type Config struct {
+	Protocol  Protocol  `yaml:"protocol" json:"protocol"` // empty is CMPP
 	Accounts  []Account `yaml:"accounts" json:"accounts"`
-	GatewayID uint32    `yaml:"gateway_id" json:"gateway_id"` // in message ids, 0 to 4,194,303
+	GatewayID uint32    `yaml:"gateway_id" json:"gateway_id"` // in message ids: CMPP to 4,194,303, SMGP to 999,999; SGIP's node number
 	Behaviour `yaml:",inline"`
 	Seed      uint64 `yaml:"seed" json:"seed"`
 	// Retain is how many submits Received remembers, default 10,000.
 	Retain int `yaml:"retain" json:"retain"`
 }
 
+func (c *Config) protocol() Protocol {
+	if c.Protocol == "" {
+		return CMPP
+	}
+	return c.Protocol
+}
+
+func orUsual(version, usual string) string {
+	if version == "" {
+		return usual
+	}
+	return version
+}
+
 // Validate says what is wrong with c. Start refuses what it refuses.
 func (c Config) Validate() error {
+	d := dialects[c.protocol()]
 	switch {
+	case d == nil:
+		return fmt.Errorf("protocol %.10q is none of %v", c.Protocol, Protocols())
 	case len(c.Accounts) == 0:
 		return errors.New("no accounts")
 	case len(c.Accounts) > maxAccounts:
 		return fmt.Errorf("%d accounts, the most is %d", len(c.Accounts), maxAccounts)
-	case c.GatewayID >= 1<<22:
-		return fmt.Errorf("gateway_id %d is above %d", c.GatewayID, 1<<22-1)
+	case c.GatewayID >= d.gateway:
+		return fmt.Errorf("gateway_id %d is above %d", c.GatewayID, d.gateway-1)
 	case c.Retain < 0 || c.Retain > maxRetain:
 		return fmt.Errorf("retain %d is not within 0 and %d", c.Retain, maxRetain)
 	}
 	seen := make(map[string]bool, len(c.Accounts))
-	known := versions()
 	for i, a := range c.Accounts {
-		if a.Login == "" || len(a.Login) > 6 || seen[a.Login] {
-			return fmt.Errorf("account %d: login is empty, longer than 6 characters or used twice", i+1)
+		if a.Login == "" || len(a.Login) > d.maxLogin || seen[a.Login] {
+			return fmt.Errorf("account %d: login is empty, longer than %d characters or used twice", i+1, d.maxLogin)
 		}
 		seen[a.Login] = true
-		if _, ok := known[a.Version]; !ok {
-			return fmt.Errorf("account %d: version %.10q is none of %s", i+1, a.Version,
-				strings.TrimPrefix(strings.Join(slices.Sorted(maps.Keys(known)), " "), " "))
+		if _, ok := d.versions[orUsual(a.Version, d.usual)]; !ok {
+			return fmt.Errorf("account %d: version %.10q is none of %s", i+1, a.Version, strings.Join(slices.Sorted(maps.Keys(d.versions)), " "))
+		}
+		if (a.Callback != "") != (c.protocol() == SGIP) {
+			return fmt.Errorf("account %d: callback is where an SGIP account listens: it needs one, and no other protocol has it", i+1)
 		}
 		if a.Sessions < 0 || a.Window < 0 || a.TPS < 0 {
 			return fmt.Errorf("account %d: sessions, window and tps must not be negative", i+1)

@@ -32,33 +32,37 @@ type delivery struct {
 // outbox queues what is to be delivered to the sessions of one account, until
 // one is connected and its window has room.
 type outbox struct {
-	plan *schedule
+	plan   *schedule
+	wanted chan struct{} // something waits and nobody is there to take it
 
 	mu      sync.Mutex
-	peers   []*session.Peer
+	peers   []receiver
 	turn    int
 	queue   []*delivery // from head on
 	head    int
 	waiting bool // a retry is scheduled
 }
 
-func (o *outbox) opened(p *session.Peer) {
+func newOutbox(plan *schedule) *outbox { return &outbox{plan: plan, wanted: make(chan struct{}, 1)} }
+
+func (o *outbox) want() {
+	select {
+	case o.wanted <- struct{}{}:
+	default:
+	}
+}
+
+func (o *outbox) opened(p receiver) {
 	o.mu.Lock()
 	o.peers = append(o.peers, p)
 	o.mu.Unlock()
 	o.pump()
 }
 
-func (o *outbox) closed(p *session.Peer) {
+func (o *outbox) closed(p receiver) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.peers = slices.DeleteFunc(o.peers, func(q *session.Peer) bool { return q == p })
-}
-
-func (o *outbox) sessions() []*session.Peer {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return slices.Clone(o.peers)
+	o.peers = slices.DeleteFunc(o.peers, func(q receiver) bool { return q == p })
 }
 
 func (o *outbox) len() int {
@@ -100,7 +104,7 @@ func (o *outbox) pump() {
 
 // next takes the first delivery if a session has room for it. The sessions take
 // turns.
-func (o *outbox) next() (*delivery, *session.Peer) {
+func (o *outbox) next() (*delivery, receiver) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.head == len(o.queue) {
@@ -123,6 +127,8 @@ func (o *outbox) next() (*delivery, *session.Peer) {
 	}
 	if len(o.peers) > 0 {
 		o.later()
+	} else {
+		o.want()
 	}
 	return nil, nil
 }
@@ -162,7 +168,7 @@ func (o *outbox) settled(d *delivery, out session.Outcome) {
 func isLink(err error) bool {
 	for _, e := range []error{
 		session.ErrNoCredit, session.ErrClosed, session.ErrDraining, session.ErrPeerQuit,
-		session.ErrSilent, session.ErrSlowReader, session.ErrProtocol,
+		session.ErrSilent, session.ErrIdle, session.ErrSlowReader, session.ErrProtocol,
 	} {
 		if errors.Is(err, e) {
 			return true

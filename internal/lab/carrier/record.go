@@ -18,7 +18,7 @@ type Received struct {
 	Time     time.Time `json:"time"`
 	Login    string    `json:"login"`
 	Session  uint64    `json:"session"`
-	Sequence uint32    `json:"sequence"`
+	Sequence uint32    `json:"sequence"` // in SGIP the last of its three numbers
 	Source   string    `json:"source"`
 	Dests    []string  `json:"dests"`
 	Coding   uint8     `json:"coding"`
@@ -30,8 +30,8 @@ type Received struct {
 	Text       string `json:"text,omitempty"`
 	WantReport bool   `json:"want_report"`
 	// MsgID is the id given, or that would have been given if the answer was
-	// dropped; a string in JSON, because JavaScript loses integers above 2^53.
-	MsgID  uint64 `json:"msg_id,string"`
+	// dropped, in the protocol's own form as text.
+	MsgID  string `json:"msg_id"`
 	Result uint32 `json:"result"`
 	// Fate is answered, unanswered (the answer was dropped) or disconnected.
 	Fate string `json:"fate"`
@@ -46,7 +46,7 @@ const (
 
 func newRecord(p *session.Peer, s *session.Submit, at time.Time) Received {
 	return Received{
-		Time: at, Login: p.Login(), Session: p.ID(), Sequence: s.Sequence, Source: s.Source, Dests: s.Dests,
+		Time: at, Login: p.Login(), Session: p.ID(), Sequence: s.Sequence.Count, Source: s.Source, Dests: s.Dests,
 		Coding: s.Coding, UDHI: s.UDHI, Part: s.Number, Parts: s.Total, Content: s.Content,
 		Text: plainText(s), WantReport: s.WantReport,
 	}

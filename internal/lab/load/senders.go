@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -62,7 +61,7 @@ func (c *CMPP) Send(_ context.Context, list []Message) {
 			defer c.open.Done()
 			switch {
 			case o.Kind == session.Answered && o.Result == 0:
-				c.Recorder.Accept(strconv.FormatUint(o.ID, 10), m, o.At)
+				c.Recorder.Accept(o.ID, m, o.At)
 			case o.Kind == session.Answered && m.Kind == Refused:
 				c.Recorder.Refuse(m, o.At)
 			default:
@@ -98,7 +97,7 @@ func (c *CMPP) Close() {
 
 // OnReport implements session.ClientHandler.
 func (c *CMPP) OnReport(_ *session.Client, r session.Report, ack func(bool)) {
-	c.Recorder.Report(strconv.FormatUint(r.ID, 10), r.Stat == "DELIVRD", time.Now())
+	c.Recorder.Report(r.ID, r.Stat == "DELIVRD", time.Now())
 	ack(true)
 }
 
