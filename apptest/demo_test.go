@@ -2,6 +2,7 @@ package apptest
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,9 +26,20 @@ func run(t *testing.T, env []string, args ...string) (out, complaint string, err
 // plays again with fresh members; its pack verifies with the file and the key alone.
 func TestDemoTellsItsStory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "demo")
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // where the SGIP gateway finds the demo must be known before it starts
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := ln.Addr().String()
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
 	demo := func(more ...string) string {
 		t.Helper()
-		args := append([]string{"demo", "--once", "--data", dir, "--http", "127.0.0.1:0", "--cmpp", "127.0.0.1:0", "--sim", ""}, more...)
+		args := append([]string{
+			"demo", "--once", "--data", dir, "--http", "127.0.0.1:0", "--cmpp", "127.0.0.1:0", "--sgip", "127.0.0.1:0", "--smgp", "127.0.0.1:0",
+			"--smpp", "127.0.0.1:0", "--back", back, "--sim", "",
+		}, more...)
 		out, complaint, err := run(t, nil, args...)
 		if err != nil {
 			t.Fatalf("%v\n%s%s", err, out, complaint)
@@ -36,7 +48,7 @@ func TestDemoTellsItsStory(t *testing.T) {
 	}
 	first := demo()
 	for _, want := range []string{
-		"1. ", "report DELIVRD", "refused, CONSENT_MISSING", "rule CNS-01", "《个人信息保护法》", "what to do:", "rule OPT-03", "refusal ", "capture", "8. ", "records stand under",
+		"1. ", "report DELIVRD", "refused, CONSENT_MISSING", "rule CNS-01", "《个人信息保护法》", "what to do:", "rule OPT-03", "refusal ", "capture", "carrier's id 3028099999-", "9. ", "records stand under",
 	} {
 		if !strings.Contains(first, want) {
 			t.Errorf("the story lacks %q:\n%s", want, first)

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/zhunxin/zhunxin/internal/config"
+	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
@@ -42,7 +43,7 @@ func (b *BenchNode) Run(ctx context.Context) (err error) {
 		return errors.Join(err, f.close())
 	}
 	defer func() { err = errors.Join(err, p.Stop(context.WithoutCancel(ctx))) }()
-	s, err := p.seed(ctx, b.Carrier, b.Sessions, benchWindow, 1_000_000*sms.Yuan)
+	s, err := p.seed(ctx, mobile(b.Carrier), b.Sessions, benchWindow, 1_000_000*sms.Yuan)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (b *BenchNode) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	ready := benchReady{HTTP: addrs.HTTP.String(), CMPP: addrs.CMPP.String(), Login: s.Login}
+	ready := benchReady{HTTP: addrs.HTTP.String(), CMPP: addrs.of(spserver.CMPP), Login: s.Login}
 	if ready.Key, err = p.openText(s.Key); err != nil {
 		return err
 	}

@@ -5,25 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/config"
-	"github.com/zhunxin/zhunxin/internal/lab/carrier"
+	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
 
-// Demo runs a whole platform with a simulated carrier and plays a story on it.
+// Demo runs a whole platform with four simulated carriers and plays a story on it.
 type Demo struct {
 	Data   string `help:"Data folder." default:"data/demo" type:"path"`
 	HTTP   string `help:"Where the API listens." default:"127.0.0.1:8080"`
 	CMPP   string `help:"Where customers' CMPP clients connect." default:"127.0.0.1:7890"`
-	Sim    string `help:"Where the simulated carrier listens; empty finds a port." default:"127.0.0.1:7891"`
+	SGIP   string `help:"Where customers' SGIP clients connect." default:"127.0.0.1:8803"`
+	SMGP   string `help:"Where customers' SMGP clients connect." default:"127.0.0.1:8890"`
+	SMPP   string `help:"Where customers' SMPP clients connect." default:"127.0.0.1:2775"`
+	Back   string `help:"Where the simulated SGIP gateway connects to bring reports and replies." default:"127.0.0.1:8801"`
+	Sim    string `help:"Where the first of the four simulated carriers listens, the others at the ports after it; empty finds ports." default:"127.0.0.1:7891"`
 	Replay bool   `help:"Play the story again, with fresh members."`
 	Once   bool   `help:"Stop after the story."`
 	Log    string `help:"Level of the log on standard error." default:"error"`
@@ -33,6 +36,7 @@ type Demo struct {
 func (d *Demo) Run(ctx context.Context) (err error) {
 	cfg := config.Default()
 	cfg.Data, cfg.HTTP.Listen, cfg.CMPP.Listen, cfg.Log.Level = d.Data, d.HTTP, d.CMPP, d.Log
+	cfg.SGIP.Listen, cfg.SMGP.Listen, cfg.SMPP.Listen, cfg.SGIP.Carriers = d.SGIP, d.SMGP, d.SMPP, d.Back
 	logger, err := newLogger(cfg.Log)
 	if err != nil {
 		return err
@@ -49,16 +53,12 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 		return errors.Join(err, f.close())
 	}
 	defer func() { err = errors.Join(err, p.Stop(context.WithoutCancel(ctx))) }()
-	sim, err := startCarrier(ctx, d.Sim, p.Now, logger)
+	carriers, err := startSims(ctx, d.Sim, d.Back, p.Now, logger)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
-		defer cancel()
-		err = errors.Join(err, sim.Stop(patience))
-	}()
-	s, err := p.seed(ctx, sim.Addr().String(), 2, 16, 100*sms.Yuan)
+	defer func() { err = errors.Join(err, carriers.stop(ctx)) }()
+	s, err := p.seed(ctx, carriers.upstreams(), 2, 16, 100*sms.Yuan)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 		return err
 	}
 	d.banner(p, os.Stdout)
-	if err := d.tell(ctx, p, sim, s, "http://"+addrs.HTTP.String(), key); err != nil {
+	if err := d.tell(ctx, p, carriers, s, "http://"+addrs.HTTP.String(), key); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -84,29 +84,10 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	invite(os.Stdout, addrs, sim.Addr(), s, key, secret)
+	invite(os.Stdout, addrs, carriers, s, key, secret)
 	<-ctx.Done()
 	fmt.Println("\nstopping 正在停止 …")
 	return nil
-}
-
-// startCarrier starts the simulator that demo and bench send to.
-func startCarrier(ctx context.Context, at string, now func() time.Time, logger *slog.Logger) (*carrier.Carrier, error) {
-	if at == "" {
-		at = "127.0.0.1:0"
-	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", at)
-	if err != nil {
-		return nil, fmt.Errorf("the simulated carrier: %w", err)
-	}
-	c, err := carrier.Start(context.WithoutCancel(ctx), ln, carrier.Config{
-		Accounts:  []carrier.Account{{Login: simLogin, Secret: simSecret, Sessions: 64, Window: 4096, Codes: []string{storyCode}}},
-		Behaviour: carrier.Behaviour{Latency: carrier.Latency{Fixed: carrier.Duration(20 * time.Millisecond)}, ReportDelay: carrier.Range{Min: carrier.Duration(100 * time.Millisecond), Max: carrier.Duration(300 * time.Millisecond)}},
-	}, logger, now, nil)
-	if err != nil {
-		return nil, errors.Join(err, ln.Close())
-	}
-	return c, nil
 }
 
 func (d *Demo) banner(p *Platform, w io.Writer) {
@@ -124,7 +105,7 @@ var shanghai = time.FixedZone("Asia/Shanghai", 8*60*60)
 const settingStory = "story.told"
 
 // tell plays the story, or prints what was recorded of it.
-func (d *Demo) tell(ctx context.Context, p *Platform, sim *carrier.Carrier, s seeded, base, key string) error {
+func (d *Demo) tell(ctx context.Context, p *Platform, carriers sims, s seeded, base, key string) error {
 	var told string
 	err := p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
 		told, err = tx.Setting(ctx, settingStory)
@@ -138,7 +119,7 @@ func (d *Demo) tell(ctx context.Context, p *Platform, sim *carrier.Carrier, s se
 		fmt.Println("\n(recorded at an earlier start; --replay plays it again with fresh members. 以上为先前记录，--replay 可重演)")
 		return nil
 	}
-	st := &story{p: p, sim: sim, seed: s, base: base, key: key, out: os.Stdout, pack: filepath.Join(d.Data, "evidence.json"), client: &http.Client{Timeout: 30 * time.Second}}
+	st := &story{p: p, sims: carriers, seed: s, base: base, key: key, out: os.Stdout, pack: filepath.Join(d.Data, "evidence.json"), client: &http.Client{Timeout: 30 * time.Second}}
 	if err := st.play(ctx); err != nil {
 		return err
 	}
@@ -147,21 +128,25 @@ func (d *Demo) tell(ctx context.Context, p *Platform, sim *carrier.Carrier, s se
 	})
 }
 
-func invite(w io.Writer, a Addresses, sim net.Addr, s seeded, key, secret string) {
+func invite(w io.Writer, a Addresses, carriers sims, s seeded, key, secret string) {
 	fmt.Fprintf(w, `
 API and reference   http://%[1]s/docs      OpenAPI  http://%[1]s/openapi.json
 metrics             http://%[1]s/metrics   evidence http://%[1]s/evidence/checkpoint
 API key             %[2]s
 `, a.HTTP, key)
-	if a.CMPP != nil {
-		fmt.Fprintf(w, "CMPP 3.0            %s, login %s, secret %s, source number %s\n", a.CMPP, s.Login, secret, storyCode+storyDigits)
+	for _, protocol := range spserver.Protocols() {
+		if at := a.of(protocol); at != "" {
+			fmt.Fprintf(w, "%-19s %s, login %s, secret %s, source number %s\n", strings.ToUpper(protocol)+" 客户接入", at, s.Login, secret, storyCode+storyDigits)
+		}
 	}
-	fmt.Fprintf(w, `simulated carrier   %s
-
+	for _, c := range demoCarriers {
+		fmt.Fprintf(w, "simulated carrier   %s %s (%s) on %s\n", c.zh, c.carrier, c.protocol, carriers[c.carrier].Addr())
+	}
+	fmt.Fprintf(w, `
 Try a verification code (试发一条验证码):
   curl -s http://%s/v1/messages -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' \
     -d '{"text":"【%s】您的验证码是135790，5分钟内有效。","recipients":[{"to":"14200009999"}]}'
 
 Ctrl-C stops it; what it holds stays in the data folder.
-`, sim, a.HTTP, key, storySignature)
+`, a.HTTP, key, storySignature)
 }

@@ -46,9 +46,9 @@ type Platform struct {
 
 	folder    *folder
 	offset    time.Duration
-	events    *bell // rings when there is something new for readers of the feed
-	untold    *bell // rings when there is something new in the database for protocol logins
-	customers atomic.Pointer[spserver.Server]
+	events    *bell                              // rings when there is something new for readers of the feed
+	untold    *bell                              // rings when there is something new in the database for protocol logins
+	customers atomic.Pointer[[]*spserver.Server] // by protocol
 
 	latency latencies
 	stops   []func(context.Context) error // in the order of start
@@ -91,6 +91,7 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 	if p.Evidence, err = openEvidence(ctx, p); err != nil {
 		return nil, errors.Join(err, p.DB.Close())
 	}
+	p.customers.Store(&[]*spserver.Server{})
 	p.join()
 	return p, nil
 }
@@ -295,7 +296,7 @@ func (p *Platform) told() {
 	p.untold.ring()
 }
 
-// reported hands what was booked to the customers' protocol server, which need not
+// reported hands what was booked to the customers' protocol servers, which need not
 // read it again.
 func (p *Platform) reported(list []inbound.Told) {
 	if len(list) == 0 {
@@ -305,7 +306,7 @@ func (p *Platform) reported(list []inbound.Told) {
 		p.latency.report.Observe(time.UnixMilli(list[i].Event.At).Sub(list[i].Event.ObjectID.Time()).Seconds())
 	}
 	p.events.ring()
-	if s := p.customers.Load(); s != nil {
+	for _, s := range *p.customers.Load() {
 		s.Tell(list)
 	}
 }

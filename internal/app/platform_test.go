@@ -154,7 +154,7 @@ func (n *node) fill(empty bool) {
 		return
 	}
 	t, p := n.t, n.Platform
-	seed, err := p.seed(t.Context(), n.carrier.Addr().String(), 2, 16, 100*sms.Yuan)
+	seed, err := p.seed(t.Context(), mobile(n.carrier.Addr().String()), 2, 16, 100*sms.Yuan)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,8 +163,8 @@ func (n *node) fill(empty bool) {
 		t.Fatal(err)
 	}
 	n.base = "http://" + addrs.HTTP.String()
-	if addrs.CMPP != nil {
-		n.cmpp = addrs.CMPP.String()
+	if addrs.of("cmpp") != "" {
+		n.cmpp = addrs.of("cmpp")
 	}
 	if n.key, err = p.openText(seed.Key); err != nil {
 		t.Fatal(err)

@@ -53,7 +53,7 @@ func (b *Bench) prepare(ctx context.Context, logger *slog.Logger) (offset time.D
 		return 0, errors.Join(err, f.close())
 	}
 	defer func() { err = errors.Join(err, p.DB.Close(), f.close()) }()
-	s, err := p.seed(ctx, "127.0.0.1:1", int64(b.Sessions), benchWindow, 1_000_000*sms.Yuan)
+	s, err := p.seed(ctx, mobile("127.0.0.1:1"), int64(b.Sessions), benchWindow, 1_000_000*sms.Yuan)
 	if err != nil {
 		return 0, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -21,9 +22,24 @@ type seeded struct {
 	Operator, Agent, Customer sms.ID
 	Money                     [3]sms.ID // operator's, agent's, customer's account
 	Application               sms.ID
-	Key                       string // sealed API key
-	Login, Secret             string // CMPP login and its sealed secret
-	Channel                   sms.ID
+	Key                       string                 // sealed API key
+	Login, Secret             string                 // CMPP login and its sealed secret
+	Channel                   sms.ID                 // China Mobile's
+	Channels                  map[sms.Carrier]sms.ID // all
+}
+
+// upstream is a carrier's gateway for the chain: a protocol at an address.
+type upstream struct {
+	Carrier    sms.Carrier
+	Protocol   string
+	Address    string
+	Options    registry.ChannelOptions
+	BackSecret string
+}
+
+// mobile is China Mobile's alone.
+func mobile(address string) []upstream {
+	return []upstream{{Carrier: sms.Mobile, Protocol: "cmpp30", Address: address}}
 }
 
 // What the story sends. The chain's agent takes 45 and the operator 40 thousandths
@@ -42,7 +58,7 @@ const (
 const settingSeed = "story.seed"
 
 // seed stores the chain once and reads it afterwards.
-func (p *Platform) seed(ctx context.Context, carrierAddr string, sessions, window int64, topUp sms.Money) (s seeded, err error) {
+func (p *Platform) seed(ctx context.Context, ups []upstream, sessions, window int64, topUp sms.Money) (s seeded, err error) {
 	var stored string
 	err = p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
 		stored, err = tx.Setting(ctx, settingSeed)
@@ -55,13 +71,17 @@ func (p *Platform) seed(ctx context.Context, carrierAddr string, sessions, windo
 		if err := json.Unmarshal([]byte(stored), &s); err != nil {
 			return s, fmt.Errorf("the seeded chain: %w", err)
 		}
-		return s, p.moveChannel(ctx, s.Channel, carrierAddr)
+		return s, p.moveChannels(ctx, s, ups)
 	}
 	id := p.IDs.Next
-	s = seeded{Operator: id(), Agent: id(), Customer: id(), Money: [3]sms.ID{id(), id(), id()}, Application: id(), Login: "zx0001", Channel: id()}
+	s = seeded{Operator: id(), Agent: id(), Customer: id(), Money: [3]sms.ID{id(), id(), id()}, Application: id(), Login: "zx0001", Channels: map[sms.Carrier]sms.ID{}}
+	for _, u := range ups {
+		s.Channels[u.Carrier] = id()
+	}
+	s.Channel = s.Channels[sms.Mobile]
 	shown, hash := vault.NewAPIKey()
-	s.Key, s.Secret = p.sealText(shown), p.sealText(vault.NewPassword())
-	objects := append(p.chain(s), p.sending(s, carrierAddr, sessions, window, hash)...)
+	s.Key, s.Secret = p.sealText(shown), p.sealText(vault.NewPassword()[:8]) // as many as SMPP's password may have
+	objects := append(p.chain(s, ups), p.sending(s, ups, sessions, window, hash)...)
 	return s, p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
 		for _, o := range objects {
 			if err := tx.Put(ctx, o); err != nil {
@@ -98,18 +118,25 @@ func (p *Platform) openText(s string) (string, error) {
 	return string(plain), err
 }
 
-// moveChannel points the channel to where the simulator listens this time.
-func (p *Platform) moveChannel(ctx context.Context, id sms.ID, addr string) error {
+// moveChannels points the channels to where the simulators listen this time.
+func (p *Platform) moveChannels(ctx context.Context, s seeded, ups []upstream) error {
 	snap, err := p.Registry(ctx)
 	if err != nil {
 		return err
 	}
-	ch := *snap.Channel[id]
-	if ch.Address == addr {
-		return nil
+	for _, u := range ups {
+		old := snap.Channel[s.Channels[u.Carrier]]
+		if old == nil || old.Address == u.Address {
+			continue
+		}
+		ch := *old
+		ch.Address = u.Address
+		err := p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return tx.Put(ctx, ch) })
+		if err != nil {
+			return err
+		}
 	}
-	ch.Address = addr
-	return p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return tx.Put(ctx, ch) })
+	return nil
 }
 
 // period is valid since some time, and for a year.
@@ -119,7 +146,7 @@ func (p *Platform) period() registry.Period {
 }
 
 // chain is the parties with the rights that the law asks of them.
-func (p *Platform) chain(s seeded) []any {
+func (p *Platform) chain(s seeded, ups []upstream) []any {
 	now, id, valid := p.Now().UnixMilli(), p.IDs.Next, p.period()
 	party := func(id, parent sms.ID, kind, mode, name, uscc string) registry.Party {
 		return registry.Party{
@@ -143,40 +170,53 @@ func (p *Platform) chain(s seeded) []any {
 	}
 	for i, unit := range []sms.Money{40_000, 45_000, 50_000} {
 		for _, cat := range []sms.Category{sms.OTP, sms.Notice, sms.MKT} {
-			list = append(list, registry.Price{AccountID: s.Money[i], Category: cat, Carrier: sms.Mobile, UnitPrice: unit, ValidFrom: valid.From})
+			for _, u := range ups {
+				list = append(list, registry.Price{AccountID: s.Money[i], Category: cat, Carrier: u.Carrier, UnitPrice: unit, ValidFrom: valid.From})
+			}
 		}
 	}
 	return list
 }
 
-// sending is what the customer sends with: signature, filing, port, templates,
-// channel and credentials.
-func (p *Platform) sending(s seeded, carrierAddr string, sessions, window int64, keyHash [32]byte) []any {
+// sending is what the customer sends with: signature, filings, ports, templates,
+// channels and credentials.
+func (p *Platform) sending(s seeded, ups []upstream, sessions, window int64, keyHash [32]byte) []any {
 	now, id, valid := p.Now().UnixMilli(), p.IDs.Next, p.period()
-	code, signature, contract, qualification := id(), id(), id(), id()
+	signature, contract, qualification := id(), id(), id()
 	list := []any{
-		registry.AccessCode{ID: code, PartyID: s.Operator, Carrier: sms.Mobile, Code: storyCode, Approval: "号〔2026〕0001", Period: valid, State: registry.Active},
 		registry.Contract{
 			ID: contract, PartyID: s.Customer, CounterpartyID: s.Agent, Number: "HT-2026-0001", Period: valid, ChargeOn: "submission",
 			ReportTimeout: p.Config.Channel.ReportTimeout.Milliseconds(), State: registry.Active,
 		},
 		registry.Signature{ID: signature, PartyID: s.Customer, Text: storySignature, Source: "company", QualificationID: qualification, State: registry.Approved, CreatedAt: now, UpdatedAt: now},
-		registry.Filing{SignatureID: signature, Carrier: sms.Mobile, State: registry.Approved, Reference: "BA-2026-0001", Period: valid, UpdatedAt: now},
-		registry.Subcode{
-			ID: id(), AccessCodeID: code, Digits: storyDigits, PartyID: s.Customer, SignatureID: signature, QualificationID: qualification, ContractID: contract,
-			State: registry.Active, BoundAt: now,
-		},
-		registry.Channel{
-			ID: s.Channel, Name: "mobile-1", Carrier: sms.Mobile, Protocol: "cmpp30", AccessCodeID: code, Address: carrierAddr, Login: simLogin,
-			Secret: p.Keys.Seal(vault.PurposeLogin, []byte(simSecret)), ServiceID: "ZX", Sessions: sessions, Window: window, Cost: 30_000, State: registry.Active,
-		},
 		registry.APIKey{ID: id(), ApplicationID: s.Application, Hash: keyHash[:], Scopes: "send,read,consent", CreatedAt: now},
+	}
+	for _, u := range ups {
+		code := id()
+		list = append(list,
+			registry.AccessCode{ID: code, PartyID: s.Operator, Carrier: u.Carrier, Code: storyCode, Approval: "号〔2026〕0001", Period: valid, State: registry.Active},
+			registry.Filing{SignatureID: signature, Carrier: u.Carrier, State: registry.Approved, Reference: "BA-2026-0001", Period: valid, UpdatedAt: now},
+			registry.Subcode{
+				ID: id(), AccessCodeID: code, Digits: storyDigits, PartyID: s.Customer, SignatureID: signature, QualificationID: qualification, ContractID: contract,
+				State: registry.Active, BoundAt: now,
+			},
+			registry.Channel{
+				ID: s.Channels[u.Carrier], Name: string(u.Carrier) + "-1", Carrier: u.Carrier, Protocol: u.Protocol, AccessCodeID: code, Address: u.Address, Login: simLogin,
+				Secret: p.Keys.Seal(vault.PurposeLogin, []byte(simSecret)), ServiceID: "ZX", Sessions: sessions, Window: window, Cost: 30_000, State: registry.Active,
+				BackSecret: p.Keys.Seal(vault.PurposeLogin, []byte(u.BackSecret)), Options: u.Options,
+			})
 	}
 	secret, err := base64.StdEncoding.DecodeString(s.Secret)
 	if err == nil { // it was made a moment ago
-		list = append(list, registry.SPAccount{
-			ID: id(), ApplicationID: s.Application, Protocol: "cmpp", Login: s.Login, Secret: secret, Version: 0x30, MaxSessions: 64, Window: 256, State: registry.Active,
-		})
+		for _, x := range []struct {
+			protocol string
+			version  int64
+		}{{spserver.CMPP, 0x30}, {spserver.SGIP, 0}, {spserver.SMGP, 0x30}, {spserver.SMPP, 0x34}} {
+			list = append(list, registry.SPAccount{
+				ID: id(), ApplicationID: s.Application, Protocol: x.protocol, Login: s.Login, Secret: secret, Version: x.version, MaxSessions: 64, Window: 256,
+				State: registry.Active,
+			})
+		}
 	}
 	for _, t := range []struct {
 		category sms.Category

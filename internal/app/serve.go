@@ -11,10 +11,12 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/config"
 	"github.com/zhunxin/zhunxin/internal/ingress/httpapi"
+	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
 
@@ -66,7 +68,15 @@ func (s *Serve) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("zhunxin serves: API and /docs on http://%s, customers' CMPP on %s\n", addrs.HTTP, orNobody(addrs.CMPP))
+	fmt.Printf("zhunxin serves: API and /docs on http://%s\n", addrs.HTTP)
+	for _, protocol := range spserver.Protocols() {
+		if at := addrs.of(protocol); at != "" {
+			fmt.Printf("customers' %s on %s\n", strings.ToUpper(protocol), at)
+		}
+	}
+	if addrs.Carriers != nil {
+		fmt.Printf("SGIP gateways of carriers on %s\n", addrs.Carriers)
+	}
 	if token != "" {
 		fmt.Printf("first administrator: POST http://%s/v1/setup with this one-time token (首次设置令牌，仅显示一次): %s\n", addrs.HTTP, token)
 	}
@@ -95,14 +105,29 @@ func newLogger(l config.Log) (*slog.Logger, error) {
 }
 
 // Addresses are where the node listens.
-type Addresses struct{ HTTP, CMPP net.Addr }
+type Addresses struct {
+	HTTP      net.Addr
+	Customers map[string]net.Addr // by protocol
+	Carriers  net.Addr            // SGIP gateways, nil when there is none
+}
+
+// of is a listener's address as text.
+func (a *Addresses) of(protocol string) string {
+	if addr := a.Customers[protocol]; addr != nil {
+		return addr.String()
+	}
+	return ""
+}
 
 // Listen starts everything, and lets customers in last.
 func (p *Platform) Listen(ctx context.Context) (a Addresses, err error) {
 	if err := p.Start(ctx); err != nil {
 		return a, err
 	}
-	if a.CMPP, err = p.cmpp(ctx); err != nil {
+	if a.Carriers, err = p.carriers(ctx); err != nil {
+		return a, err
+	}
+	if a.Customers, err = p.letIn(ctx); err != nil {
 		return a, err
 	}
 	a.HTTP, err = p.web(ctx)

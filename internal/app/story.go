@@ -13,7 +13,6 @@ import (
 
 	"github.com/zhunxin/zhunxin/evidence/bundle"
 	"github.com/zhunxin/zhunxin/internal/gate"
-	"github.com/zhunxin/zhunxin/internal/lab/carrier"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
@@ -22,7 +21,7 @@ import (
 // text in clear, because it is recorded.
 type story struct {
 	p        *Platform
-	sim      *carrier.Carrier
+	sims     sims
 	seed     seeded
 	base     string
 	key      string
@@ -82,23 +81,30 @@ func (s *story) call(ctx context.Context, method, path string, body, out any) er
 	return json.Unmarshal(b, out)
 }
 
-// number is a member that no earlier play has used. No such numbers are assigned.
-func (s *story) numbers(ctx context.Context) (member, stranger, shopper string, err error) {
-	const setting = "story.plays"
-	var plays int
-	err = s.p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
-		v, err := tx.Setting(ctx, setting)
-		if err != nil {
-			return err
+const settingPlays = "story.plays"
+
+// plays is how often the story was played, this time included.
+func (s *story) plays(ctx context.Context) (n int, err error) {
+	err = s.p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
+		v, err := tx.Setting(ctx, settingPlays)
+		if err == nil && v != "" {
+			_, err = fmt.Sscan(v, &n)
 		}
-		if v != "" {
-			if _, err := fmt.Sscan(v, &plays); err != nil {
-				return err
-			}
-		}
-		return tx.PutSetting(ctx, setting, fmt.Sprint(plays+1))
+		return err
 	})
+	return n, err
+}
+
+// numbers are those of people whom no earlier play has used. No such numbers are assigned.
+func (s *story) numbers(ctx context.Context) (member, stranger, shopper string, err error) {
+	plays, err := s.plays(ctx)
+	if err != nil {
+		return "", "", "", err
+	}
 	n := 14200000000 + 10*plays
+	err = s.p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+		return tx.PutSetting(ctx, settingPlays, fmt.Sprint(plays+1))
+	})
 	return fmt.Sprint(n + 1), fmt.Sprint(n + 2), fmt.Sprint(n + 3), err
 }
 
@@ -141,7 +147,7 @@ func (s *story) play(ctx context.Context) error {
 		return err
 	}
 	s.title("会员回复 T 退订", "The member replies T")
-	if err := s.sim.SendMO(ctx, member, storyCode+storyDigits, "T"); err != nil {
+	if err := s.sims[sms.Mobile].SendMO(ctx, member, storyCode+storyDigits, "T"); err != nil {
 		return err
 	}
 	var person struct {
@@ -168,12 +174,59 @@ func (s *story) play(ctx context.Context) error {
 	if _, err := s.delivered(ctx, storyOTP, member); err != nil {
 		return err
 	}
+	if err := s.carriers(ctx); err != nil {
+		return err
+	}
 	s.title("余额逐笔可查", "The balance, entry by entry")
 	if err := s.money(ctx, before); err != nil {
 		return err
 	}
 	s.title("证据包离线验证", "An evidence pack, verified offline")
 	return s.prove(ctx, offer)
+}
+
+// carriers sends a code to a number of each carrier, by the carrier's own protocol.
+func (s *story) carriers(ctx context.Context) error {
+	s.title("四种运营商协议各送达一条", "A code through each carrier's own protocol")
+	unicom, telecom, abroad, err := s.elsewhere(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range []struct {
+		carrier sms.Carrier
+		number  string
+	}{{sms.Unicom, unicom}, {sms.Telecom, telecom}, {sms.International, abroad}} {
+		s.say("   %s:", x.carrier)
+		if _, err := s.delivered(ctx, storyOTP, x.number); err != nil {
+			return err
+		}
+	}
+	s.say("   %s: see step 1", sms.Mobile)
+	return nil
+}
+
+// elsewhere gives numbers of the other carriers. The mainland ones are of no assigned
+// range, so that they are entered as ported.
+func (s *story) elsewhere(ctx context.Context) (unicom, telecom, abroad string, err error) {
+	plays, err := s.plays(ctx)
+	if err != nil {
+		return "", "", "", err
+	}
+	n := 14200000000 + 10*(plays-1)
+	unicom, telecom, abroad = fmt.Sprint(n+4), fmt.Sprint(n+5), fmt.Sprintf("+1202555%04d", 100+plays%100)
+	err = s.p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+		for number, carrier := range map[string]sms.Carrier{unicom: sms.Unicom, telecom: sms.Telecom} {
+			m, err := sms.ParseMSISDN(number)
+			if err != nil {
+				return err
+			}
+			if err := tx.PutPorted(ctx, s.p.Keys.PhoneID(m), carrier, s.p.Now().UnixMilli()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return unicom, telecom, abroad, err
 }
 
 func (s *story) send(ctx context.Context, text, to string) (r gate.Result, err error) {

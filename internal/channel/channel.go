@@ -12,7 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,6 +69,8 @@ type Config struct {
 	// ResponseTimeout is how long a submit waits for its answer before it is in
 	// doubt; 0 is the session's default.
 	ResponseTimeout time.Duration
+
+	backs *backs
 }
 
 // Channel is one channel and its sessions.
@@ -81,9 +85,19 @@ type Channel struct {
 	stop   context.CancelFunc
 	parts  sync.WaitGroup
 
+	need chan struct{} // a message waits for a session that rests
+
 	mu       sync.Mutex
 	sessions []*session.Client
+	resting  int // sessions that ended quietly
+	waiting  []held
 	down     string // why there is none
+}
+
+// held is a message that waits for a session to be dialled.
+type held struct {
+	submit session.Submit
+	done   func(session.Outcome)
 }
 
 // State is a channel as operators see it.
@@ -93,31 +107,23 @@ type State struct {
 	Owned    bool   `json:"owned" doc:"this node holds the channel's lease"`
 	Sessions int    `json:"sessions" doc:"logged in now"`
 	Wanted   int    `json:"wanted"`
+	Resting  int    `json:"resting,omitempty" doc:"SGIP: sessions that ended because nothing was to be said; the next message dials them"`
 	Credit   int    `json:"credit" doc:"PDUs that may be written at once"`
 	Down     string `json:"down,omitempty" doc:"why the last session ended or could not begin"`
-}
-
-func versionOf(protocol string) (session.Version, error) {
-	switch protocol {
-	case "cmpp20":
-		return session.CMPP20, nil
-	case "cmpp30":
-		return session.CMPP30, nil
-	}
-	return 0, fmt.Errorf("channel protocol %q is none of cmpp20, cmpp30", protocol)
+	Back     *Back  `json:"back,omitempty" doc:"SGIP: the gateway's own connections to us"`
 }
 
 // start begins a channel's life.
 func start(cfg Config, def registry.Channel) (*Channel, error) {
-	if _, err := versionOf(def.Protocol); err != nil {
-		return nil, err
+	if dials[def.Protocol].dial == nil {
+		return nil, fmt.Errorf("channel protocol %q is none of %s", def.Protocol, strings.Join(slices.Sorted(maps.Keys(dials)), ", "))
 	}
 	secret, err := cfg.Open(def.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("secret of channel %d: %w", def.ID, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	c := &Channel{cfg: cfg, def: def, secret: secret, pacer: session.NewPacer(int(def.TPS)), start: time.Now(), stop: stop, down: "not connected yet"}
+	c := &Channel{cfg: cfg, def: def, secret: secret, pacer: session.NewPacer(int(def.TPS)), start: time.Now(), stop: stop, need: make(chan struct{}, 64), down: "not connected yet"}
 	c.parts.Go(func() { c.hold(ctx) })
 	return c, nil
 }
@@ -192,15 +198,13 @@ func (c *Channel) own(ctx context.Context, epoch int64, asked time.Duration, tic
 	}
 }
 
-// keep holds one session, and dials again when it ends.
+// keep holds one session, and dials again when it ends. One that ended quietly, as those
+// of SGIP do when nothing is to be said, is dialled again with the next message.
 func (c *Channel) keep(ctx context.Context) {
-	version, _ := versionOf(c.def.Protocol) // start has checked it
 	failed := 0
 	for ctx.Err() == nil {
-		s, err := session.DialCMPP(ctx, session.ClientConfig{
-			Address: c.def.Address, Login: c.def.Login, Secret: c.secret, ServiceID: c.def.ServiceID, Version: version,
-			Window: int(c.def.Window), Pacer: c.pacer, Logger: c.cfg.Logger, Now: c.cfg.Now, ResponseTimeout: c.cfg.ResponseTimeout,
-		}, (*handler)(c))
+		h := &handler{Channel: c}
+		s, err := dials[c.def.Protocol].dial(ctx, c.session(), h)
 		if err == nil {
 			failed = 0
 			c.opened(s)
@@ -210,15 +214,21 @@ func (c *Channel) keep(ctx context.Context) {
 				c.drain(s)
 			}
 			c.closed(s)
+			if h.quiet {
+				c.rest(ctx)
+				continue
+			}
 		} else if ctx.Err() == nil {
 			c.note(err)
 			failed++
 		}
+		c.forsake(err)
 		select {
 		case <-time.After(c.cfg.Redial.Next(max(0, failed-1))):
 		case <-ctx.Done():
 		}
 	}
+	c.forsake(ctx.Err())
 }
 
 // drainPatience is how long an orderly end waits for open submits.
@@ -237,7 +247,12 @@ func (c *Channel) opened(s *session.Client) {
 	c.mu.Lock()
 	c.sessions = append(c.sessions, s)
 	c.down = ""
+	waiting := c.waiting
+	c.waiting = nil
 	c.mu.Unlock()
+	for _, w := range waiting {
+		s.Submit(w.submit, w.done)
+	}
 	c.cfg.Logger.Info("channel session is up", "channel", c.def.ID, "name", c.def.Name)
 	c.cfg.OnCredit()
 }
@@ -283,7 +298,8 @@ func (c *Channel) Credit(class sms.Class) int {
 			free += s.Room()
 		}
 	}
-	return credit(class, free, int(c.def.Window)*len(c.sessions), c.pacer.Available(time.Now()))
+	free += int(c.def.Window)*c.resting - len(c.waiting)
+	return credit(class, free, int(c.def.Window)*(len(c.sessions)+c.resting), c.pacer.Available(time.Now()))
 }
 
 // credit is how many PDUs of a class may be written at once: as many as the windows
@@ -306,7 +322,18 @@ func (c *Channel) Submit(s session.Submit, done func(session.Outcome)) {
 			best, most = x, n
 		}
 	}
+	wake := best == nil && c.resting > 0 && len(c.waiting) < int(c.def.Window)*c.resting
+	if wake {
+		c.waiting = append(c.waiting, held{s, done})
+	}
 	c.mu.Unlock()
+	if wake {
+		select {
+		case c.need <- struct{}{}:
+		default: // as many are awake as there are sessions
+		}
+		return
+	}
 	if best == nil {
 		go done(session.Outcome{Kind: session.NotWritten, Err: session.ErrNoCredit})
 		return
@@ -321,12 +348,15 @@ func (c *Channel) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return State{
-		ID: c.def.ID, Name: c.def.Name, Owned: owned, Sessions: len(c.sessions), Wanted: int(c.def.Sessions), Credit: credit, Down: c.down,
+		ID: c.def.ID, Name: c.def.Name, Owned: owned, Sessions: len(c.sessions), Resting: c.resting, Wanted: int(c.def.Sessions), Credit: credit, Down: c.down, Back: c.back(),
 	}
 }
 
-// handler is the Channel as its sessions see it.
-type handler Channel
+// handler is the Channel as one of its sessions sees it.
+type handler struct {
+	*Channel
+	quiet bool // it ended without an outage
+}
 
 // OnReport implements session.ClientHandler.
 func (h *handler) OnReport(_ *session.Client, r session.Report, ack func(bool)) {
@@ -343,9 +373,11 @@ func (h *handler) OnCredit(*session.Client) { h.cfg.OnCredit() }
 
 // OnClose implements session.ClientHandler.
 func (h *handler) OnClose(s *session.Client, err error) {
-	c := (*Channel)(h)
-	c.closed(s)
+	h.closed(s)
+	if h.quiet = h.def.Protocol == sgip12 && (err == nil || errors.Is(err, session.ErrIdle) || errors.Is(err, session.ErrPeerQuit)); h.quiet {
+		return
+	}
 	if err != nil {
-		c.note(err)
+		h.note(err)
 	}
 }

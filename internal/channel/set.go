@@ -2,6 +2,7 @@ package channel
 
 import (
 	"bytes"
+	"reflect"
 	"sync"
 
 	"github.com/zhunxin/zhunxin/internal/dispatch"
@@ -20,13 +21,15 @@ type Set struct {
 
 // NewSet makes an empty set; use is told each time which lines there are.
 func NewSet(cfg Config, use func([]dispatch.Line)) *Set {
+	cfg.backs = &backs{}
 	return &Set{cfg: cfg, use: use, list: map[sms.ID]*Channel{}}
 }
 
 // same tells whether a change of definition leaves the sessions as they are.
 func same(a, b *registry.Channel) bool {
 	return a.Address == b.Address && a.Login == b.Login && bytes.Equal(a.Secret, b.Secret) && a.Protocol == b.Protocol &&
-		a.ServiceID == b.ServiceID && a.Sessions == b.Sessions && a.Window == b.Window && a.TPS == b.TPS
+		a.ServiceID == b.ServiceID && a.Sessions == b.Sessions && a.Window == b.Window && a.TPS == b.TPS &&
+		bytes.Equal(a.BackSecret, b.BackSecret) && reflect.DeepEqual(a.Options, b.Options)
 }
 
 // Sync starts the channels that are active, and ends those that are not any more

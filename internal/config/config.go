@@ -29,6 +29,9 @@ type Config struct {
 	Database Database      `koanf:"database"`
 	HTTP     HTTP          `koanf:"http"`
 	CMPP     CMPP          `koanf:"cmpp"`
+	SGIP     SGIP          `koanf:"sgip"`
+	SMGP     Listener      `koanf:"smgp"`
+	SMPP     Listener      `koanf:"smpp"`
 	Gate     Gate          `koanf:"gate"`
 	Channel  Channel       `koanf:"channel"`
 	Evidence Evidence      `koanf:"evidence"`
@@ -54,14 +57,25 @@ type HTTP struct {
 	Metrics     string        `koanf:"metrics" doc:"host:port of /metrics, empty serves it on the API's listener"`
 }
 
-// CMPP is the customers' listener.
+// CMPP is the customers' listener, and what holds for those of the other protocols too.
 type CMPP struct {
 	Listen         string        `koanf:"listen" doc:"host:port where customers' CMPP clients connect, empty is none"`
-	MaxConnections int           `koanf:"max_connections" doc:"at once, logged in or not"`
+	MaxConnections int           `koanf:"max_connections" doc:"at once at each listener of any protocol, logged in or not"`
 	MaxPerAddress  int           `koanf:"max_per_address" doc:"connections at once from one address"`
-	Heartbeat      time.Duration `koanf:"heartbeat" doc:"silence after which a client is tested"`
+	Heartbeat      time.Duration `koanf:"heartbeat" doc:"silence after which a client of CMPP or SMGP is tested"`
 	RepeatWindow   time.Duration `koanf:"repeat_window" doc:"how long a repeated Sequence_Id with the same bytes gets the first response again"`
 	PartsWithin    time.Duration `koanf:"parts_within" doc:"how long the parts of a long message may be apart"`
+}
+
+// SGIP has listeners for both sides: China Unicom's gateways connect to us, too.
+type SGIP struct {
+	Listen   string `koanf:"listen" doc:"host:port where customers' SGIP clients connect, empty is none"`
+	Carriers string `koanf:"carriers" doc:"host:port where SGIP gateways connect to bring reports and replies, empty is none; channels of SGIP need it"`
+}
+
+// Listener is another protocol's.
+type Listener struct {
+	Listen string `koanf:"listen" doc:"host:port where customers' clients connect, empty is none"`
 }
 
 // Gate is how decisions are batched.
@@ -191,7 +205,10 @@ func (c Config) Validate() error {
 	default:
 		wrong("database.kind", "%q is neither sqlite nor postgres", c.Database.Kind)
 	}
-	for key, addr := range map[string]string{"http.listen": c.HTTP.Listen, "cmpp.listen": c.CMPP.Listen, "http.metrics": c.HTTP.Metrics} {
+	for key, addr := range map[string]string{
+		"http.listen": c.HTTP.Listen, "cmpp.listen": c.CMPP.Listen, "http.metrics": c.HTTP.Metrics,
+		"sgip.listen": c.SGIP.Listen, "sgip.carriers": c.SGIP.Carriers, "smgp.listen": c.SMGP.Listen, "smpp.listen": c.SMPP.Listen,
+	} {
 		if _, _, err := net.SplitHostPort(addr); err != nil && (addr != "" || key == "http.listen") {
 			wrong(key, "%q is not host:port", addr)
 		}

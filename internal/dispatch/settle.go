@@ -142,7 +142,7 @@ func (s *settlement) message(m *sms.Message, all []sms.Segment, answers []*Answe
 		case o.Kind == session.Answered && o.Result == 0:
 			seg.State, seg.UpstreamID = sms.SegAccepted, o.ID
 		case o.Kind == session.InDoubt:
-			seg.State = sms.SegInDoubt
+			seg.State, seg.UpstreamID = sms.SegInDoubt, o.ID // SGIP's is ours, and known; the report comes under it
 		default:
 			seg.State, seg.Result = sms.SegRefused, refusal(o)
 		}

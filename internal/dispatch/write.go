@@ -162,7 +162,7 @@ func (w *Worker) write(line Line, p Part) {
 		return
 	}
 	s := session.Submit{
-		Source: p.Ready.Permit.Way(line.Channel()).Source, Dests: []string{p.Ready.Number.National()}, Coding: uint8(parts[p.No-1].Coding),
+		Source: p.Ready.Permit.Way(line.Channel()).Source, Dests: []string{p.Ready.Number.Dialled()}, Coding: uint8(parts[p.No-1].Coding),
 		UDHI: parts[p.No-1].UDHI, Total: parts[p.No-1].Total, Number: parts[p.No-1].Number, Content: parts[p.No-1].Content, WantReport: true,
 	}
 	if m.NotAfter != 0 {

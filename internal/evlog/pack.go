@@ -189,12 +189,19 @@ func (b *builder) segments(ctx context.Context, m *sms.Message) error {
 }
 
 // submissions are the forms that a segment's submission record may have had: its
-// row has moved on since, and a report may have supplied the id of one in doubt.
-func submissions(m *sms.Message, s *sms.Segment) []leaf.Record {
-	accepted, doubt, refused := *s, *s, *s
-	accepted.State, refused.State = sms.SegAccepted, sms.SegRefused
-	doubt.State, doubt.UpstreamID = sms.SegInDoubt, ""
-	return []leaf.Record{dispatch.SubmissionRecord(m, &accepted), dispatch.SubmissionRecord(m, &doubt), dispatch.SubmissionRecord(m, &refused)}
+// row has moved on since, and a report may have supplied the id of one in doubt, which
+// only SGIP knows without.
+func submissions(m *sms.Message, s *sms.Segment) (list []leaf.Record) {
+	for _, state := range []sms.SegmentState{sms.SegAccepted, sms.SegInDoubt, sms.SegRefused} {
+		x := *s
+		x.State = state
+		list = append(list, dispatch.SubmissionRecord(m, &x))
+		if state == sms.SegInDoubt && x.UpstreamID != "" {
+			x.UpstreamID = ""
+			list = append(list, dispatch.SubmissionRecord(m, &x))
+		}
+	}
+	return list
 }
 
 func (b *builder) endings(ctx context.Context, m *sms.Message) error {

@@ -72,6 +72,7 @@ type Told struct {
 	State   sms.State
 	Reason  string
 	PDU     sms.ID // 0 is the message's own id
+	Ref     string // the customer's own reference
 }
 
 // Final tells whether a status ends a segment, and whether it reached the handset. Those
@@ -285,7 +286,7 @@ func (in *intake) fold(ctx context.Context) error {
 			after.State, after.Reason = to, c.Reason
 			e := sms.StatusEvent(in.ids.Next(), &after, in.at)
 			told = append(told, e)
-			in.told = append(in.told, Told{Event: e, PhoneID: m.PhoneID, Source: all[0].Source, State: to, Reason: c.Reason, PDU: m.PDU})
+			in.told = append(in.told, Told{Event: e, PhoneID: m.PhoneID, Source: all[0].Source, State: to, Reason: c.Reason, PDU: m.PDU, Ref: m.Ref})
 		}
 		changes = append(changes, c)
 	}

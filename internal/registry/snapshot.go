@@ -389,6 +389,17 @@ func (s *Snapshot) LoginByID(id sms.ID) *SPAccount {
 	return nil
 }
 
+// Logins lists the logins of a protocol, in order of their ids.
+func (s *Snapshot) Logins(protocol string) (list []*SPAccount) {
+	for _, a := range s.logins {
+		if a.Protocol == protocol {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, func(a, b *SPAccount) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}
+
 // LoginOf is the protocol login by which an application is told of replies: its
 // oldest active one, or nil.
 func (s *Snapshot) LoginOf(application sms.ID) *SPAccount {

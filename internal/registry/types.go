@@ -157,7 +157,7 @@ type Channel struct {
 	ID           sms.ID      `db:"id" json:"id,omitempty"`
 	Name         string      `db:"name" json:"name"`
 	Carrier      sms.Carrier `db:"carrier" json:"carrier"`
-	Protocol     string      `db:"protocol" json:"protocol" enum:"cmpp20,cmpp30"`
+	Protocol     string      `db:"protocol" json:"protocol" enum:"cmpp20,cmpp30,sgip12,smgp13,smgp30,smpp34"`
 	AccessCodeID sms.ID      `db:"access_code_id" json:"access_code_id"`
 	Address      string      `db:"address" json:"address" doc:"host:port"`
 	Login        string      `db:"login" json:"login"`
@@ -170,6 +170,25 @@ type Channel struct {
 	Cost         sms.Money   `db:"cost" json:"cost,omitempty" doc:"micro-yuan per segment"`
 	Priority     int64       `db:"priority" json:"priority,omitempty"`
 	State        string      `db:"state" json:"state" enum:"active,paused,frozen"`
+
+	BackSecret []byte         `db:"back_secret" json:"-"` // sealed, see Options.BackLogin
+	Options    ChannelOptions `db:"options" json:"options,omitempty"`
+}
+
+// ChannelOptions are what only some protocols or carriers ask for.
+type ChannelOptions struct {
+	TLS bool `json:"tls,omitempty" doc:"connect with TLS; the certificate must be of the address's host"`
+	// RetryStatus adds to what a protocol's documents say.
+	RetryStatus []uint32 `json:"retry_status,omitempty" maxItems:"64" doc:"statuses of answers that mean over-speed on this channel: the message is not taken and may be sent again"`
+	Mode        string   `json:"mode,omitempty" enum:",both,send,receive" doc:"SMGP and SMPP: what the connections are for; some gateways want a channel for each direction"`
+	Node        uint32   `json:"node,omitempty" doc:"SGIP: our node number, 3AAAAQQQQQ of area code and enterprise code"`
+	CorpID      string   `json:"corp_id,omitempty" maxLength:"5" doc:"SGIP: enterprise code"`
+	BackLogin   string   `json:"back_login,omitempty" maxLength:"16" doc:"SGIP: the name by which the gateway logs in to our listener; it brings reports and replies there"`
+	MsgSrc      string   `json:"msg_src,omitempty" maxLength:"8" doc:"SMGP: enterprise code, for gateways that want it"`
+	MServiceID  string   `json:"m_service_id,omitempty" maxLength:"21" doc:"SMGP: product id, for gateways that want it"`
+	SystemType  string   `json:"system_type,omitempty" maxLength:"12" doc:"SMPP: as agreed with the centre"`
+	IDs         string   `json:"ids,omitempty" enum:",same,hex-decimal,decimal-hex" doc:"SMPP: base of message ids in answers and in receipts, where the centre writes them differently"`
+	SAR         bool     `json:"sar,omitempty" doc:"SMPP: tell the parts of a long message by parameters in place of a header"`
 }
 
 // Account holds a party's money with the party above it.
@@ -219,8 +238,8 @@ type APIKey struct {
 type SPAccount struct {
 	ID            sms.ID       `db:"id" json:"id,omitempty"`
 	ApplicationID sms.ID       `db:"application_id" json:"application_id"`
-	Protocol      string       `db:"protocol" json:"protocol" enum:"cmpp"`
-	Login         string       `db:"login" json:"login" pattern:"^[0-9A-Za-z]{1,6}$"`
+	Protocol      string       `db:"protocol" json:"protocol" enum:"cmpp,sgip,smgp,smpp"`
+	Login         string       `db:"login" json:"login" pattern:"^[0-9A-Za-z]{1,15}$" doc:"CMPP takes 6 characters, SMGP 8"`
 	Secret        []byte       `db:"secret" json:"-"` // sealed
 	Version       int64        `db:"version" json:"version"`
 	MaxSessions   int64        `db:"max_sessions" json:"max_sessions"`
@@ -229,4 +248,8 @@ type SPAccount struct {
 	Allow         string       `db:"allow" json:"allow,omitempty"`
 	Category      sms.Category `db:"category" json:"category,omitempty" doc:"of messages whose template does not say"`
 	State         string       `db:"state" json:"state"`
+	// SGIP's reports and replies are brought to the customer by a connection of ours.
+	BackAddress string `db:"back_address" json:"back_address,omitempty" maxLength:"255" doc:"SGIP: host:port where the customer listens for reports and replies"`
+	BackLogin   string `db:"back_login" json:"back_login,omitempty" maxLength:"16" doc:"SGIP: by what we log in there"`
+	BackSecret  []byte `db:"back_secret" json:"-"` // sealed
 }

@@ -84,6 +84,15 @@ func (m MSISDN) National() string {
 	return m.digits
 }
 
+// Dialled is the form of protocol/session: 11 digits of the mainland, or a plus sign and
+// E.164. It reveals the number.
+func (m MSISDN) Dialled() string {
+	if m.Mainland() {
+		return m.digits[2:]
+	}
+	return "+" + m.digits
+}
+
 // String masks: 138****8000.
 func (m MSISDN) String() string {
 	if m.digits == "" {

@@ -20,8 +20,8 @@ const (
 // lock, but then no transaction either, and the next one is admitted anew.
 const nodeLock = postgresMigrationLock + 2
 
-// aloneWithin is how long a process that must be alone waits for the others to be gone.
-const aloneWithin = 2 * time.Second
+// admitWithin is how long a connection waits for those that keep it out to be gone.
+const admitWithin = 2 * time.Second
 
 // Errors of connections that are not admitted.
 var (
@@ -48,11 +48,11 @@ func (d *DB) admit(ctx context.Context, c *pgx.Conn) error {
 		if ok {
 			break
 		}
-		if !d.alone || time.Since(asked) > aloneWithin {
+		if time.Since(asked) > admitWithin {
 			return refused
 		}
 		select { // the server may not have noticed yet that the others are gone
-		case <-time.After(aloneWithin / 20):
+		case <-time.After(admitWithin / 20):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -194,6 +194,17 @@ func (t *Tx) RevokePhone(ctx context.Context, kind string, phone [16]byte, group
 	return err
 }
 
+// PutPorted stores that a number is with a carrier, whatever its prefix says. What waits
+// for it is decided anew.
+func (t *Tx) PutPorted(ctx context.Context, id [16]byte, c sms.Carrier, at int64) error {
+	err := t.Exec(ctx, "INSERT INTO portability(phone_id, carrier, updated_at) VALUES (?,?,?) ON CONFLICT(phone_id) DO UPDATE SET carrier = excluded.carrier, updated_at = excluded.updated_at",
+		id[:], string(c), at)
+	if err != nil {
+		return err
+	}
+	return t.RevokePhone(ctx, "portability", id, 0, "", at)
+}
+
 // Ported reads the carriers of numbers that changed theirs.
 func (t *Tx) Ported(ctx context.Context, ids [][16]byte, each func(id [16]byte, c sms.Carrier)) error {
 	return t.in(ctx, "SELECT phone_id, carrier FROM portability WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, func(r *sql.Rows) error {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -60,6 +61,12 @@ func (t table) args(v reflect.Value) []any {
 			if f.Bool() {
 				out[i] = int64(1)
 			}
+		case reflect.Struct:
+			b, err := json.Marshal(f.Interface())
+			if err != nil {
+				panic(err) // a struct of plain fields always has its JSON
+			}
+			out[i] = string(b)
 		default:
 			b := f.Bytes()
 			if b == nil {
@@ -110,17 +117,26 @@ func (t table) all(ctx context.Context, tx *Tx, dest any) error {
 	err := tx.Query(ctx, query, nil, func(r *sql.Rows) error {
 		row := reflect.New(list.Type().Elem()).Elem()
 		ptr := make([]any, len(t.cols))
-		flags := map[int]*int64{}
+		flags, docs := map[int]*int64{}, map[int]*string{}
 		for i, p := range t.path {
-			if f := row.FieldByIndex(p); f.Kind() == reflect.Bool {
+			switch f := row.FieldByIndex(p); f.Kind() {
+			case reflect.Bool:
 				flags[i] = new(int64)
 				ptr[i] = flags[i]
-			} else {
+			case reflect.Struct:
+				docs[i] = new(string)
+				ptr[i] = docs[i]
+			default:
 				ptr[i] = f.Addr().Interface()
 			}
 		}
 		if err := r.Scan(ptr...); err != nil {
 			return err
+		}
+		for i, v := range docs {
+			if err := json.Unmarshal([]byte(*v), row.FieldByIndex(t.path[i]).Addr().Interface()); err != nil {
+				return fmt.Errorf("column %s: %w", t.cols[i], err)
+			}
 		}
 		for i, v := range flags {
 			row.FieldByIndex(t.path[i]).SetBool(*v != 0)

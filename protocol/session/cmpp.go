@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/zhunxin/zhunxin/protocol/cmpp"
@@ -362,7 +363,7 @@ func (b *cmppBinding) toSubmit(s *Submit) *cmpp.Submit {
 	p := &cmpp.Submit{
 		PkTotal: max(s.Total, 1), PkNumber: max(s.Number, 1), RegisteredDelivery: flag(s.WantReport),
 		ServiceID: s.ServiceID, FeeUserType: 2, TPUDHI: flag(s.UDHI), MsgFmt: s.Coding, MsgSrc: b.login,
-		FeeType: "01", FeeCode: "0", SrcID: s.Source, Dest: s.Dests, Content: s.Content,
+		FeeType: "01", FeeCode: "0", SrcID: s.Source, Dest: bare(s.Dests), Content: s.Content,
 	}
 	if !s.ValidUntil.IsZero() {
 		p.ValidTime = cmpp.FormatTime(s.ValidUntil)
@@ -382,14 +383,14 @@ func (b *cmppBinding) toReport(m *message) (*cmpp.Deliver, error) {
 	}
 	r := cmpp.Report{
 		MsgID: id, Stat: m.report.Stat, SubmitTime: m.report.SubmitTime, DoneTime: m.report.DoneTime,
-		Dest: m.report.Dest, SMSCSequence: uint32(m.number), //nolint:gosec // wraps by design
+		Dest: strings.TrimPrefix(m.report.Dest, "+"), SMSCSequence: uint32(m.number), //nolint:gosec // wraps by design
 	}
 	content, err := r.Append(nil, b.v)
 	if err != nil {
 		return nil, err
 	}
 	return &cmpp.Deliver{
-		MsgID: b.deliverID(m.number), DestID: m.report.Source, SrcTerminalID: m.report.Dest,
+		MsgID: b.deliverID(m.number), DestID: m.report.Source, SrcTerminalID: strings.TrimPrefix(m.report.Dest, "+"),
 		RegisteredDelivery: 1, Content: content,
 	}, nil
 }
@@ -404,7 +405,7 @@ func (b *cmppBinding) toMO(m *message) (*cmpp.Deliver, error) {
 	}
 	return &cmpp.Deliver{
 		MsgID: id, DestID: m.mo.Dest, ServiceID: m.mo.ServiceID, TPUDHI: flag(m.mo.UDHI), MsgFmt: m.mo.Coding,
-		SrcTerminalID: m.mo.Source, Content: m.mo.Content,
+		SrcTerminalID: strings.TrimPrefix(m.mo.Source, "+"), Content: m.mo.Content,
 	}, nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/zhunxin/zhunxin/protocol/sgip"
@@ -367,20 +366,4 @@ func (b *sgipBinding) toSubmit(s *Submit) *sgip.Submit {
 		p.ExpireTime = sgip.FormatTime(s.ValidUntil)
 	}
 	return p
-}
-
-// with86 adds the country code to a mainland number.
-func with86(number string) string {
-	if len(number) == 11 && number[0] == '1' {
-		return "86" + number
-	}
-	return number
-}
-
-// without86 takes it off.
-func without86(number string) string {
-	if len(number) == 13 && strings.HasPrefix(number, "861") {
-		return number[2:]
-	}
-	return number
 }

@@ -347,7 +347,7 @@ func smgpID(id string) (smgp.MsgID, error) {
 func (b *smgpBinding) toSubmit(s *Submit) *smgp.Submit {
 	p := &smgp.Submit{
 		MsgType: smgp.MsgTypeMT, NeedReport: flag(s.WantReport), ServiceID: s.ServiceID, FeeType: "00", FeeCode: "0",
-		MsgFormat: s.Coding, SrcTermID: s.Source, Dest: s.Dests, Content: s.Content,
+		MsgFormat: s.Coding, SrcTermID: s.Source, Dest: bare(s.Dests), Content: s.Content,
 	}
 	if b.v != smgp.V13 {
 		p.FixedFee = "0"
@@ -393,7 +393,7 @@ func (b *smgpBinding) toReport(m *message) (smgp.PDU, error) {
 	}
 	content, err := r.Append(nil)
 	return &smgp.Deliver{
-		MsgID: id, IsReport: 1, RecvTime: smgp.FormatRecvTime(b.now()), SrcTermID: m.report.Dest, DestTermID: m.report.Source, Content: content,
+		MsgID: id, IsReport: 1, RecvTime: smgp.FormatRecvTime(b.now()), SrcTermID: strings.TrimPrefix(m.report.Dest, "+"), DestTermID: m.report.Source, Content: content,
 	}, err
 }
 
@@ -403,7 +403,7 @@ func (b *smgpBinding) toMO(m *message) (smgp.PDU, error) {
 		id, err = smgpID(m.mo.ID)
 	}
 	p := &smgp.Deliver{
-		MsgID: id, MsgFormat: m.mo.Coding, RecvTime: smgp.FormatRecvTime(b.now()), SrcTermID: m.mo.Source, DestTermID: m.mo.Dest, Content: m.mo.Content,
+		MsgID: id, MsgFormat: m.mo.Coding, RecvTime: smgp.FormatRecvTime(b.now()), SrcTermID: strings.TrimPrefix(m.mo.Source, "+"), DestTermID: m.mo.Dest, Content: m.mo.Content,
 	}
 	if m.mo.UDHI {
 		p.TLVs = smgp.TLVs{smgp.ByteTLV(smgp.TagTPUDHI, 1)}

@@ -301,7 +301,8 @@ func (b *smppBinding) data(p *smpp.DataSM, ev *event) error {
 	ev.ref.Node = uint32(smpp.CmdDataSM)
 	if b.client {
 		d := &smpp.DeliverSM{
-			SourceAddr: p.SourceAddr, DestAddr: p.DestAddr, ServiceType: p.ServiceType, EsmClass: p.EsmClass, DataCoding: p.DataCoding, ShortMessage: p.Payload(),
+			SourceTON: p.SourceTON, SourceAddr: p.SourceAddr, DestAddr: p.DestAddr, ServiceType: p.ServiceType, EsmClass: p.EsmClass,
+			DataCoding: p.DataCoding, ShortMessage: p.Payload(),
 		}
 		return b.delivered(d, p.TLVs, p.Receipt, ev)
 	}
@@ -310,7 +311,7 @@ func (b *smppBinding) data(p *smpp.DataSM, ev *event) error {
 		return b.reply(ev, smpp.StatusInvBindStatus, &smpp.DataSMResp{})
 	}
 	return b.received(&smpp.SubmitSM{
-		SourceAddr: p.SourceAddr, DestAddr: p.DestAddr, ServiceType: p.ServiceType, EsmClass: p.EsmClass, DataCoding: p.DataCoding,
+		SourceAddr: p.SourceAddr, DestTON: p.DestTON, DestAddr: p.DestAddr, ServiceType: p.ServiceType, EsmClass: p.EsmClass, DataCoding: p.DataCoding,
 		RegisteredDelivery: p.RegisteredDelivery, ShortMessage: p.Payload(), TLVs: p.TLVs,
 	}, ev)
 }
@@ -325,7 +326,7 @@ func (b *smppBinding) received(p *smpp.SubmitSM, ev *event) error {
 	}
 	ev.kind = evSubmit
 	ev.submit = Submit{
-		Source: p.SourceAddr, Dests: []string{without86(p.DestAddr)}, ServiceID: p.ServiceType, Coding: coding, UDHI: p.EsmClass.HasUDH(),
+		Source: p.SourceAddr, Dests: []string{smppNumber(p.DestTON, p.DestAddr)}, ServiceID: p.ServiceType, Coding: coding, UDHI: p.EsmClass.HasUDH(),
 		Content: content, WantReport: p.RegisteredDelivery&(smpp.RegisteredReceipt|smpp.RegisteredFailure) != 0, Sequence: ev.ref,
 	}
 	if s, ok := p.TLVs.Segment(); ok && !ev.submit.UDHI && s.Total > 1 {
@@ -349,7 +350,7 @@ func (b *smppBinding) delivered(p *smpp.DeliverSM, list smpp.TLVs, receipt func(
 		}
 		ev.kind = evMO
 		ev.mo = MO{
-			Source: without86(p.SourceAddr), Dest: p.DestAddr, ServiceID: p.ServiceType, Coding: coding, UDHI: p.EsmClass.HasUDH(), Content: content,
+			Source: smppNumber(p.SourceTON, p.SourceAddr), Dest: p.DestAddr, ServiceID: p.ServiceType, Coding: coding, UDHI: p.EsmClass.HasUDH(), Content: content,
 		}
 		if id, ok := list.CString(smpp.TagReceiptedMessageID); ok { // some centres tell it; SMPP has no other
 			ev.mo.ID = id
@@ -363,7 +364,7 @@ func (b *smppBinding) delivered(p *smpp.DeliverSM, list smpp.TLVs, receipt func(
 	}
 	ev.kind = evReport
 	ev.report = Report{
-		ID: b.receiptID(r.MessageID), Dest: without86(p.SourceAddr), Source: p.DestAddr, Stat: r.Stat, SubmitTime: r.SubmitDate, DoneTime: r.DoneDate,
+		ID: b.receiptID(r.MessageID), Dest: smppNumber(p.SourceTON, p.SourceAddr), Source: p.DestAddr, Stat: r.Stat, SubmitTime: r.SubmitDate, DoneTime: r.DoneDate,
 	}
 	if r.NetworkCode != 0 {
 		ev.report.Err = strconv.Itoa(int(r.NetworkCode))
@@ -510,6 +511,14 @@ func (b *smppBinding) long(p *smpp.SubmitSM, s *Submit, content []byte) error {
 	}
 	p.SetPayload(body)
 	return p.TLVs.SetSegment(smpp.Segment{Ref: u.Ref, Total: u.Total, Number: u.Number})
+}
+
+// smppNumber reads a number by what its type says.
+func smppNumber(ton smpp.TON, number string) string {
+	if ton == smpp.TONInternational {
+		return international(number)
+	}
+	return without86(number)
 }
 
 // named tells a sender's name from a number.

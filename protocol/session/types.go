@@ -14,10 +14,13 @@ type Version uint8
 // beyond the connection; the other protocols have only Count.
 type Sequence struct{ Node, Time, Count uint32 }
 
+// String is the form of SGIP's ids: three decimal numbers joined by hyphens.
+func (s Sequence) String() string { return idOf(s) }
+
 // Submit is one message PDU on its way to handsets (MT).
 type Submit struct {
 	Source    string   // access code and extension shown on the handset
-	Dests     []string // digits; one upstream, up to 99 from a customer
+	Dests     []string // 11 digits of the mainland, or + and E.164; one upstream, up to 99 from a customer
 	ServiceID string   // business code; empty means the connection's own
 	Coding    uint8    // 0 ASCII, 4 binary, 8 UCS2, 15 GB18030
 	UDHI      bool     // Content begins with a user data header

@@ -227,7 +227,24 @@ type ChannelIn struct {
 	ID   string `path:"id" maxLength:"20" doc:"id, or new"`
 	Body struct {
 		registry.Channel
-		Secret string `json:"secret,omitempty" maxLength:"64" doc:"given by the carrier; empty leaves the stored one"`
+		Secret     string `json:"secret,omitempty" maxLength:"64" doc:"given by the carrier; empty leaves the stored one"`
+		BackSecret string `json:"back_secret,omitempty" maxLength:"16" doc:"SGIP: the password by which the gateway logs in to our listener; empty leaves the stored one"`
+	}
+}
+
+// SelfTestIn asks whether an SGIP gateway could reach our listener.
+type SelfTestIn struct {
+	ID   string `path:"id" maxLength:"20"`
+	Body struct {
+		Address string `json:"address" maxLength:"255" doc:"host:port that was given to the carrier for its connection to us"`
+	}
+}
+
+// SelfTestOut is what came of it.
+type SelfTestOut struct {
+	Body struct {
+		Reached bool   `json:"reached"`
+		Error   string `json:"error,omitempty"`
 	}
 }
 
@@ -236,7 +253,8 @@ type LoginIn struct {
 	ID   string `path:"id" maxLength:"20" doc:"id, or new"`
 	Body struct {
 		registry.SPAccount
-		Secret string `json:"secret,omitempty" maxLength:"64" doc:"empty makes one, which is shown once, or leaves the stored one"`
+		Secret     string `json:"secret,omitempty" maxLength:"64" doc:"empty makes one, which is shown once, or leaves the stored one; SMPP takes 8 characters"`
+		BackSecret string `json:"back_secret,omitempty" maxLength:"16" doc:"SGIP: by what we log in at back_address; empty leaves the stored one"`
 	}
 }
 
@@ -264,6 +282,7 @@ func (a *API) adminSecrets() {
 	operation(a, ScopeAdmin, op("revoke-key", http.MethodDelete, "/v1/admin/keys/{id}", "Revoke an API key 停用密钥"), a.revokeKey)
 	operation(a, ScopeAdmin, op("put-channels", http.MethodPut, "/v1/admin/channels/{id}", "Channel 通道"), a.putChannel)
 	operation(a, ScopeAdmin, op("put-logins", http.MethodPut, "/v1/admin/logins/{id}", "Customer's CMPP login 客户接入账号"), a.putLogin)
+	operation(a, ScopeAdmin, op("self-test", http.MethodPost, "/v1/admin/channels/{id}/self-test", "Can the SGIP gateway reach us? 反向连接自检"), a.selfTest)
 	operation(a, ScopeAdmin, op("channels", http.MethodGet, "/v1/admin/channels", "Channels and how they do 通道状态"), func(ctx context.Context, _ *struct{}) (*ChannelsOut, error) {
 		if !operatorAdmin(callerOf(ctx)) {
 			return nil, errOperator()
@@ -346,12 +365,38 @@ func (a *API) putChannel(ctx context.Context, in *ChannelIn) (*PutOut[registry.C
 	ch := in.Body.Channel
 	ch.ID = id
 	if old := c.snap.Channel[id]; old != nil {
-		ch.Secret = old.Secret
+		ch.Secret, ch.BackSecret = old.Secret, old.BackSecret
 	}
 	if in.Body.Secret != "" {
 		ch.Secret = a.Keys.Seal(vault.PurposeLogin, []byte(in.Body.Secret))
 	}
+	if in.Body.BackSecret != "" {
+		ch.BackSecret = a.Keys.Seal(vault.PurposeLogin, []byte(in.Body.BackSecret))
+	}
 	return &PutOut[registry.Channel]{ch}, a.store(ctx, c, "put channels", id, ch, freeze(ch.State))
+}
+
+// selfTest logs in as the gateway would, at the address that the carrier was given.
+func (a *API) selfTest(ctx context.Context, in *SelfTestIn) (*SelfTestOut, error) {
+	c := callerOf(ctx)
+	if !operatorAdmin(c) {
+		return nil, errOperator()
+	}
+	id, err := sms.ParseID(in.ID)
+	if err != nil {
+		return nil, sms.Errorf(sms.NotFound, "path.id", "%s", err)
+	}
+	ch := c.snap.Channel[id]
+	if ch == nil || ch.Options.BackLogin == "" {
+		return nil, sms.Errorf(sms.NotFound, "path.id", "there is no SGIP channel %s with a back_login", id)
+	}
+	out := &SelfTestOut{}
+	if err := a.SelfTest(ctx, ch, in.Body.Address); err != nil {
+		out.Body.Error = err.Error()
+		return out, nil
+	}
+	out.Body.Reached = true
+	return out, nil
 }
 
 func (a *API) putLogin(ctx context.Context, in *LoginIn) (*LoginOut, error) {
@@ -374,11 +419,19 @@ func (a *API) putLogin(ctx context.Context, in *LoginIn) (*LoginOut, error) {
 	case secret == "" && old != nil:
 		login.Secret = old.Secret
 	case secret == "":
-		secret = vault.NewPassword()
+		if secret = vault.NewPassword(); login.Protocol == "smpp" {
+			secret = secret[:8] // SMPP 3.4 §4.1.1
+		}
 		out.Body.Secret = secret
 	}
 	if secret != "" {
 		login.Secret = a.Keys.Seal(vault.PurposeLogin, []byte(secret))
+	}
+	if old != nil {
+		login.BackSecret = old.BackSecret
+	}
+	if in.Body.BackSecret != "" {
+		login.BackSecret = a.Keys.Seal(vault.PurposeLogin, []byte(in.Body.BackSecret))
 	}
 	out.Body.SPAccount = login
 	return out, a.store(ctx, c, "put logins", id, login, "")
@@ -421,6 +474,7 @@ func (a *API) adminMoney() {
 		return out, err
 	})
 	a.adminMessages()
+	a.adminNumbers()
 }
 
 // adminMessages registers what a person decides about single messages.

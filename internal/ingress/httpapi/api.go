@@ -51,6 +51,7 @@ type Tx interface {
 	LastMessageTo(ctx context.Context, phone [16]byte, group sms.ID) (int64, error)
 	Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
 	InsertPeople(ctx context.Context, at int64, people []sms.Person) error
+	PutPorted(ctx context.Context, id [16]byte, c sms.Carrier, at int64) error
 	InsertEvents(ctx context.Context, list []sms.Event) error
 	BalanceOf(ctx context.Context, account sms.ID) (ledger.Balance, error)
 	Entries(ctx context.Context, account, after sms.ID, limit int) ([]ledger.Entry, error)
@@ -90,6 +91,8 @@ type Config struct {
 	// transactions follow one another, and ids with them.
 	Settle   time.Duration
 	Channels func() []channel.State
+	// SelfTest logs in at an address as an SGIP channel's gateway would.
+	SelfTest func(ctx context.Context, channel *registry.Channel, address string) error
 	MaxBody  int
 	Rate     int // requests a second of one key
 	// Retention is how long what was sent must stay provable with its number and text.

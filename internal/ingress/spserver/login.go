@@ -37,22 +37,30 @@ type delivery struct {
 
 func (d *delivery) pdus() int { return max(1, len(d.reports)) }
 
+// peer is a connection by which a customer is told: its own, or in SGIP one that we made.
+type peer interface {
+	Credit() int
+	Report(r session.Report, done func(session.Outcome))
+	MO(m session.MO, done func(session.Outcome))
+}
+
 // login is a customer's account with its sessions and what is on its way to it.
 type login struct {
 	id   sms.ID
 	poke func()
 
 	mu      sync.Mutex
-	peers   []*session.Peer
+	peers   []peer
 	turn    int
 	backlog []*delivery     // waits for room in a window
 	flying  map[sms.ID]bool // events of the backlog, and those written but not acknowledged
 	told    []sms.ID        // acknowledged, to be stored
 	rest    time.Time       // nothing is pushed before
 	behind  bool            // something stands in the database that was not taken
+	calling bool            // SGIP: a connection to the customer is being made
 }
 
-func (l *login) open(p *session.Peer) {
+func (l *login) open(p peer) {
 	l.mu.Lock()
 	l.peers = append(l.peers, p)
 	l.behind = true
@@ -60,10 +68,10 @@ func (l *login) open(p *session.Peer) {
 	l.poke()
 }
 
-func (l *login) close(p *session.Peer) {
+func (l *login) close(p peer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.peers = slices.DeleteFunc(l.peers, func(x *session.Peer) bool { return x == p })
+	l.peers = slices.DeleteFunc(l.peers, func(x peer) bool { return x == p })
 	if len(l.peers) > 0 {
 		return
 	}
@@ -137,7 +145,7 @@ func (l *login) pump() {
 }
 
 // next takes the first PDU if a session has room for it. The sessions take turns.
-func (l *login) next() (d *delivery, p *session.Peer, no int) {
+func (l *login) next() (d *delivery, p peer, no int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.backlog) == 0 || time.Now().Before(l.rest) {

@@ -11,7 +11,7 @@ import (
 
 func newLogin() (l *login, pokes *int) {
 	pokes = new(int)
-	return &login{id: 1, poke: func() { *pokes++ }, flying: map[sms.ID]bool{}, peers: []*session.Peer{nil}, rest: time.Now().Add(time.Hour)}, pokes
+	return &login{id: 1, poke: func() { *pokes++ }, flying: map[sms.ID]bool{}, peers: []peer{nil}, rest: time.Now().Add(time.Hour)}, pokes
 }
 
 // What comes from memory and from the database at once is pushed once.

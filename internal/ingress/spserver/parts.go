@@ -24,6 +24,7 @@ type partContent struct {
 	Body    []byte    `json:"body"`
 	Until   time.Time `json:"until,omitzero"`
 	Service string    `json:"service,omitempty"`
+	Ref     string    `json:"ref,omitempty"` // what SGIP's report names
 }
 
 // maxOpenParts bounds the parts of one set: what repeats itself beyond that is
@@ -33,9 +34,9 @@ const maxOpenParts = 64
 // part stores a part, answers it with an id of its own, and has the message
 // decided when it was the last (design: parts sent by customers).
 func (s *Server) part(a *registry.SPAccount, in session.Submit, head smstext.UDH, body []byte, answer func(string, uint32)) {
-	c, err := json.Marshal(partContent{in.Source, in.Dests, in.Coding, body, in.ValidUntil, in.ServiceID})
+	c, err := json.Marshal(partContent{in.Source, in.Dests, in.Coding, body, in.ValidUntil, in.ServiceID, in.Sequence.String()})
 	if err != nil {
-		answer("", refusal(sms.Internal))
+		answer("", s.Refusal(sms.Internal))
 		return
 	}
 	name := fmt.Sprintf("%d|%s|%s|%d|%d", a.ID, in.Source, strings.Join(in.Dests, ","), head.Ref, head.Total)
@@ -47,7 +48,7 @@ func (s *Server) part(a *registry.SPAccount, in session.Submit, head smstext.UDH
 		set, err := s.storePart(context.Background(), p)
 		if err != nil {
 			s.Logger.Error("a part could not be stored", "login", a.Login, "err", err)
-			answer("", resultOf(err))
+			answer("", s.resultOf(err))
 			return
 		}
 		answer(p.ID.String(), 0)
@@ -245,7 +246,11 @@ func (s *Server) lateParts(ctx context.Context) error {
 		return err
 	}
 	sets := map[[16]byte][]sms.Part{}
+	snap := s.Gate.Cached()
 	for _, p := range waiting {
+		if a := snap.LoginByID(p.Via); a == nil || a.Protocol != s.Protocol {
+			continue // another listener's
+		}
 		sets[p.Set] = append(sets[p.Set], p)
 	}
 	late := s.Now().Add(-s.PartsWithin).UnixMilli()

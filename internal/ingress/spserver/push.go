@@ -41,16 +41,26 @@ func (s *Server) Tell(list []inbound.Told) {
 			s.poke()
 			continue
 		}
-		l.offer(delivery{event: t.Event, reports: []session.Report{reportOf(t.Event.ObjectID, t.Event.ObjectID.Time(), t.Number, t.Source, stat, t.Event.At)}})
+		id := s.reportID(t.Event.ObjectID, t.Ref)
+		l.offer(delivery{event: t.Event, reports: []session.Report{reportOf(id, t.Event.ObjectID.Time(), t.Number, t.Source, stat, t.Event.At)}})
 	}
 }
 
 // reportOf is a report on the PDU that was answered with an id.
-func reportOf(id sms.ID, submitted time.Time, number sms.MSISDN, source, stat string, at int64) session.Report {
+func reportOf(id string, submitted time.Time, number sms.MSISDN, source, stat string, at int64) session.Report {
 	return session.Report{
-		ID: id.String(), Dest: number.National(), Source: source, Stat: stat,
+		ID: id, Dest: number.Dialled(), Source: source, Stat: stat,
 		SubmitTime: submitted.In(chinaTime).Format(reportTime), DoneTime: time.UnixMilli(at).In(chinaTime).Format(reportTime),
 	}
+}
+
+// reportID is by what a report names a PDU: its answer's id, or in SGIP the PDU's own
+// sequence.
+func (s *Server) reportID(id sms.ID, ref string) string {
+	if s.Protocol == SGIP {
+		return ref
+	}
+	return id.String()
 }
 
 // reportTime is the form of times in reports. CMPP 3.0 §7.4.5.1.
@@ -249,9 +259,9 @@ func (s *Server) reports(ctx context.Context, tx Tx, snap *registry.Snapshot, e 
 	if stat == "" {
 		return nil, nil
 	}
-	ids := []sms.ID{m.ID}
+	ids := []string{s.reportID(m.ID, m.Ref)}
 	if m.PDU != 0 {
-		ids[0] = m.PDU
+		ids[0] = s.reportID(m.PDU, m.Ref)
 		parts, err := tx.PartsOf(ctx, m.PDU)
 		if err != nil {
 			return nil, err
@@ -260,7 +270,11 @@ func (s *Server) reports(ctx context.Context, tx Tx, snap *registry.Snapshot, e 
 			ids = ids[:0]
 		}
 		for _, p := range parts {
-			ids = append(ids, p.ID)
+			c, err := s.openPart(p)
+			if err != nil {
+				return nil, err
+			}
+			ids = append(ids, s.reportID(p.ID, c.Ref))
 		}
 	}
 	out := make([]session.Report, len(ids))
@@ -320,7 +334,7 @@ func (s *Server) partReports(ctx context.Context, tx Tx, e sms.Event) ([]session
 	stamp := time.UnixMilli(e.At).In(chinaTime).Format(reportTime)
 	out := make([]session.Report, len(c.Dests))
 	for i, d := range c.Dests {
-		out[i] = session.Report{ID: e.ObjectID.String(), Dest: d, Source: c.Source, Stat: sms.Lookup(body.Code).Stat, SubmitTime: stamp, DoneTime: stamp}
+		out[i] = session.Report{ID: s.reportID(e.ObjectID, c.Ref), Dest: d, Source: c.Source, Stat: sms.Lookup(body.Code).Stat, SubmitTime: stamp, DoneTime: stamp}
 	}
 	return out, nil
 }
@@ -351,7 +365,7 @@ func (s *Server) replies(ctx context.Context, tx Tx, ids []sms.ID) (map[sms.ID]*
 			continue
 		}
 		out[id] = &session.MO{
-			ID: m.ID.String(), Source: numbers[m.PhoneID].National(), Dest: m.Dest, Coding: uint8(parts[0].Coding), UDHI: parts[0].UDHI, Content: parts[0].Content,
+			ID: m.ID.String(), Source: numbers[m.PhoneID].Dialled(), Dest: m.Dest, Coding: uint8(parts[0].Coding), UDHI: parts[0].UDHI, Content: parts[0].Content,
 		}
 	}
 	return out, nil

@@ -16,6 +16,7 @@ const maxRepeats = 1 << 16
 // same number with other bytes is a new message, because numbers come round.
 type repeats struct {
 	window time.Duration
+	clash  uint32 // what the protocol answers to other bytes under the same number, 0 if they are a new message
 	seed   maphash.Seed
 
 	mu    sync.Mutex
@@ -32,8 +33,8 @@ type answered struct {
 	waiting []func(string, uint32)
 }
 
-func newRepeats(window time.Duration) *repeats {
-	return &repeats{window: window, seed: maphash.MakeSeed(), seen: map[session.Sequence]*answered{}}
+func newRepeats(window time.Duration, clash uint32) *repeats {
+	return &repeats{window: window, clash: clash, seed: maphash.MakeSeed(), seen: map[session.Sequence]*answered{}}
 }
 
 // enter tells whether a submit is new. For one that is, the answer function that
@@ -42,8 +43,10 @@ func (r *repeats) enter(in session.Submit, now time.Time, answer func(string, ui
 	hash := r.hash(&in)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if a := r.seen[in.Sequence]; a != nil && a.hash == hash && now.Sub(a.at) < r.window {
-		if a.done {
+	if a := r.seen[in.Sequence]; a != nil && (a.hash == hash || r.clash != 0) && now.Sub(a.at) < r.window {
+		if a.hash != hash {
+			go answer("", r.clash)
+		} else if a.done {
 			go answer(a.id, a.result)
 		} else {
 			a.waiting = append(a.waiting, answer)

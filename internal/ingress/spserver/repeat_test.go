@@ -8,7 +8,7 @@ import (
 )
 
 func TestRepeatedSubmitGetsTheFirstAnswer(t *testing.T) {
-	r := newRepeats(3 * time.Minute)
+	r := newRepeats(3*time.Minute, 0)
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	in := session.Submit{Sequence: session.Sequence{Count: 7}, Source: "1069", Dests: []string{"14200000001"}, Content: []byte("a")}
 	got := make(chan string, 3)
@@ -38,7 +38,7 @@ func TestRepeatedSubmitGetsTheFirstAnswer(t *testing.T) {
 }
 
 func TestMemoryOfRepetitionsIsBounded(t *testing.T) {
-	r := newRepeats(time.Hour)
+	r := newRepeats(time.Hour, 0)
 	now := time.Now()
 	for i := range uint32(maxRepeats + 100) {
 		r.enter(session.Submit{Sequence: session.Sequence{Count: i}}, now, func(string, uint32) {})

@@ -1,5 +1,5 @@
-// Package spserver lets customers in by the carriers' own protocol: a CMPP client
-// connects to us as it would to a carrier.
+// Package spserver lets customers in by the carriers' own protocols: a client of CMPP,
+// SGIP, SMGP or SMPP connects to us as it would to a carrier.
 //
 // It decides nothing: a PDU becomes a gate.Call. A result code refuses a whole PDU
 // only when nothing of it was accepted; what is refused beside something accepted
@@ -45,13 +45,14 @@ type Store interface {
 
 // Config is what the server works on.
 type Config struct {
-	Gate   *gate.Gate
-	Store  Store
-	Keys   *vault.Keys
-	IDs    *sms.IDs
-	Now    func() time.Time
-	Wait   func() <-chan struct{} // closed when there are events that Tell did not get
-	Logger *slog.Logger
+	Protocol string // one of CMPP, SGIP, SMGP, SMPP
+	Gate     *gate.Gate
+	Store    Store
+	Keys     *vault.Keys
+	IDs      *sms.IDs
+	Now      func() time.Time
+	Wait     func() <-chan struct{} // closed when there are events that Tell did not get
+	Logger   *slog.Logger
 
 	MaxConnections, MaxPerAddress int
 	Heartbeat                     time.Duration
@@ -63,6 +64,7 @@ type Config struct {
 // Server is the listener with what it pushes.
 type Server struct {
 	Config
+	tongue tongue
 	server *session.Server
 	halt   context.CancelFunc
 	parts  sync.WaitGroup
@@ -77,10 +79,14 @@ type Server struct {
 func Start(ln net.Listener, cfg Config) *Server {
 	ctx, halt := context.WithCancel(context.Background())
 	s := &Server{Config: cfg, halt: halt, poked: make(chan struct{}, 1), logins: map[sms.ID]*login{}, repeat: map[*session.Peer]*repeats{}}
-	s.server = session.ServeCMPP(ctx, ln, session.ServerConfig{
+	s.tongue = tongues[cfg.Protocol]
+	s.server = s.tongue.serve(ctx, ln, session.ServerConfig{
 		Logger: cfg.Logger, Now: cfg.Now, GatewayID: cfg.GatewayID, Heartbeat: cfg.Heartbeat, MaxConnections: cfg.MaxConnections,
 		MaxConnectionsPerIP: cfg.MaxPerAddress,
 	}, (*handler)(s))
+	if cfg.Protocol == SGIP {
+		s.parts.Go(func() { s.callBack(ctx) })
+	}
 	s.parts.Go(func() { s.push(ctx) })
 	s.parts.Go(func() { s.watchParts(ctx) })
 	return s
@@ -97,13 +103,6 @@ func (s *Server) Stop(ctx context.Context) error {
 	return err
 }
 
-// CMPP's answers to a login. CMPP 3.0 §7.4.1.2.
-const (
-	statusBadAddress = 2
-	statusBadLogin   = 3
-	statusOther      = 5
-)
-
 // handler is the Server as the session engine sees it.
 type handler Server
 
@@ -113,19 +112,19 @@ func (h *handler) Account(name string, remote netip.Addr) (session.Account, uint
 	snap, err := s.Gate.Snapshot(context.Background())
 	if err != nil {
 		s.Logger.Error("read the registry for a login", "err", err)
-		return session.Account{}, statusOther
+		return session.Account{}, s.tongue.otherLogin
 	}
-	a := snap.Login("cmpp", name)
+	a := snap.Login(s.Protocol, name)
 	switch {
 	case a == nil || a.State != registry.Active:
-		return session.Account{}, statusBadLogin
+		return session.Account{}, s.tongue.badLogin
 	case !snap.Allows(a.Allow, remote):
-		return session.Account{}, statusBadAddress
+		return session.Account{}, s.tongue.badAddress
 	}
 	secret, err := s.Keys.Open(vault.PurposeLogin, a.Secret)
 	if err != nil {
 		s.Logger.Error("the secret of a login does not open", "login", name, "err", err)
-		return session.Account{}, statusOther
+		return session.Account{}, s.tongue.otherLogin
 	}
 	return session.Account{
 		Login: name, Secret: string(secret), Version: session.Version(a.Version), MaxSessions: int(a.MaxSessions), Window: int(a.Window), TPS: int(a.TPS),
@@ -136,20 +135,27 @@ func (h *handler) Account(name string, remote netip.Addr) (session.Account, uint
 func (h *handler) OnOpen(p *session.Peer) {
 	s := (*Server)(h)
 	snap := s.Gate.Cached()
-	a := snap.Login("cmpp", p.Login())
+	a := snap.Login(s.Protocol, p.Login())
 	if a == nil { // removed in the last instant
 		p.Close()
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.repeat[p] = newRepeats(s.RepeatWindow)
-	l := s.logins[a.ID]
-	if l == nil {
-		l = &login{id: a.ID, poke: s.poke, flying: map[sms.ID]bool{}}
-		s.logins[a.ID] = l
+	s.repeat[p] = newRepeats(s.RepeatWindow, s.tongue.clash)
+	if s.Protocol != SGIP { // there, a customer is told by a connection of ours: see callBack
+		s.login(a.ID).open(p)
 	}
-	l.open(p)
+}
+
+// login finds the state of a login, or begins it. The caller holds s.mu.
+func (s *Server) login(id sms.ID) *login {
+	l := s.logins[id]
+	if l == nil {
+		l = &login{id: id, poke: s.poke, flying: map[sms.ID]bool{}}
+		s.logins[id] = l
+	}
+	return l
 }
 
 // OnClose implements session.ServerHandler.

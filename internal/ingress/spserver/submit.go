@@ -1,7 +1,6 @@
 package spserver
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/zhunxin/zhunxin/internal/gate"
@@ -14,26 +13,27 @@ import (
 // submit takes a PDU that is new.
 func (s *Server) submit(p *session.Peer, in session.Submit, answer func(string, uint32)) {
 	snap := s.Gate.Cached()
-	a := snap.Login("cmpp", p.Login())
+	a := snap.Login(s.Protocol, p.Login())
 	if a == nil || a.State != registry.Active {
-		answer("", sms.Lookup(sms.PartyFrozen).CMPP)
+		answer("", s.Refusal(sms.PartyFrozen))
 		return
 	}
 	extension, err := extensionOf(snap, a, in.Source)
 	if err != nil {
-		answer("", resultOf(err))
+		answer("", s.resultOf(err))
 		return
 	}
 	recipients, err := recipientsOf(in.Dests)
 	if err != nil {
-		answer("", resultOf(err))
+		answer("", s.resultOf(err))
 		return
 	}
+	s.refer(recipients, in.Sequence.String())
 	content := in.Content
 	if in.UDHI {
 		head, body, err := smstext.ParseUDH(in.Content)
 		if err != nil {
-			answer("", sms.Lookup(sms.BadText).CMPP)
+			answer("", s.Refusal(sms.BadText))
 			return
 		}
 		if head.Total > 1 {
@@ -44,7 +44,7 @@ func (s *Server) submit(p *session.Peer, in session.Submit, answer func(string, 
 	}
 	text, err := smstext.Decode(smstext.Coding(in.Coding), content)
 	if err != nil {
-		answer("", sms.Lookup(sms.BadText).CMPP)
+		answer("", s.Refusal(sms.BadText))
 		return
 	}
 	call := s.call(a, text, extension, recipients, in)
@@ -54,13 +54,13 @@ func (s *Server) submit(p *session.Peer, in session.Submit, answer func(string, 
 	s.Gate.Send(call, func(out gate.Answer, err error) {
 		switch {
 		case err != nil:
-			answer("", resultOf(err))
+			answer("", s.resultOf(err))
 		case call.PDU == 0 && out.Results[0].State == sms.Refused:
-			answer("", refusal(out.Results[0].Code))
+			answer("", s.Refusal(out.Results[0].Code))
 		case call.PDU == 0:
 			answer(out.Results[0].MessageID.String(), 0)
 		case allRefused(out.Results):
-			answer("", refusal(out.Results[0].Code))
+			answer("", s.Refusal(out.Results[0].Code))
 		default:
 			answer(call.PDU.String(), 0)
 		}
@@ -83,17 +83,6 @@ func allRefused(list []gate.Result) bool {
 	}
 	return true
 }
-
-// resultOf is the catalogue's result for a failure of the whole PDU.
-func resultOf(err error) uint32 {
-	var known *sms.Error
-	if errors.As(err, &known) {
-		return refusal(known.Code)
-	}
-	return sms.Lookup(sms.Internal).CMPP
-}
-
-func refusal(c sms.Code) uint32 { return sms.Lookup(c).CMPP }
 
 func recipientsOf(dests []string) ([]gate.Recipient, error) {
 	out := make([]gate.Recipient, len(dests))

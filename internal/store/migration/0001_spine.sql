@@ -149,7 +149,9 @@ CREATE TABLE channel (
   deduplicates   INTEGER NOT NULL DEFAULT 0,
   cost           INTEGER NOT NULL,         -- micro-yuan per segment
   priority       INTEGER NOT NULL,
-  state          TEXT NOT NULL             -- active | paused | frozen
+  state          TEXT NOT NULL,            -- active | paused | frozen
+  back_secret    BLOB NOT NULL,            -- sealed: SGIP's gateway logs in to us by it
+  options        TEXT NOT NULL             -- JSON: what only some protocols or carriers ask for
 ) STRICT;
 
 CREATE TABLE channel_lease (
@@ -228,7 +230,10 @@ CREATE TABLE sp_account (
   tps            INTEGER NOT NULL,
   allow          TEXT NOT NULL,
   category       TEXT NOT NULL,            -- of messages whose template does not say
-  state          TEXT NOT NULL
+  state          TEXT NOT NULL,
+  back_address   TEXT NOT NULL,            -- SGIP: where reports and replies are brought to
+  back_login     TEXT NOT NULL,
+  back_secret    BLOB NOT NULL             -- sealed
 ) STRICT;
 CREATE UNIQUE INDEX sp_account_login ON sp_account(protocol, login);
 
