@@ -7,25 +7,8 @@ package smstext
 
 import (
 	"encoding/binary"
-	"fmt"
 	"unicode/utf16"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding/simplifiedchinese"
-)
-
-// Coding is the data coding of CMPP's Msg_Fmt (CMPP 3.0 §7.4.3), which the other
-// Chinese protocols share.
-type Coding uint8
-
-// The codings.
-const (
-	ASCII  Coding = 0
-	SIM    Coding = 3
-	Binary Coding = 4
-	UCS2   Coding = 8 // UTF-16, big endian
-	GB     Coding = 15
-	Flash  Coding = 0x18 // UCS2 of class 0
 )
 
 // Sizes (GSM 03.40): 140 bytes a PDU, of which a concatenation header takes six.
@@ -125,70 +108,10 @@ func Split(text string, ref uint8) ([]Part, error) {
 	return parts, nil
 }
 
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
 func ucs2(units []uint16, head []byte) []byte {
 	b := append(make([]byte, 0, len(head)+2*len(units)), head...)
 	for _, u := range units {
 		b = binary.BigEndian.AppendUint16(b, u)
 	}
 	return b
-}
-
-// Decode reads the content of a PDU without a header. A lone surrogate or a byte
-// that the coding lacks is an error: nothing is guessed.
-func Decode(c Coding, content []byte) (string, error) {
-	if len(content) > 254 {
-		return "", fmt.Errorf("content of %d bytes is longer than any PDU carries", len(content))
-	}
-	switch c {
-	case ASCII:
-		if !isASCII(string(content)) {
-			return "", errEncoding
-		}
-		return string(content), nil
-	case UCS2, Flash:
-		return decodeUCS2(content)
-	case GB:
-		s, err := simplifiedchinese.GB18030.NewDecoder().Bytes(content)
-		if err != nil || !utf8.Valid(s) {
-			return "", errEncoding
-		}
-		for _, r := range string(s) {
-			if r == utf8.RuneError {
-				return "", errEncoding
-			}
-		}
-		return string(s), nil
-	}
-	return "", fmt.Errorf("data coding %d carries no text", c)
-}
-
-func decodeUCS2(b []byte) (string, error) {
-	if len(b)%2 != 0 {
-		return "", errEncoding
-	}
-	out := make([]rune, 0, len(b)/2)
-	for i := 0; i < len(b); i += 2 {
-		r := rune(binary.BigEndian.Uint16(b[i:]))
-		if utf16.IsSurrogate(r) {
-			if i+4 > len(b) {
-				return "", errEncoding
-			}
-			r = utf16.DecodeRune(r, rune(binary.BigEndian.Uint16(b[i+2:])))
-			if r == utf8.RuneError {
-				return "", errEncoding
-			}
-			i += 2
-		}
-		out = append(out, r)
-	}
-	return string(out), nil
 }

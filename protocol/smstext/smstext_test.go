@@ -137,18 +137,3 @@ func TestDecodeRefusesWhatItsCodingLacks(t *testing.T) {
 		}
 	}
 }
-
-func FuzzDecode(f *testing.F) {
-	f.Add(uint8(8), []byte{0x4e, 0x2d})
-	f.Fuzz(func(_ *testing.T, c uint8, b []byte) { _, _ = smstext.Decode(smstext.Coding(c), b) })
-}
-
-func FuzzParseUDH(f *testing.F) {
-	f.Add([]byte{5, 0, 3, 1, 2, 1, 'a'})
-	f.Add([]byte{6, 8, 4, 1, 2, 2, 1, 'a'})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, body, err := smstext.ParseUDH(b); err == nil && len(body) > len(b) {
-			t.Error("the body grew")
-		}
-	})
-}

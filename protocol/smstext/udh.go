@@ -6,19 +6,6 @@ import (
 	"time"
 )
 
-var (
-	errEmpty    = errors.New("the text is empty")
-	errEncoding = errors.New("the text is not valid in its coding")
-	errLong     = fmt.Errorf("the text has more than %d characters or %d segments", MaxTextUnits, MaxSegments)
-)
-
-// ErrLong tells that a text is too long; ErrEmpty and ErrEncoding likewise.
-var (
-	ErrLong     = errLong
-	ErrEmpty    = errEmpty
-	ErrEncoding = errEncoding
-)
-
 // UDH is the concatenation element of a user data header (GSM 03.40 §9.2.3.24.1).
 type UDH struct {
 	Ref    uint16
@@ -73,9 +60,6 @@ type set struct {
 func NewReassembler[K comparable](most int, age time.Duration) *Reassembler[K] {
 	return &Reassembler[K]{most, age, map[K]*set{}}
 }
-
-// ErrFull tells that too many messages are incomplete.
-var ErrFull = errors.New("too many incomplete long messages")
 
 // Add takes a part and returns all parts in order once the last is there. A part
 // that came before begins a new message: an 8-bit reference comes round again.

@@ -1,0 +1,41 @@
+package smstext
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	errEmpty    = errors.New("the text is empty")
+	errEncoding = errors.New("the text is not valid in its coding")
+	errLong     = fmt.Errorf("the text has more than %d characters or %d segments", MaxTextUnits, MaxSegments)
+)
+
+// ErrLong tells that a text is too long; ErrEmpty and ErrEncoding likewise.
+var (
+	ErrLong     = errLong
+	ErrEmpty    = errEmpty
+	ErrEncoding = errEncoding
+)
+
+// What else is told apart with errors.Is.
+var (
+	// ErrNoText is a coding whose content is no text, or none that can be read here.
+	ErrNoText = errors.New("carries no text")
+	// ErrFull tells that too many messages are incomplete.
+	ErrFull = errors.New("too many incomplete long messages")
+)
+
+// CharError is a character that a coding lacks. It is an ErrEncoding.
+type CharError struct {
+	Rune   rune
+	At     int // byte of the text at which it begins
+	Coding Coding
+}
+
+func (e *CharError) Error() string {
+	return fmt.Sprintf("%s has no %q, which stands at byte %d of the text", e.Coding, e.Rune, e.At)
+}
+
+// Is tells that the text is not valid in its coding.
+func (e *CharError) Is(target error) bool { return target == ErrEncoding }
