@@ -22,6 +22,9 @@ var (
 var (
 	// ErrNoText is a coding whose content is no text, or none that can be read here.
 	ErrNoText = errors.New("carries no text")
+	// ErrCoding is a coding byte that the protocol does not define, or a coding
+	// for which the protocol has no byte.
+	ErrCoding = errors.New("the coding is not one of the protocol's")
 	// ErrFull tells that too many messages are incomplete.
 	ErrFull = errors.New("too many incomplete long messages")
 )
