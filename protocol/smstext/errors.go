@@ -25,6 +25,12 @@ var (
 	// ErrCoding is a coding byte that the protocol does not define, or a coding
 	// for which the protocol has no byte.
 	ErrCoding = errors.New("the coding is not one of the protocol's")
+	// ErrHeader is a user data header that does not hold what it says.
+	ErrHeader = errors.New("the user data header is broken")
+	// ErrNoPart is a part whose number is 0 or above the total.
+	ErrNoPart = errors.New("no such part")
+	// ErrContradiction is a part that cannot belong to the same message as the others.
+	ErrContradiction = errors.New("the parts contradict each other")
 	// ErrFull tells that too many messages are incomplete.
 	ErrFull = errors.New("too many incomplete long messages")
 )

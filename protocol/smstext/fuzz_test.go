@@ -87,3 +87,22 @@ func FuzzUnpackGSM7(f *testing.F) {
 		}
 	})
 }
+
+// The parts come as they like; three bytes and a length make one.
+func FuzzAssembly(f *testing.F) {
+	f.Add([]byte{1, 2, 1, 1, 'a', 1, 2, 2, 1, 'b'})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var a smstext.Assembly
+		for len(in) >= 4 {
+			n := min(int(in[3]), len(in)-4)
+			before := len(a.Missing())
+			done, err := a.Add(smstext.UDH{Ref: uint16(in[0]), Total: in[1], Number: in[2]}, smstext.Body{Content: in[4 : 4+n]})
+			after := len(a.Missing())
+			switch {
+			case err != nil && after != before, err != nil && done, err == nil && done != (after == 0), done && len(a.Parts()) == 0:
+				t.Fatalf("%d lacked, %d lack, %v, %v", before, after, done, err)
+			}
+			in = in[4+n:]
+		}
+	})
+}
