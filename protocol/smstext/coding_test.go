@@ -128,8 +128,9 @@ func checkPrivate(t *testing.T, char string) {
 	t.Helper()
 	content, err := smstext.Encode(smstext.GB, char)
 	if err != nil {
-		if !errors.Is(err, smstext.ErrEncoding) {
-			t.Errorf("%q: %v", char, err)
+		parts, err2 := smstext.SplitWith(char, 0, smstext.Options{Alphabet: smstext.GBOnly})
+		if !errors.Is(err, smstext.ErrEncoding) || err2 != nil || parts[0].Coding != smstext.UCS2 {
+			t.Errorf("%q: %v; %+v, %v", char, err, parts, err2)
 		}
 		return
 	}

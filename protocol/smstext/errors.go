@@ -25,6 +25,8 @@ var (
 	// ErrCoding is a coding byte that the protocol does not define, or a coding
 	// for which the protocol has no byte.
 	ErrCoding = errors.New("the coding is not one of the protocol's")
+	// ErrOptions is a channel's wish that cannot be granted.
+	ErrOptions = errors.New("the options for splitting do not fit together")
 	// ErrHeader is a user data header that does not hold what it says.
 	ErrHeader = errors.New("the user data header is broken")
 	// ErrNoPart is a part whose number is 0 or above the total.
@@ -48,3 +50,15 @@ func (e *CharError) Error() string {
 
 // Is tells that the text is not valid in its coding.
 func (e *CharError) Is(target error) bool { return target == ErrEncoding }
+
+// LimitError is a text that needs more segments than are allowed. It is an ErrLong.
+type LimitError struct {
+	Most int // segments
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("the text needs more than %d segments", e.Most)
+}
+
+// Is tells that the text is too long.
+func (e *LimitError) Is(target error) bool { return target == ErrLong }

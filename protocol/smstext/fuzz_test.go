@@ -1,6 +1,7 @@
 package smstext_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -84,6 +85,44 @@ func FuzzUnpackGSM7(f *testing.F) {
 		}
 		if most := smstext.CountSeptets(packed, fill); most > (8*len(packed)-fill)/7 {
 			t.Fatalf("%d septets in %x", most, packed)
+		}
+	})
+}
+
+// Whatever the text and the wishes, there is an error of those that are told, or
+// parts that give the text back.
+func FuzzSplitWith(f *testing.F) {
+	f.Add("短信😀€[", uint16(1), uint8(0), uint8(0), 0, 0, 0, 0)
+	f.Add(strings.Repeat("€a", 300), uint16(300), uint8(4), uint8(2), 7, 4, 6, 40)
+	f.Fuzz(func(t *testing.T, text string, ref uint16, alphabet, join uint8, peer, head, tail, most int) {
+		o := smstext.Options{
+			Alphabet: smstext.Alphabet(alphabet), Join: smstext.Join(join), PeerHeader: peer,
+			Reserve: smstext.Reserve{Head: head, Tail: tail}, MaxSegments: most,
+		}
+		parts, err := smstext.SplitWith(text, ref, o)
+		n, err2 := smstext.Segments(text, o)
+		if n != len(parts) || (err == nil) != (err2 == nil) {
+			t.Fatalf("%d segments, %v; %d parts, %v", n, err2, len(parts), err)
+		}
+		if err != nil {
+			for _, known := range []error{smstext.ErrEmpty, smstext.ErrEncoding, smstext.ErrLong, smstext.ErrOptions} {
+				if errors.Is(err, known) {
+					return
+				}
+			}
+			t.Fatal(err)
+		}
+		bodies := make([]smstext.Body, 0, len(parts))
+		for _, p := range parts {
+			if _, err := checkPart(p, o, len(parts), ref); err != nil {
+				t.Fatal(err)
+			}
+			_, body, _ := smstext.Place(p.Content, p.UDHI, smstext.UDH{})
+			bodies = append(bodies, smstext.Body{Coding: p.Coding, Content: body})
+		}
+		got, err := smstext.Text(bodies...)
+		if err != nil || got != text && got != strings.TrimPrefix(text, "\ufeff") {
+			t.Fatalf("got %q for %q, %v", got, text, err)
 		}
 	})
 }
