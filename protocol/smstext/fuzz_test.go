@@ -52,7 +52,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s: %x is %q, which can't be written: %v", coding, b, text, err)
 		}
-		if strings.HasPrefix(text, "\ufeff") { // a second mark, which would be taken for one
+		if strings.HasPrefix(text, "\ufeff") || strings.HasPrefix(text, "\ufffe") { // a second mark, taken for one
 			return
 		}
 		if again, err := smstext.Text(smstext.Body{Coding: coding, Content: content}); err != nil || again != text {

@@ -2,6 +2,7 @@ package smstext
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -199,8 +200,15 @@ func checkWith(text string, o *Options) error {
 	case !utf8.ValidString(text):
 		return errEncoding
 	}
+	if strings.ContainsRune(text, swapped) {
+		return errEncoding
+	}
 	return checkRunes(text)
 }
+
+// swapped is no character: at the head of UCS2 it says that the bytes are the other way
+// round, and a handset that heeds it shows another text than was decided.
+const swapped = '\ufffe'
 
 // maxPartText is the most UTF-8 that goes into a segment, in bytes: 160 Greek capitals
 // of GSM7. No other coding has room for as much.

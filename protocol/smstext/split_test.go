@@ -126,6 +126,7 @@ func TestWhatCannotBeSplit(t *testing.T) {
 		"empty":                 {"", smstext.Options{}, smstext.ErrEmpty},
 		"bad UTF-8":             {"a\xff", smstext.Options{}, smstext.ErrEncoding},
 		"NUL":                   {"a\x00", smstext.Options{}, smstext.ErrEncoding},
+		"byte order":            {"短" + "\ufffe", smstext.Options{}, smstext.ErrEncoding},
 		"replacement":           {"a�", smstext.Options{}, smstext.ErrEncoding},
 		"eleven":                {strings.Repeat("短", 671), smstext.Options{}, smstext.ErrLong},
 		"two of one":            {strings.Repeat("短", 71), smstext.Options{MaxSegments: 1}, smstext.ErrLong},
