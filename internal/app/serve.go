@@ -85,13 +85,6 @@ func (s *Serve) Run(ctx context.Context) (err error) {
 	return nil
 }
 
-func orNobody(a net.Addr) string {
-	if a == nil {
-		return "no address"
-	}
-	return a.String()
-}
-
 func newLogger(l config.Log) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(l.Level)); err != nil {

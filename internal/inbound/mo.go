@@ -73,7 +73,11 @@ func textOf(in mo) string {
 			content = body
 		}
 	}
-	text, err := smstext.Decode(smstext.Coding(in.m.Coding), content)
+	f, err := smstext.ParseMsgFmt(in.m.Coding)
+	text := ""
+	if err == nil {
+		text, err = smstext.Decode(f.Coding, content)
+	}
 	if err != nil {
 		return fmt.Sprintf("[coding %d] %x", in.m.Coding, content)
 	}

@@ -7,69 +7,67 @@ import (
 	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
-// toSMPP says a coding of the Chinese protocols in SMPP's terms. ASCII that the centre's
-// alphabet writes alike goes as that; what it does not goes as UCS2, and GB18030, which
-// SMPP does not have, too.
-func toSMPP(coding uint8, content []byte, udhi bool) (smpp.DataCoding, []byte, error) {
-	switch smstext.Coding(coding) {
-	case smstext.UCS2:
-		return smpp.CodingUCS2, content, nil
-	case smstext.Flash:
-		return smpp.CodingUCS2 | 0x10, content, nil
-	case smstext.Binary:
-		return smpp.CodingBinary, content, nil
-	case smstext.ASCII, smstext.GB:
-		if smstext.Coding(coding) == smstext.ASCII && sameInGSM(content) {
-			return smpp.CodingDefault, content, nil
-		}
-		if udhi {
-			return 0, nil, fmt.Errorf("a part in coding %d has no SMPP form: split the text as UCS2", coding)
-		}
-		text, err := smstext.Decode(smstext.Coding(coding), content)
-		if err != nil {
+// toSMPP says a coding of the Chinese protocols in SMPP's terms. ASCII goes in the
+// centre's own alphabet, GSM 7-bit with one character to an octet; GB18030, which SMPP
+// does not have, as UCS2.
+func toSMPP(msgFmt uint8, content []byte, udhi bool) (smpp.DataCoding, []byte, error) {
+	f, err := smstext.ParseMsgFmt(msgFmt)
+	if err != nil {
+		return 0, nil, err
+	}
+	want := f.Coding
+	switch f.Coding {
+	case smstext.ASCII:
+		want = smstext.GSM7
+	case smstext.GB:
+		want = smstext.UCS2
+	}
+	if want != f.Coding {
+		if content, err = recode(f.Coding, content, want, udhi); err != nil {
 			return 0, nil, err
 		}
-		return smpp.CodingUCS2, smstext.EncodeUCS2(text), nil
-	default:
-		return 0, nil, fmt.Errorf("coding %d has no SMPP form", coding)
 	}
+	dcs, err := smstext.Format{Coding: want, Flash: f.Flash}.DataCoding(smstext.GSM7)
+	return smpp.DataCoding(dcs), content, err
 }
 
-// fromSMPP is the other way. The result does not alias content.
-func fromSMPP(coding smpp.DataCoding, content []byte, udhi bool) (uint8, []byte, error) {
-	content = append([]byte(nil), content...)
-	switch coding &^ 0x13 { // the bits of a message class
-	case smpp.CodingUCS2:
-		return uint8(smstext.UCS2), content, nil
+// fromSMPP is the other way: what the Chinese protocols have no coding for becomes ASCII
+// or UCS2. The result does not alias content.
+func fromSMPP(coding smpp.DataCoding, content []byte, udhi bool) (msgFmt uint8, out []byte, err error) {
+	f, err := smstext.ParseDataCoding(uint8(coding), smstext.GSM7)
+	if err != nil {
+		return 0, nil, err
 	}
-	switch coding {
-	case smpp.CodingDefault, smpp.CodingASCII:
-		body := content
-		if udhi {
-			var err error
-			if _, body, err = smstext.ParseUDH(content); err != nil {
-				return 0, nil, err
-			}
+	out = append([]byte(nil), content...)
+	if f.Coding == smstext.GSM7 || f.Coding == smstext.Latin1 {
+		if ascii, err := recode(f.Coding, out, smstext.ASCII, udhi); err == nil {
+			f.Coding, out = smstext.ASCII, ascii
+		} else if out, err = recode(f.Coding, out, smstext.UCS2, udhi); err != nil {
+			return 0, nil, err
+		} else {
+			f.Coding = smstext.UCS2
 		}
-		if coding == smpp.CodingASCII || sameInGSM(body) {
-			return uint8(smstext.ASCII), content, nil
-		}
-		return 0, nil, fmt.Errorf("the text holds characters of the GSM alphabet that ASCII does not have")
-	case smpp.CodingOctet, smpp.CodingBinary:
-		return uint8(smstext.Binary), content, nil
 	}
-	return 0, nil, fmt.Errorf("data_coding %d is not supported", coding)
+	msgFmt, err = f.MsgFmt()
+	return msgFmt, out, err
 }
 
-// sameInGSM tells whether bytes of ASCII mean the same in the GSM 7-bit alphabet, one to
-// an octet. GSM 03.38 §6.2.1.
-func sameInGSM(b []byte) bool {
-	for _, c := range b {
-		switch {
-		case c == '\n' || c == '\r':
-		case c < ' ' || c > 'z', c == '$', c == '@', c >= '[' && c <= '`':
-			return false
+// recode writes a text in another coding, behind the same user data header.
+func recode(from smstext.Coding, content []byte, to smstext.Coding, udhi bool) ([]byte, error) {
+	body := content
+	if udhi {
+		var err error
+		if _, body, err = smstext.ParseUDH(content); err != nil {
+			return nil, err
 		}
 	}
-	return true
+	text, err := smstext.Decode(from, body)
+	if err != nil {
+		return nil, err
+	}
+	out, err := smstext.Encode(to, text)
+	if err != nil {
+		return nil, fmt.Errorf("from %s to %s: %w", from, to, err)
+	}
+	return append(append([]byte(nil), content[:len(content)-len(body)]...), out...), nil
 }

