@@ -148,7 +148,9 @@ func (c *Carrier) SendMO(ctx context.Context, from, dest, text string) error {
 	if len(parts) > 1 {
 		return errors.New("carrier: the text does not fit one message")
 	}
-	m := session.MO{Source: from, Dest: dest, Coding: uint8(parts[0].Coding), Content: parts[0].Content}
+	m := session.MO{
+		ID: c.nextID(), Source: from, Dest: dest, Coding: uint8(parts[0].Coding), Content: parts[0].Content,
+	}
 	done := make(chan error, 1)
 	a.out.push(&delivery{mo: &m, done: func(err error) { done <- err }})
 	select {
@@ -157,6 +159,19 @@ func (c *Carrier) SendMO(ctx context.Context, from, dest, text string) error {
 	case <-ctx.Done():
 		return fmt.Errorf("carrier: MO was not acknowledged: %w", ctx.Err())
 	}
+}
+
+// nextID makes the id of a message. An MO has it from the start, so that it is
+// the same when it is sent again.
+func (c *Carrier) nextID() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nextIDLocked()
+}
+
+func (c *Carrier) nextIDLocked() uint64 {
+	c.sequence++
+	return cmpp.MsgID(c.now(), c.cfg.GatewayID, c.sequence)
 }
 
 // owner finds the account with the longest code that dest begins with.
@@ -194,8 +209,7 @@ func (c *Carrier) decide(a *account, s *session.Submit) fate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b := &c.behaviour
-	c.sequence++
-	f := fate{kind: FateAnswered, id: cmpp.MsgID(c.now(), c.cfg.GatewayID, c.sequence)}
+	f := fate{kind: FateAnswered, id: c.nextIDLocked()}
 	f.latency = b.Latency.at(c.random.NormFloat64())
 	if second := c.now().Unix(); second != a.second {
 		a.second, a.taken = second, 0
