@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/zhunxin/zhunxin/internal/lab/carrier"
 	"github.com/zhunxin/zhunxin/internal/lab/faultnet"
 	"github.com/zhunxin/zhunxin/protocol/session"
 )
@@ -34,6 +36,8 @@ type protocol struct {
 	submit func(handset string) session.Submit
 	report func(id messageID, handset string) session.Report
 	mo     func(id messageID, handset string) session.MO
+	// simulate starts a simulated carrier that lets the same client in.
+	simulate func(context.Context, net.Listener) (*carrier.Carrier, error)
 }
 
 func protocols() []protocol {
@@ -50,9 +54,16 @@ func protocols() []protocol {
 		},
 	}
 	cmpp20, cmpp30 := cmpp, cmpp
-	cmpp20.name, cmpp20.version = "CMPP 2.0", session.CMPP20
-	cmpp30.name, cmpp30.version = "CMPP 3.0", session.CMPP30
+	cmpp20.name, cmpp20.version, cmpp20.simulate = "CMPP 2.0", session.CMPP20, simulator(carrier.Account{Version: "2.0"})
+	cmpp30.name, cmpp30.version, cmpp30.simulate = "CMPP 3.0", session.CMPP30, simulator(carrier.Account{Version: "3.0"})
 	return []protocol{cmpp20, cmpp30}
+}
+
+func simulator(a carrier.Account) func(context.Context, net.Listener) (*carrier.Carrier, error) {
+	a.Login, a.Secret, a.Sessions = "900001", "888888", 100
+	return func(ctx context.Context, ln net.Listener) (*carrier.Carrier, error) {
+		return carrier.Start(ctx, ln, carrier.Config{Accounts: []carrier.Account{a}, Seed: 1}, slog.New(slog.DiscardHandler), time.Now, nil)
+	}
 }
 
 // each runs a test with every protocol at the same time, and then looks for
@@ -75,13 +86,15 @@ type rig struct {
 	t      *testing.T
 	ctx    context.Context
 	proto  protocol
-	server *session.Server
+	server *session.Server // nil with a simulated carrier, which keeps its own books
 	proxy  *faultnet.Proxy
 	client *session.Client
 	conn   *faultnet.Conn // the client's, of the last dial
 	set    session.ClientConfig
 	direct bool // the client goes round the proxy
 	hold   bool // the client does not acknowledge
+	refuse int  // so many reports and MOs the client asks for again
+	dials  int  // of the client
 
 	mu       sync.Mutex
 	news     chan struct{} // closed at each change
@@ -92,6 +105,7 @@ type rig struct {
 	acks     []func(bool)
 	peers    []*session.Peer
 	ends     []error // of the server's sessions
+	gone     int     // how many of the client's connections ended
 	// delivered are the outcomes of the server's reports and MOs.
 	delivered []session.Outcome
 }
@@ -114,31 +128,43 @@ func (f frontier) Accept() (net.Conn, error) {
 // start joins the parts without a client. buffer shapes all sockets.
 func start(t *testing.T, p protocol, buffer int, set func(*session.ClientConfig, *session.ServerConfig)) *rig {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	r := &rig{
-		t: t, ctx: ctx, proto: p, news: make(chan struct{}), outcomes: map[string][]session.Outcome{}, received: map[string]int{},
-		set: session.ClientConfig{Login: "900001", Secret: "888888", Version: p.version, Window: 64},
+	r, ln := prepare(t, p)
+	sc := session.ServerConfig{MaxConnectionsPerIP: 1000}
+	if set != nil {
+		set(&r.set, &sc)
 	}
+	r.server = p.serve(r.ctx, frontier{ln, buffer}, sc, (*gateway)(r))
+	r.join(ln.Addr().String(), buffer, r.server.Shutdown)
+	return r
+}
+
+// prepare makes a rig without its parts, and the server's listener.
+func prepare(t *testing.T, p protocol) (*rig, net.Listener) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sc session.ServerConfig
-	if set != nil {
-		set(&r.set, &sc)
-	}
-	sc.MaxConnectionsPerIP = 1000
-	r.server = p.serve(ctx, frontier{ln, buffer}, sc, (*gateway)(r))
-	r.proxy, err = faultnet.Start(ctx, faultnet.Config{
-		Target: ln.Addr().String(), Frames: faultnet.LengthFirst, Seed: 1, Buffer: buffer,
-	})
+	return &rig{
+		t: t, ctx: ctx, proto: p, news: make(chan struct{}), outcomes: map[string][]session.Outcome{}, received: map[string]int{},
+		set: session.ClientConfig{Login: "900001", Secret: "888888", Version: p.version, Window: 64},
+	}, ln
+}
+
+// join puts the proxy in front of the server, and ends both after the client.
+func (r *rig) join(server string, buffer int, stop func(context.Context) error) {
+	r.t.Helper()
+	var err error
+	r.proxy, err = faultnet.Start(r.ctx, faultnet.Config{Target: server, Frames: faultnet.LengthFirst, Seed: 1, Buffer: buffer})
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	r.set.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		to := r.proxy.Addr().String()
 		if r.direct {
-			to = ln.Addr().String()
+			to = server
 		}
 		conn, err := new(net.Dialer).DialContext(ctx, network, to)
 		if err != nil {
@@ -150,15 +176,13 @@ func start(t *testing.T, p protocol, buffer int, set func(*session.ClientConfig,
 		r.conn = faultnet.Wrap(conn)
 		return r.conn, err
 	}
-	t.Cleanup(func() {
+	r.t.Cleanup(func() {
 		r.hangUp()
 		r.proxy.Close()
-		if err := r.server.Shutdown(ctx); err != nil {
-			t.Error(err)
+		if err := stop(r.ctx); err != nil {
+			r.t.Error(err)
 		}
-		cancel()
 	})
-	return r
 }
 
 // dial connects and waits until the server has the session too, so that its
@@ -170,8 +194,8 @@ func (r *rig) dial() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.client = c
-	r.await("a session", func() bool { return len(r.peers) > before })
+	r.client, r.dials = c, r.dials+1
+	r.await("a session", func() bool { return r.server == nil || len(r.peers) > before })
 }
 
 // hangUp closes the client, lets what is under way arrive and waits for the end
@@ -356,15 +380,18 @@ func (g *gateway) OnClose(_ *session.Peer, err error) {
 type platform rig
 
 func (p *platform) take(ack func(bool), keep func()) {
-	hold := false
+	hold, ok := false, true
 	(*rig)(p).change(func() {
 		keep()
 		if hold = p.hold; hold {
 			p.acks = append(p.acks, ack)
 		}
+		if ok = p.refuse == 0; !ok {
+			p.refuse--
+		}
 	})
 	if !hold {
-		ack(true)
+		ack(ok)
 	}
 }
 
@@ -375,5 +402,8 @@ func (p *platform) OnReport(_ *session.Client, r session.Report, ack func(bool))
 func (p *platform) OnMO(_ *session.Client, m session.MO, ack func(bool)) {
 	p.take(ack, func() { p.mos = append(p.mos, m) })
 }
-func (p *platform) OnCredit(*session.Client)       {}
-func (p *platform) OnClose(*session.Client, error) {}
+func (p *platform) OnCredit(*session.Client) {}
+
+func (p *platform) OnClose(*session.Client, error) {
+	(*rig)(p).change(func() { p.gone++ })
+}
