@@ -32,7 +32,7 @@ func TestCarrierThroughCuts(t *testing.T) {
 	each(t, func(t *testing.T, p protocol) {
 		r, c, stop := simulated(t, p)
 		r.dial()
-		r.proxy.Set(faultnet.ToServer, faultnet.Faults{Dribble: 100, Cut: true, CutAfter: 5001})
+		r.proxy.Set(faultnet.ToServer, faultnet.Faults{Dribble: 100, Cut: true, CutAfter: 3001})
 		r.submit(0, burst)
 		r.settle(burst)
 		<-r.client.Done()

@@ -34,7 +34,7 @@ func TestPeerThatNeverReads(t *testing.T) {
 		if got := r.count(); got[session.InDoubt] == 0 || got[session.NotWritten] <= more || got[session.Answered] != 0 {
 			t.Errorf("outcomes: %v", got)
 		}
-		r.set.Window, r.set.WriteTimeout = 64, 0
+		r.set.Window, r.set.WriteTimeout = burst, 0
 		r.recover(n + more)
 	})
 }
@@ -82,7 +82,7 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 				t.Fatalf("the server took %d messages without having an answer read", sent)
 			}
 		}
-		r.await("the end of the sessions", func() bool { return len(r.ends) == len(r.peers) })
+		r.sessionsEnd()
 		if err := r.ends[len(r.ends)-1]; !errors.Is(err, session.ErrSlowReader) {
 			t.Errorf("the session ended with %v", err)
 		}

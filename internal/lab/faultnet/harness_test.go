@@ -20,10 +20,8 @@ import (
 	"github.com/zhunxin/zhunxin/protocol/session"
 )
 
-// messageID is the type of message ids in protocol/session, and newID makes one.
+// messageID is the type of message ids in protocol/session.
 type messageID = uint64
-
-func newID(n int) messageID { return messageID(n) }
 
 // protocol is all that these tests know of one. Another one is another value in
 // protocols: sizes and positions are measured, not known.
@@ -32,7 +30,9 @@ type protocol struct {
 	version session.Version
 	dial    func(context.Context, session.ClientConfig, session.ClientHandler) (*session.Client, error)
 	serve   func(context.Context, net.Listener, session.ServerConfig, session.ServerHandler) *session.Server
-	// Sample messages, all of one size and told apart by their handset.
+	// Sample messages, all of one size and told apart by their handset, and ids as
+	// the gateway gives them.
+	id     func(n int) messageID
 	submit func(handset string) session.Submit
 	report func(id messageID, handset string) session.Report
 	mo     func(id messageID, handset string) session.MO
@@ -43,6 +43,7 @@ type protocol struct {
 func protocols() []protocol {
 	cmpp := protocol{
 		dial: session.DialCMPP, serve: session.ServeCMPP,
+		id: func(n int) messageID { return messageID(n) },
 		submit: func(handset string) session.Submit {
 			return session.Submit{Source: "10690000", Dests: []string{handset}, Content: []byte("a"), WantReport: true}
 		},
@@ -149,7 +150,7 @@ func prepare(t *testing.T, p protocol) (*rig, net.Listener) {
 	}
 	return &rig{
 		t: t, ctx: ctx, proto: p, news: make(chan struct{}), outcomes: map[string][]session.Outcome{}, received: map[string]int{},
-		set: session.ClientConfig{Login: "900001", Secret: "888888", Version: p.version, Window: 64},
+		set: session.ClientConfig{Login: "900001", Secret: "888888", Version: p.version, Window: burst},
 	}, ln
 }
 
@@ -207,6 +208,11 @@ func (r *rig) hangUp() {
 		<-r.client.Done()
 	}
 	r.proxy.Heal()
+	r.sessionsEnd()
+}
+
+func (r *rig) sessionsEnd() {
+	r.t.Helper()
 	r.await("the end of the sessions", func() bool { return len(r.ends) == len(r.peers) })
 }
 
@@ -369,7 +375,7 @@ func (g *gateway) OnSubmit(_ *session.Peer, s session.Submit, answer func(messag
 		g.received[s.Dests[0]]++
 		n = len(g.received)
 	})
-	answer(newID(n), 0)
+	answer(g.proto.id(n), 0)
 }
 
 func (g *gateway) OnClose(_ *session.Peer, err error) {

@@ -29,8 +29,9 @@ type fault struct {
 	hit func(up, down faultnet.Counts) bool
 }
 
-// burst is how many messages each case sends at once.
-const burst = 60
+// burst is how many messages each case sends at once, which is the window: the
+// largest that every protocol has.
+const burst = 32
 
 func faults() []fault {
 	all := map[session.Kind]int{session.Answered: burst}
