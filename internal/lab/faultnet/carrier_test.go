@@ -30,15 +30,16 @@ func simulated(t *testing.T, p protocol) (*rig, *carrier.Carrier, func() error) 
 // however often it came, and every other one is known not to have arrived.
 func TestCarrierThroughCuts(t *testing.T) {
 	each(t, func(t *testing.T, p protocol) {
+		submit, answer := sizes(t, p)
 		r, c, stop := simulated(t, p)
 		r.dial()
-		r.proxy.Set(faultnet.ToServer, faultnet.Faults{Dribble: 100, Cut: true, CutAfter: 3001})
+		r.proxy.Set(faultnet.ToServer, faultnet.Faults{Dribble: submit / 2, Cut: true, CutAfter: int64(submit*burst/2 + 1)})
 		r.submit(0, burst)
 		r.settle(burst)
 		<-r.client.Done()
 		r.proxy.Heal()
 		r.dial()
-		r.proxy.Set(faultnet.ToClient, faultnet.Faults{Duplicate: every(3), Cut: true, CutAfter: 1001})
+		r.proxy.Set(faultnet.ToClient, faultnet.Faults{Duplicate: every(3), Cut: true, CutAfter: int64(answer*burst/2 + 1)})
 		tries := map[string]int{}
 		for i := range burst { // what is not written goes again, until all of it is
 			for to := handset(i); r.last(to).Kind == session.NotWritten; tries[to]++ {

@@ -86,6 +86,7 @@ func (r *rig) interrupted(d deliver, dir faultnet.Direction, cut int, arrives, a
 	r.dial()
 	r.proxy.Set(dir, faultnet.Faults{Cut: true, CutAfter: int64(cut)})
 	o := r.arrive(d)
+	<-r.client.Done() // by itself, when it has read what passed
 	r.hangUp()
 	want, seen := session.InDoubt, 0
 	if acknowledged {

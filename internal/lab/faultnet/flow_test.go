@@ -14,7 +14,9 @@ import (
 // A peer that never reads costs the window, no more, and loses the connection.
 func TestPeerThatNeverReads(t *testing.T) {
 	each(t, func(t *testing.T, p protocol) {
-		const n, more = 1500, 50
+		const more = 50
+		submit, _ := sizes(t, p)
+		n := (500 << 10) / submit
 		r := start(t, p, 8<<10, func(c *session.ClientConfig, _ *session.ServerConfig) {
 			c.Window, c.WriteTimeout = n, 300*time.Millisecond
 		})
@@ -43,7 +45,8 @@ func TestPeerThatNeverReads(t *testing.T) {
 // the connection: what the window bounds does not count as unread.
 func TestSlowPeerKeepsTheConnection(t *testing.T) {
 	each(t, func(t *testing.T, p protocol) {
-		const n = 12_000
+		submit, _ := sizes(t, p)
+		n := (2 << 20) / submit
 		r := start(t, p, 64<<10, func(c *session.ClientConfig, _ *session.ServerConfig) { c.Window = n })
 		r.dial()
 		r.proxy.Set(faultnet.ToServer, faultnet.Faults{Blocked: true})
@@ -107,12 +110,14 @@ func (r *rig) record() (login, submit []byte) {
 	return frames[0], frames[1]
 }
 
-// raw connects to the server and leaves the protocol to the test.
+// raw connects to the server and leaves the protocol to the test. The system
+// grows what it holds unread only for those who read.
 func (r *rig) raw() net.Conn {
 	r.t.Helper()
 	conn, err := new(net.Dialer).DialContext(r.ctx, "tcp", r.server.Addr().String())
 	if err == nil {
-		err = conn.(*net.TCPConn).SetReadBuffer(8 << 10)
+		deadline, _ := r.ctx.Deadline()
+		err = conn.SetDeadline(deadline)
 	}
 	if err != nil {
 		r.t.Fatal(err)

@@ -172,7 +172,7 @@ func (r *rig) join(server string, buffer int, stop func(context.Context) error) 
 			return nil, err
 		}
 		if c, ok := conn.(*net.TCPConn); ok && buffer > 0 {
-			err = errors.Join(c.SetWriteBuffer(buffer), c.SetReadBuffer(buffer))
+			err = c.SetWriteBuffer(buffer)
 		}
 		r.conn = faultnet.Wrap(conn)
 		return r.conn, err

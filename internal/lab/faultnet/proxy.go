@@ -39,8 +39,10 @@ type Config struct {
 	Listen string // default 127.0.0.1:0
 	Frames Frames // nil treats whatever one read gives as a frame
 	Seed   uint64
-	// Buffer sets the sockets' buffers, in bytes, so that TCP pushes back
-	// early; 0 leaves them to the system.
+	// Buffer is how many bytes the sockets hold that are still to be sent, so
+	// that TCP pushes back early; 0 leaves it to the system. What they hold that
+	// came in is left to it always: a window that shrinks on an open connection
+	// can stall it.
 	Buffer int
 }
 
@@ -236,7 +238,6 @@ func (q *pair) close(reset bool) {
 func (q *pair) shrink(bytes int) {
 	for _, c := range []net.Conn{q.client, q.server} {
 		if t, ok := c.(*net.TCPConn); ok && bytes > 0 {
-			_ = t.SetReadBuffer(bytes)
 			_ = t.SetWriteBuffer(bytes)
 		}
 	}

@@ -235,8 +235,8 @@ func (p *pump) write(frame []byte, f *Faults) error {
 	}
 	err := p.dribble(frame[:n], f)
 	if cut {
-		p.pair.close(f.Reset)
 		p.lane.note(func(c *Counts) { c.Cuts++ })
+		p.pair.close(f.Reset)
 		return errEnded
 	}
 	if err == nil {

@@ -25,59 +25,63 @@ type fault struct {
 	// must is how many messages of the burst end in which way, where that is
 	// certain.
 	must map[session.Kind]int
-	// hit proves that the fault happened.
-	hit func(up, down faultnet.Counts) bool
+	// hitUp and hitDown prove that the fault happened.
+	hitUp, hitDown func(faultnet.Counts) bool
 }
 
 // burst is how many messages each case sends at once, which is the window: the
 // largest that every protocol has.
 const burst = 32
 
-func faults() []fault {
+// faults lists the cases for messages and answers of the given sizes.
+func faults(submit, answer int) []fault {
+	half := faultnet.Faults{Cut: true, CutAfter: int64(submit*burst/2 + 1)}
+	halfBack := faultnet.Faults{Cut: true, CutAfter: int64(answer*burst/2 + 1)}
+	halfReset, halfBackReset := half, halfBack
+	halfReset.Reset, halfBackReset.Reset = true, true
 	all := map[session.Kind]int{session.Answered: burst}
 	none := map[session.Kind]int{session.InDoubt: burst}
 	part := map[session.Kind]int{session.Answered: burst - burst/4, session.InDoubt: burst / 4}
 	slow := faultnet.Faults{Delay: time.Millisecond, Jitter: time.Millisecond}
 	silent, blocked := faultnet.Faults{Silent: true}, faultnet.Faults{Blocked: true}
 	return []fault{
-		{name: "nothing", must: all, hit: func(up, _ faultnet.Counts) bool { return up.Frames > burst }},
-		{name: "delay", up: slow, down: slow, must: all, hit: func(up, down faultnet.Counts) bool { return up.Delayed >= burst && down.Delayed >= burst }},
+		{name: "nothing", must: all, hitUp: func(c faultnet.Counts) bool { return c.Frames > burst }},
+		{name: "delay", up: slow, down: slow, must: all, hitUp: func(c faultnet.Counts) bool { return c.Delayed >= burst }, hitDown: func(c faultnet.Counts) bool { return c.Delayed >= burst }},
 		{
 			name: "dribble", up: faultnet.Faults{Dribble: 7}, down: faultnet.Faults{Dribble: 1, Every: time.Microsecond}, must: all,
-			hit: func(up, down faultnet.Counts) bool { return up.Dribbled >= burst && down.Dribbled >= burst },
+			hitUp: func(c faultnet.Counts) bool { return c.Dribbled >= burst }, hitDown: func(c faultnet.Counts) bool { return c.Dribbled >= burst },
 		},
 		{
 			name: "answers out of order", down: faultnet.Faults{Reorder: 16}, must: all,
-			hit: func(_, down faultnet.Counts) bool { return down.Reordered >= burst },
+			hitDown: func(c faultnet.Counts) bool { return c.Reordered >= burst },
 		},
 		{
 			name: "answers twice", down: faultnet.Faults{Duplicate: every(1)}, must: all,
-			hit: func(_, down faultnet.Counts) bool { return down.Duplicated >= burst },
+			hitDown: func(c faultnet.Counts) bool { return c.Duplicated >= burst },
 		},
 		{
 			name: "all that spares the messages", must: all,
-			up:   faultnet.Faults{Delay: time.Millisecond, Dribble: 50},
-			down: faultnet.Faults{Jitter: time.Millisecond, Dribble: 5, Reorder: 5, Duplicate: every(3)},
-			hit: func(up, down faultnet.Counts) bool {
-				return up.Delayed > 0 && down.Duplicated > 0 && down.Reordered > 0
-			},
+			up:      faultnet.Faults{Delay: time.Millisecond, Dribble: 50},
+			down:    faultnet.Faults{Jitter: time.Millisecond, Dribble: 5, Reorder: 5, Duplicate: every(3)},
+			hitUp:   func(c faultnet.Counts) bool { return c.Delayed > 0 && c.Dribbled > 0 },
+			hitDown: func(c faultnet.Counts) bool { return c.Duplicated > 0 && c.Reordered > 0 },
 		},
 		{
 			name: "answers lost", down: faultnet.Faults{Drop: every(4)}, hasty: true, must: part,
-			hit: func(_, down faultnet.Counts) bool { return down.Dropped == burst/4 },
+			hitDown: func(c faultnet.Counts) bool { return c.Dropped == burst/4 },
 		},
 		{
 			name: "messages lost", up: faultnet.Faults{Drop: every(4)}, hasty: true, must: part,
-			hit: func(up, _ faultnet.Counts) bool { return up.Dropped == burst/4 },
+			hitUp: func(c faultnet.Counts) bool { return c.Dropped == burst/4 },
 		},
-		{name: "cut on the way", up: faultnet.Faults{Cut: true, CutAfter: 3001}, hit: func(up, _ faultnet.Counts) bool { return up.Cuts == 1 }},
-		{name: "reset on the way", up: faultnet.Faults{Cut: true, CutAfter: 3001, Reset: true}, hit: func(up, _ faultnet.Counts) bool { return up.Cuts == 1 }},
-		{name: "cut on the way back", down: faultnet.Faults{Cut: true, CutAfter: 301}, hit: func(_, down faultnet.Counts) bool { return down.Cuts == 1 }},
-		{name: "reset on the way back", down: faultnet.Faults{Cut: true, CutAfter: 301, Reset: true}, hit: func(_, down faultnet.Counts) bool { return down.Cuts == 1 }},
-		{name: "half-open", up: silent, down: silent, hasty: true, must: none, hit: func(up, _ faultnet.Counts) bool { return up.Swallowed >= burst }},
-		{name: "half-open on the way", up: silent, hasty: true, must: none, hit: func(up, _ faultnet.Counts) bool { return up.Swallowed >= burst }},
-		{name: "half-open on the way back", down: silent, hasty: true, must: none, hit: func(_, down faultnet.Counts) bool { return down.Swallowed >= burst }},
-		{name: "answers are not fetched", down: blocked, hasty: true, must: none, hit: func(_, down faultnet.Counts) bool { return down.Frames == 1 }},
+		{name: "cut on the way", up: half, hitUp: func(c faultnet.Counts) bool { return c.Cuts == 1 }},
+		{name: "reset on the way", up: halfReset, hitUp: func(c faultnet.Counts) bool { return c.Cuts == 1 }},
+		{name: "cut on the way back", down: halfBack, hitDown: func(c faultnet.Counts) bool { return c.Cuts == 1 }},
+		{name: "reset on the way back", down: halfBackReset, hitDown: func(c faultnet.Counts) bool { return c.Cuts == 1 }},
+		{name: "half-open", up: silent, down: silent, hasty: true, must: none, hitUp: func(c faultnet.Counts) bool { return c.Swallowed >= burst }},
+		{name: "half-open on the way", up: silent, hasty: true, must: none, hitUp: func(c faultnet.Counts) bool { return c.Swallowed >= burst }},
+		{name: "half-open on the way back", down: silent, hasty: true, must: none, hitDown: func(c faultnet.Counts) bool { return c.Swallowed >= burst }},
+		{name: "answers are not fetched", down: blocked, hasty: true, must: none, hitDown: func(c faultnet.Counts) bool { return c.Frames == 1 }},
 	}
 }
 
@@ -85,7 +89,7 @@ func faults() []fault {
 // nothing arrives twice, and what was not written can be sent again.
 func TestBurst(t *testing.T) {
 	each(t, func(t *testing.T, p protocol) {
-		for _, f := range faults() {
+		for _, f := range faults(sizes(t, p)) {
 			t.Run(f.name, func(t *testing.T) {
 				t.Parallel()
 				r := start(t, p, 0, func(c *session.ClientConfig, _ *session.ServerConfig) {
@@ -98,9 +102,8 @@ func TestBurst(t *testing.T) {
 				r.proxy.Set(faultnet.ToClient, f.down)
 				r.submit(0, burst)
 				r.settle(burst)
-				if !f.hit(r.proxy.Counts(faultnet.ToServer), r.proxy.Counts(faultnet.ToClient)) {
-					t.Errorf("the fault did not happen: %+v, %+v", r.proxy.Counts(faultnet.ToServer), r.proxy.Counts(faultnet.ToClient))
-				}
+				r.proves(faultnet.ToServer, f.hitUp)
+				r.proves(faultnet.ToClient, f.hitDown)
 				got := r.count()
 				for kind, n := range f.must {
 					if got[kind] != n {
@@ -111,6 +114,17 @@ func TestBurst(t *testing.T) {
 			})
 		}
 	})
+}
+
+// proves waits for the counts, which follow what they count.
+func (r *rig) proves(d faultnet.Direction, hit func(faultnet.Counts) bool) {
+	r.t.Helper()
+	if hit == nil {
+		return
+	}
+	if err := r.proxy.Await(r.ctx, d, hit); err != nil {
+		r.t.Fatalf("the fault did not happen %s: %v", d, err)
+	}
 }
 
 // The outcome is exact to the byte: what the connection took nothing of is not
@@ -189,6 +203,12 @@ func (r *rig) one(d faultnet.Direction, cut int) {
 	r.settle(1)
 	r.hangUp()
 	r.check(1, nil)
+}
+
+// sizes are those of a submit and of its answer.
+func sizes(t *testing.T, p protocol) (submit, answer int) {
+	t.Helper()
+	return start(t, p, 0, nil).measure()
 }
 
 // measure tells the sizes of a submit and of its answer.
