@@ -15,7 +15,8 @@ import (
 // Bounds that no setting moves.
 const (
 	readBuffer = 64 << 10
-	// maxQueued is how many bytes may wait for a peer that does not read.
+	// maxQueued is how many bytes of frames that take no slot may wait for a
+	// peer that does not read. Requests are bounded by the window.
 	maxQueued = 1 << 20
 	// maxWindow bounds every window setting.
 	maxWindow = 1 << 16
@@ -159,6 +160,7 @@ type link struct {
 	room      sync.Cond // the reader waits for a slot
 	out       []byte
 	outReqs   []*request
+	posted    int    // bytes of out that take no slot
 	queued    uint64 // offset of the end of out
 	flushed   uint64 // bytes certainly taken by the connection
 	open      map[Sequence]*request
@@ -364,7 +366,8 @@ func (l *link) postRaw(frame []byte) {
 
 func (l *link) grown(start int) {
 	l.queued += uint64(len(l.out) - start)
-	if len(l.out) > maxQueued {
+	l.posted += len(l.out) - start
+	if l.posted > maxQueued {
 		l.failLocked(ErrSlowReader)
 		return
 	}

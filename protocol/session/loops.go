@@ -202,7 +202,7 @@ func (l *link) writeLoop() {
 			l.mu.Unlock()
 			return
 		}
-		buf, l.out = l.out, buf[:0]
+		buf, l.out, l.posted = l.out, buf[:0], 0
 		reqs, l.outReqs = l.outReqs, reqs[:0]
 		at, sent := l.now(), l.elapsed()
 		for _, r := range reqs {

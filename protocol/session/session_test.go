@@ -407,6 +407,57 @@ func TestSilentPeerIsGivenUp(t *testing.T) {
 	})
 }
 
+// What waits in a large window does not make a peer one that never reads: a
+// heartbeat or an acknowledgement behind it must not cost the connection.
+func TestWindowIsNotCountedAsUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 2 * maxQueued / 150
+		near, far := net.Pipe()
+		defer func() { _ = far.Close() }()
+		h := newPlatform()
+		go func() {
+			if _, err := io.ReadFull(far, make([]byte, 39)); err != nil {
+				return
+			}
+			for seq, pdu := range []cmpp.PDU{&cmpp.ConnectResp{Version: cmpp.V20}, &cmpp.ActiveTest{}} {
+				frame, err := cmpp.Append(nil, cmpp.V20, uint32(seq+1), pdu)
+				if err == nil {
+					_, err = far.Write(frame)
+				}
+				if err != nil {
+					return
+				}
+				<-time.After(time.Second) // the test comes behind what is queued meanwhile
+			}
+		}()
+		c, err := DialCMPP(t.Context(), ClientConfig{
+			Login: "900001", Secret: "x", Version: CMPP20, Window: n,
+			Dial: func(context.Context, string, string) (net.Conn, error) { return near, nil },
+		}, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		outs := []<-chan Outcome{send(c)}
+		synctest.Wait() // the writer has the first and waits for the peer
+		for range n - 1 {
+			outs = append(outs, send(c))
+		}
+		<-time.After(2 * time.Second)
+		select {
+		case err := <-h.closed:
+			t.Fatal(err)
+		default:
+		}
+		c.Close()
+		<-c.Done()
+		for _, out := range outs {
+			if o := <-out; o.Kind != NotWritten {
+				t.Errorf("%+v", o)
+			}
+		}
+	})
+}
+
 func TestDrainWaitsForAnswers(t *testing.T) {
 	var answer func(string, uint32)
 	bench(t, func(_ *ClientConfig, _ *ServerConfig, g *gateway) {

@@ -166,7 +166,9 @@ func (c *Carrier) SendMO(ctx context.Context, from, dest, text string) error {
 	if len(parts) > 1 {
 		return errors.New("carrier: the text does not fit one message")
 	}
-	m := session.MO{Source: from, Dest: dest, Coding: uint8(parts[0].Coding), Content: parts[0].Content}
+	m := session.MO{
+		ID: c.nextID(), Source: from, Dest: dest, Coding: uint8(parts[0].Coding), Content: parts[0].Content,
+	}
 	done := make(chan error, 1)
 	a.out.push(&delivery{mo: &m, done: func(err error) { done <- err }})
 	select {
@@ -175,6 +177,18 @@ func (c *Carrier) SendMO(ctx context.Context, from, dest, text string) error {
 	case <-ctx.Done():
 		return fmt.Errorf("carrier: MO was not acknowledged: %w", ctx.Err())
 	}
+}
+
+// nextID makes the id of a message from a handset, where the protocol has one. It has it
+// from the start, so that it is the same when it is sent again.
+func (c *Carrier) nextID() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cfg.protocol() == SGIP || c.cfg.protocol() == SMPP {
+		return ""
+	}
+	c.sequence++
+	return c.dialect.id(c, nil, c.sequence, 0)
 }
 
 // owner finds the account with the longest code that dest begins with.

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -127,6 +130,26 @@ func TestMisbehaviour(t *testing.T) {
 		t.Errorf("a dropped connection: %+v", o)
 	}
 	<-l.handler.closed
+}
+
+// However often connections end before a report is written, it waits for the next.
+func TestWhatIsNotWrittenCostsNoTry(t *testing.T) {
+	o := &outbox{plan: newSchedule()}
+	var ends []error
+	d := &delivery{report: &session.Report{}, done: func(err error) { ends = append(ends, err) }}
+	for _, err := range []error{io.EOF, session.ErrClosed, io.ErrUnexpectedEOF, os.ErrDeadlineExceeded, session.ErrNoCredit} {
+		o.queue = nil
+		o.settled(d, session.Outcome{Kind: session.NotWritten, Err: fmt.Errorf("session: %w", err)})
+		if o.len() != 1 || d.tries != 0 || len(ends) != 0 {
+			t.Errorf("%v: %d wait, %d tries, ended with %v", err, o.len(), d.tries, ends)
+		}
+	}
+	for range maxTries { // what can't be encoded never gets better
+		o.settled(d, session.Outcome{Kind: session.NotWritten, Err: session.ErrEncode})
+	}
+	if len(ends) != 1 || ends[0] == nil {
+		t.Errorf("what cannot be written ended with %v", ends)
+	}
 }
 
 func TestOverSpeed(t *testing.T) {

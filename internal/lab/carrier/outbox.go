@@ -152,8 +152,8 @@ func (o *outbox) settled(d *delivery, out session.Outcome) {
 	switch {
 	case out.Kind == session.Answered && out.Result == 0:
 		d.done(nil)
-	case out.Kind == session.NotWritten && isLink(out.Err):
-		o.again(d)
+	case out.Kind == session.NotWritten && !errors.Is(out.Err, session.ErrEncode):
+		o.again(d) // nothing was tried: the connection ended before, or has no room
 		return
 	default:
 		if d.tries++; d.tries >= maxTries || !o.plan.after(retryRefused, func() { o.again(d) }) {
@@ -161,20 +161,6 @@ func (o *outbox) settled(d *delivery, out session.Outcome) {
 		}
 	}
 	o.pump()
-}
-
-// isLink tells an end of the connection or a lack of room from a message that
-// can't be sent at all.
-func isLink(err error) bool {
-	for _, e := range []error{
-		session.ErrNoCredit, session.ErrClosed, session.ErrDraining, session.ErrPeerQuit,
-		session.ErrSilent, session.ErrIdle, session.ErrSlowReader, session.ErrProtocol,
-	} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }
 
 // again puts a delivery back to wait for a session with room.
