@@ -209,6 +209,27 @@ func lawful() []any {
 	return list
 }
 
+// PutChannel stores another channel to the recipients of the world, with an access
+// code of its own under which the customer has the sub-code 07.
+func (w *World) PutChannel(id sms.ID, code string, set func(*registry.Channel)) {
+	w.T.Helper()
+	own := id + 1000
+	ch := registry.Channel{
+		ID: id, Name: code, Carrier: sms.Unicom, Protocol: "cmpp30", AccessCodeID: own, Address: "127.0.0.1:1", Login: "900001",
+		Sessions: 1, Window: 16, Priority: 1, State: registry.Active,
+	}
+	if set != nil {
+		set(&ch)
+	}
+	w.Put(
+		registry.AccessCode{ID: own, PartyID: Operator, Carrier: sms.Unicom, Code: code, Approval: "A2", Period: registry.Period{From: 1}, State: registry.Active},
+		registry.Subcode{
+			ID: own, AccessCodeID: own, Digits: "07", PartyID: Customer, SignatureID: Signature, QualificationID: 71, ContractID: 61, State: registry.Active,
+		},
+		ch,
+	)
+}
+
 // Write runs fn in a transaction.
 func (w *World) Write(fn func(context.Context, *store.Tx) error) {
 	w.T.Helper()

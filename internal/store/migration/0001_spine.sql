@@ -148,7 +148,9 @@ CREATE TABLE channel (
   tps            INTEGER NOT NULL,         -- segments per second, 0 is unlimited
   deduplicates   INTEGER NOT NULL DEFAULT 0,
   cost           INTEGER NOT NULL,         -- micro-yuan per segment
-  priority       INTEGER NOT NULL,
+  priority       INTEGER NOT NULL,         -- same carrier, same priority: one group; a lower one goes first
+  weight         INTEGER NOT NULL DEFAULT 0,  -- share of its group's messages
+  categories     TEXT NOT NULL DEFAULT '', -- what it may carry, '' is everything
   state          TEXT NOT NULL             -- active | paused | frozen
 ) STRICT;
 
