@@ -149,6 +149,9 @@ type Courier interface {
 	// and nothing waits before them, and returns the others in order. It may be
 	// called again when the transaction is; settle is called once for each call.
 	Claim(ctx context.Context, tx Tx, at int64, list []Ready) (left []Ready, settle func(committed bool), err error)
+	// Admits tells whether a new message may be given to a channel: it is not known
+	// to fail, or may be tried with this one.
+	Admits(channel sms.ID) bool
 }
 
 // Tx is what the gate needs of a transaction.

@@ -94,6 +94,14 @@ func (w *World) Claim(ctx context.Context, tx gate.Tx, at int64, list []gate.Rea
 	return c.Claim(ctx, tx, at, list)
 }
 
+// Admits implements gate.Courier.
+func (w *World) Admits(channel sms.ID) bool {
+	w.mu.Lock()
+	c := w.courier
+	w.mu.Unlock()
+	return c == nil || c.Admits(channel)
+}
+
 // Everywhere runs a test on both stores, each with a world of its own.
 func Everywhere(t *testing.T, wrap func(gate.Store) gate.Store, test func(w *World)) {
 	t.Helper()

@@ -163,6 +163,15 @@ CREATE TABLE channel_lease (
   PRIMARY KEY (channel_id, slot)
 ) STRICT;
 
+-- Whether a channel is used, as its owner judged; no row is a channel that was never taken out.
+CREATE TABLE channel_breaker (
+  channel_id INTEGER PRIMARY KEY REFERENCES channel(id),
+  state      TEXT NOT NULL,                -- closed | open | half_open
+  cause      TEXT NOT NULL,                -- of the last opening: down | throttled | reports
+  trips      INTEGER NOT NULL,             -- openings in a row
+  since      INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE account (
   id         INTEGER PRIMARY KEY,
   party_id   INTEGER NOT NULL REFERENCES party(id),
