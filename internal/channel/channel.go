@@ -95,6 +95,7 @@ type State struct {
 	Wanted   int    `json:"wanted"`
 	Credit   int    `json:"credit" doc:"PDUs that may be written at once"`
 	Down     string `json:"down,omitempty" doc:"why the last session ended or could not begin"`
+	Health
 }
 
 func versionOf(protocol string) (session.Version, error) {
