@@ -57,6 +57,7 @@ func (p *Platform) metrics() http.Handler {
 	counter("dispatch_sent_back_total", "Messages that were sent back to the gate.", w.SentBack.Load)
 	counter("dispatch_pdus_total", "PDUs that were handed to a connection.", w.Written.Load)
 	counter("dispatch_answers_total", "Answers that were booked.", w.Answers.Load)
+	counter("dispatch_moved_total", "Queued messages that went to another channel of their permit.", w.Moved.Load)
 	counter("store_fold_failures_total", "Times that the log of SQLite could not be folded whole into its file.", p.DB.FoldFailures)
 	counter("store_index_failures_total", "Times that recipient events could not be indexed.", p.DB.IndexFailures)
 	counter("dispatch_damaged_total", "Readings of queued messages that do not open.", w.Damaged.Load)
@@ -89,6 +90,8 @@ var (
 	descSessions = prometheus.NewDesc("zhunxin_channel_sessions", "Sessions that are logged in.", []string{"channel"}, nil)
 	descWanted   = prometheus.NewDesc("zhunxin_channel_sessions_wanted", "Sessions that should be.", []string{"channel"}, nil)
 	descCredit   = prometheus.NewDesc("zhunxin_channel_credit", "PDUs that may be written at once.", []string{"channel"}, nil)
+	descBreaker  = prometheus.NewDesc("zhunxin_channel_breaker", "1 for the state in which the channel's breaker is.", []string{"channel", "state"}, nil)
+	descTrips    = prometheus.NewDesc("zhunxin_channel_breaker_changes_total", "Times that the channel's breaker came to a state.", []string{"channel", "state"}, nil)
 	descPending  = prometheus.NewDesc("zhunxin_evidence_pending_leaves", "Leaves that have no place in the tree yet.", nil, nil)
 	descTurns    = prometheus.NewDesc("zhunxin_store_transactions_total", "Write transactions.", []string{"class"}, nil)
 	descWait     = prometheus.NewDesc("zhunxin_store_wait_seconds_total", "Time that write transactions waited for the writer.", []string{"class"}, nil)
@@ -99,7 +102,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descQueue, descSessions, descWanted, descCredit, descPending, descLag, descOldest, descTurns, descWait, descSpent} {
+	for _, d := range []*prometheus.Desc{descQueue, descSessions, descWanted, descCredit, descBreaker, descTrips, descPending, descLag, descOldest, descTurns, descWait, descSpent} {
 		ch <- d
 	}
 }
@@ -118,6 +121,15 @@ func (c *snapshotCollector) Collect(ch chan<- prometheus.Metric) {
 		value(descSessions, float64(s.Sessions), s.Name)
 		value(descWanted, float64(s.Wanted), s.Name)
 		value(descCredit, float64(s.Credit), s.Name)
+		health := c.p.Worker.Health(s.ID)
+		for _, state := range []dispatch.BreakerState{dispatch.Closed, dispatch.Open, dispatch.HalfOpen} {
+			in := 0.0
+			if health.State == state {
+				in = 1
+			}
+			value(descBreaker, in, s.Name, string(state))
+			ch <- prometheus.MustNewConstMetric(descTrips, prometheus.CounterValue, float64(health.Changes[state]), s.Name, string(state))
+		}
 		for class, n := range c.p.Worker.Depth(s.ID) {
 			value(descQueue, float64(n), s.Name, classNames[class])
 		}

@@ -140,7 +140,8 @@ func (p *Platform) join() {
 	}
 	p.Desk = &dispatch.Desk{Book: p.Book, IDs: p.IDs}
 	p.Worker = dispatch.NewWorker(dispatch.Config{
-		MaxClaims: 500, MaxAnswers: 1000, Gather: gather, Poll: pollEvery(lite), Together: lite, Logger: p.Logger,
+		MaxClaims: 500, MaxAnswers: 1000, Gather: gather, Poll: pollEvery(lite), Together: lite, Logger: p.Logger, Now: p.Now,
+		Limits: dispatch.Limits(cfg.Channel.Breaker),
 		Redecide: func(ctx context.Context, list []*sms.Message) error {
 			_, err := p.Gate.Redecide(ctx, list, false)
 			return err
@@ -159,7 +160,7 @@ func (p *Platform) join() {
 	}, GateStore{p.DB}, p.Book, p.Keys, p.IDs)
 	p.Receiver = &inbound.Receiver{
 		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, Book: p.Book, Registry: p.Gate.Snapshot, Now: p.Now, Logger: p.Logger,
-		OnReports: p.reported, OnMO: p.told,
+		OnReports: p.reported, OnMO: p.told, OnEnded: p.Worker.Reported,
 	}
 	p.Channels = channel.NewSet(channel.Config{
 		Leases: &leases{p.DB, cfg.Node, p.Worker}, Inbound: p.Receiver, OnCredit: p.Worker.Wake, Now: p.Now, Logger: p.Logger,
@@ -288,6 +289,15 @@ func (p *Platform) settle() time.Duration {
 		return 0
 	}
 	return 2 * time.Second
+}
+
+// channelStates lists this node's channels with how they do.
+func (p *Platform) channelStates() []channel.State {
+	list := p.Channels.States()
+	for i := range list {
+		list[i].Health = channel.HealthOf(p.Worker.Health(list[i].ID))
+	}
+	return list
 }
 
 // told says that customers were told something: it stands in the database.

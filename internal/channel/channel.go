@@ -111,6 +111,7 @@ type State struct {
 	Credit   int    `json:"credit" doc:"PDUs that may be written at once"`
 	Down     string `json:"down,omitempty" doc:"why the last session ended or could not begin"`
 	Back     *Back  `json:"back,omitempty" doc:"SGIP: the gateway's own connections to us"`
+	Health
 }
 
 // start begins a channel's life.

@@ -91,6 +91,21 @@ type Gate struct {
 type Channel struct {
 	ResponseTimeout time.Duration `koanf:"response_timeout" doc:"time for a carrier's answer, after which a PDU is in doubt"`
 	ReportTimeout   time.Duration `koanf:"report_timeout" doc:"time for a report when the contract names none"`
+	Breaker         Breaker       `koanf:"breaker"`
+}
+
+// Breaker is when a channel is taken out and tried again.
+type Breaker struct {
+	DownAfter time.Duration `koanf:"down_after" doc:"time without a session after which a channel is taken out, 0 is never"`
+	Window    time.Duration `koanf:"window" doc:"how far back a channel's answers and reports are counted"`
+	Refused   int           `koanf:"refused" doc:"percent of answers that are refusals for the time being (over-speed) above which a channel is taken out, 0 is never"`
+	Answers   int           `koanf:"answers" doc:"least number of answers within the window that says anything"`
+	Failing   int           `koanf:"failing" doc:"percent of reports that are not of deliveries above which a channel is taken out, 0 is never"`
+	Reports   int           `koanf:"reports" doc:"least number of reports within the window that says anything"`
+	CoolDown  time.Duration `koanf:"cool_down" doc:"time until a channel is tried again, doubled each time that this fails"`
+	CoolMost  time.Duration `koanf:"cool_most" doc:"longest such time; a channel that was used so long without trouble begins anew"`
+	Probes    int           `koanf:"probes" doc:"messages that try a channel"`
+	ProbeTime time.Duration `koanf:"probe_time" doc:"how long their outcome is waited for before others try"`
 }
 
 // Webhook is how events are posted to customers.
@@ -129,8 +144,15 @@ func Default() Config {
 			Listen: "127.0.0.1:7890", MaxConnections: 4096, MaxPerAddress: 64, Heartbeat: 180 * time.Second, RepeatWindow: 180 * time.Second,
 			PartsWithin: 2 * time.Minute,
 		},
-		Gate:     Gate{BatchRecipients: 500, BatchWait: 2 * time.Millisecond, Queue: 20_000, Workers: 4, IdempotencyKept: 24 * time.Hour},
-		Channel:  Channel{ResponseTimeout: time.Minute, ReportTimeout: 72 * time.Hour},
+		Gate: Gate{BatchRecipients: 500, BatchWait: 2 * time.Millisecond, Queue: 20_000, Workers: 4, IdempotencyKept: 24 * time.Hour},
+		Channel: Channel{
+			ResponseTimeout: time.Minute, ReportTimeout: 72 * time.Hour,
+			// They take out what hardly works, and nothing that works badly.
+			Breaker: Breaker{
+				DownAfter: 15 * time.Second, Window: 30 * time.Second, Refused: 50, Answers: 50, Failing: 90, Reports: 200,
+				CoolDown: 5 * time.Second, CoolMost: 5 * time.Minute, Probes: 3, ProbeTime: time.Minute,
+			},
+		},
 		Evidence: Evidence{Every: time.Second, Witnesses: []string{}},
 		NotAfter: NotAfter{OTP: 5 * time.Minute, Notice: 24 * time.Hour, Public: 24 * time.Hour, MKT: 12 * time.Hour, Consent: 24 * time.Hour},
 		Log:      Log{Level: "info", Format: "text"},
@@ -231,10 +253,36 @@ func (c Config) Validate() error {
 			wrong(key, "%s is not above 0", d)
 		}
 	}
+	c.Channel.Breaker.validate(wrong)
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		wrong("log.format", "%q is neither text nor json", c.Log.Format)
 	}
 	return errors.Join(bad...)
+}
+
+func (b Breaker) validate(wrong func(key, format string, args ...any)) {
+	const at = "channel.breaker."
+	for key, n := range map[string]int{"answers": b.Answers, "reports": b.Reports, "probes": b.Probes} {
+		if n < 1 {
+			wrong(at+key, "%d is below 1", n)
+		}
+	}
+	for key, n := range map[string]int{"refused": b.Refused, "failing": b.Failing} {
+		if n < 0 || n > 100 {
+			wrong(at+key, "%d is not within 0 and 100", n)
+		}
+	}
+	for key, d := range map[string]time.Duration{"window": b.Window, "cool_down": b.CoolDown, "probe_time": b.ProbeTime} {
+		if d <= 0 {
+			wrong(at+key, "%s is not above 0", d)
+		}
+	}
+	if b.DownAfter < 0 {
+		wrong(at+"down_after", "%s is below 0", b.DownAfter)
+	}
+	if b.CoolMost < b.CoolDown {
+		wrong(at+"cool_most", "%s is below cool_down", b.CoolMost)
+	}
 }
 
 // DSN reads the PostgreSQL connection string from its file.

@@ -79,7 +79,7 @@ func (w *Worker) grab(ctx context.Context, tx gate.Tx, grabs map[sms.ID]*grab, c
 		return g, nil
 	}
 	line := w.line(channel)
-	if line == nil {
+	if line == nil || !w.health.free(channel) { // a channel is tried with what waits in its queue
 		return nil, nil
 	}
 	lease, ok := line.Lease()

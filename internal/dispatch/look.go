@@ -50,6 +50,8 @@ type Tx interface {
 type Desk struct {
 	Book *rulebook.Book
 	IDs  *sms.IDs
+	// Usable tells whether messages may be moved to a channel; without it none is.
+	Usable func(channel sms.ID) bool
 }
 
 // Lease is the right to write on a channel: the epoch under which its
@@ -113,7 +115,7 @@ func (d *Desk) Look(ctx context.Context, tx Tx, lease Lease, list []gate.Ready) 
 	for _, i := range newestCodesFirst(list) {
 		r := &list[i]
 		m := rows[r.Message.ID]
-		if m == nil || m.State != sms.Queued || m.DecisionID != r.Message.DecisionID {
+		if m == nil || m.State != sms.Queued || m.DecisionID != r.Message.DecisionID || m.ChannelID != lease.Channel {
 			l.verdict.Gone++
 			continue
 		}

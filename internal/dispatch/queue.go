@@ -99,6 +99,25 @@ func (q *queue) spill(at sms.Class, account sms.ID) {
 	}
 }
 
+// arrive says that an account has got something in the database that may go before
+// what is in memory.
+func (q *queue) arrive(at sms.Class, account sms.ID) {
+	c := &q.classes[at]
+	f := c.flow(account)
+	f.spilled, f.rewind = true, true
+	c.ringUp(f)
+}
+
+// forget leaves everything to the database.
+func (q *queue) forget() {
+	for i := range q.classes {
+		for _, f := range q.classes[i].ring {
+			q.size -= len(f.list)
+			f.list, f.spilled, f.rewind = nil, true, true
+		}
+	}
+}
+
 // dry lists the flows of which little is left in memory and more in the database.
 func (q *queue) dry() (out []*flow, classes []sms.Class) {
 	for i := range q.classes {

@@ -18,7 +18,7 @@ const (
 // memory. The worker does not wait for it: verification codes may be due meanwhile.
 func (w *Worker) refill(ctx context.Context) {
 	for _, line := range *w.lines.Load() {
-		if _, ok := line.Lease(); !ok || line.Credit(sms.ClassOTP) == 0 {
+		if _, ok := line.Lease(); !ok || line.Credit(sms.ClassOTP) == 0 || w.health.is(line.Channel(), Open) {
 			continue
 		}
 		w.mu.Lock()

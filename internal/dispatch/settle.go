@@ -47,6 +47,9 @@ type Settled struct {
 	Again  []gate.Ready // certainly not taken: they wait in the queue again
 	Resend []Part       // segments certainly not taken, of messages of which others were
 	Told   bool         // customers were told something
+	Moved  int          // of Again, those that go to another channel
+
+	Answers, Reports []Sample // what it says of the channels
 }
 
 // Part is one segment that is to be written: its row says submitting.
@@ -60,9 +63,10 @@ type Part struct {
 // Settle books what the carrier answered to PDUs. Answers of one message may come
 // in different transactions: it moves when the last of its segments is answered.
 //
-// A segment that was certainly not taken is made again on the same channel, until
-// not_after: alone if others of its message were taken, else with its message,
-// after another look. An accepted segment is charged its share of the units, by largest remainder;
+// A segment that was certainly not taken is made again until not_after: alone and on
+// the same channel if others of its message were taken or may have been (P3), else
+// with its message, after another look, and on the next channel that the decision
+// permits if the carrier refused it for the time being. An accepted segment is charged its share of the units, by largest remainder;
 // what the carrier refused is released; the share of a segment in doubt stays
 // held until somebody knows (P3, P6).
 func (d *Desk) Settle(ctx context.Context, tx Tx, answers []Answer) (Settled, error) {
@@ -146,6 +150,11 @@ func (s *settlement) message(m *sms.Message, all []sms.Segment, answers []*Answe
 		default:
 			seg.State, seg.Result = sms.SegRefused, refusal(o)
 		}
+		if a.Outcome.Kind != session.NotWritten {
+			s.left.Answers = append(s.left.Answers, Sample{
+				Channel: seg.ChannelID, SubmitAt: seg.SubmitAt, Wrong: seg.Result == OverSpeed, Doubtful: seg.State == sms.SegInDoubt,
+			})
+		}
 		s.answered = append(s.answered, *seg)
 		s.hashes = append(s.hashes, SubmissionRecord(m, seg).Hash())
 	}
@@ -221,6 +230,12 @@ func (s *settlement) close(m *sms.Message, all []sms.Segment, answers []*Answer)
 	switch {
 	case accepted == 0 && doubt == 0 && retry:
 		c.To, c.Held, c.Captured = sms.Queued, m.Held, m.Captured
+		if to := s.turn(m, all, ready.Permit); to != 0 {
+			moved := *ready.Message
+			moved.ChannelID = to
+			c.ChannelID, ready.Message = to, &moved
+			s.left.Moved++
+		}
 		s.left.Again = append(s.left.Again, ready)
 		s.retired = append(s.retired, all...)
 	case accepted == 0 && doubt == 0:
@@ -266,6 +281,16 @@ func (s *settlement) close(m *sms.Message, all []sms.Segment, answers []*Answer)
 		s.told = append(s.told, sms.StatusEvent(s.IDs.Next(), &after, s.at))
 	}
 	return nil
+}
+
+// turn is the channel that a message turns to of which the carrier refused something
+// for the time being and took nothing, 0 when it stays. What was only not written
+// stays: if its channel is taken out, it moves with the others that wait.
+func (s *settlement) turn(m *sms.Message, all []sms.Segment, permit *gate.Permit) sms.ID {
+	if !slices.ContainsFunc(all, func(x sms.Segment) bool { return x.Result == OverSpeed }) {
+		return 0
+	}
+	return s.elsewhere(m, permit)
 }
 
 func delivered(all []sms.Segment) (n int) {

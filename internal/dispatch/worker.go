@@ -23,6 +23,8 @@ type Line interface {
 	// Credit is how many PDUs of a class may be written at once now; for all but
 	// verification codes a share of the window is kept back.
 	Credit(c sms.Class) int
+	// Up tells whether a session is logged in.
+	Up() bool
 	// Submit writes one PDU; done is called once, never by Submit itself.
 	Submit(s session.Submit, done func(session.Outcome))
 }
@@ -35,6 +37,8 @@ type WorkTx interface {
 	Queued(ctx context.Context, channel sms.ID, class sms.Class, account, after sms.ID, limit int) ([]*sms.Message, error)
 	QueuedAccounts(ctx context.Context, channel sms.ID, class sms.Class) ([]sms.ID, error)
 	SubmittingOn(ctx context.Context, channel sms.ID, before int64, limit int) ([]*sms.Message, error)
+	Breakers(ctx context.Context) ([]sms.Breaker, error)
+	PutBreaker(ctx context.Context, b sms.Breaker) error
 }
 
 // Store runs the worker's transactions.
@@ -60,17 +64,23 @@ type Config struct {
 	// Observe, if set, is told how long the carrier took for each answer.
 	Observe func(time.Duration)
 	Logger  *slog.Logger
+	Limits  Limits           // when channels are taken out; zero takes none out
+	Watch   time.Duration    // how often channels are looked after, 0 is twice a second
+	Now     func() time.Time // nil is time.Now
 }
+
+const watchEvery = 500 * time.Millisecond
 
 // Worker takes permitted messages to the carriers.
 type Worker struct {
-	cfg   Config
-	desk  *Desk
-	store Store
-	keys  *vault.Keys
-	wake  chan struct{}
-	lines atomic.Pointer[[]Line]
-	Stats Stats
+	cfg    Config
+	desk   *Desk
+	store  Store
+	keys   *vault.Keys
+	wake   chan struct{}
+	lines  atomic.Pointer[[]Line]
+	health *health
+	Stats  Stats
 
 	mu      sync.Mutex
 	queues  map[sms.ID]*queue
@@ -84,13 +94,22 @@ type Worker struct {
 
 // Stats counts what the worker did since it started.
 type Stats struct {
-	Cycles, Claimed, Cancelled, SentBack, Written, Answers, Failures, Damaged atomic.Int64
+	Cycles, Claimed, Cancelled, SentBack, Written, Answers, Failures, Damaged, Moved atomic.Int64
 }
 
 // NewWorker makes a worker; Run makes it work.
 func NewWorker(cfg Config, desk *Desk, store Store, keys *vault.Keys) *Worker {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Watch == 0 {
+		cfg.Watch = watchEvery
+	}
+	h := newHealth(cfg.Limits, cfg.Now, cfg.Logger)
+	own := *desk
+	own.Usable = h.usable
 	w := &Worker{
-		cfg: cfg, desk: desk, store: store, keys: keys, wake: make(chan struct{}, 1), queues: map[sms.ID]*queue{},
+		cfg: cfg, desk: &own, health: h, store: store, keys: keys, wake: make(chan struct{}, 1), queues: map[sms.ID]*queue{},
 		out: outbox{parts: map[sms.ID][]Part{}, held: map[sms.ID]int{}}, back: make(chan []*sms.Message, 16),
 	}
 	w.lines.Store(&[]Line{})
@@ -204,6 +223,8 @@ func (w *Worker) Oldest() (at int64) {
 func (w *Worker) Run(ctx context.Context) {
 	var returns sync.WaitGroup
 	returns.Go(func() { w.redecide(ctx) })
+	w.health.begin()
+	returns.Go(func() { w.watch(ctx) })
 	defer returns.Wait()
 	defer w.loads.Wait()
 	poll := time.NewTicker(w.cfg.Poll)
@@ -356,6 +377,7 @@ func (w *Worker) settle(ctx context.Context, tx WorkTx, answers []Answer) (Settl
 			return left, err
 		}
 		left.Told = left.Told || n.Booked > 0
+		left.Reports = append(left.Reports, reportSamples(channel, n.Ended)...)
 	}
 	return left, nil
 }
@@ -413,6 +435,9 @@ func (w *Worker) settled(answers []Answer, left Settled) {
 		w.cfg.OnTold()
 	}
 	w.Stats.Answers.Add(int64(len(answers)))
+	w.Stats.Moved.Add(int64(left.Moved))
+	w.health.answered(left.Answers)
+	w.health.reported(left.Reports)
 	for _, p := range left.Resend {
 		w.out.put(p.Ready.Message.ChannelID, 0, []Part{p})
 	}
@@ -436,6 +461,7 @@ func (w *Worker) looked(c claim, v Verdict) {
 		w.cfg.OnTold()
 	}
 	w.Stats.SentBack.Add(int64(len(v.Back)))
+	w.health.spare(c.lease.Channel, len(c.list)-len(v.Go))
 	w.out.put(c.lease.Channel, 0, partsOf(v.Go, c.lease))
 	if len(v.Back) == 0 {
 		return
@@ -462,10 +488,14 @@ func (w *Worker) claims() []claim {
 		if !ok || q == nil {
 			continue
 		}
+		granted := w.health.allow(line.Channel(), budget)
+		if granted == 0 {
+			continue
+		}
 		c := claim{line: line, lease: lease}
 		for at := sms.Class(0); at < sms.NumClasses; at++ {
 			room, used := w.out.reserve(line, at, budget), 0
-			for used < room && len(c.list) < budget {
+			for used < room && len(c.list) < granted {
 				r, ok := q.pop(at)
 				if !ok {
 					break
@@ -479,6 +509,7 @@ func (w *Worker) claims() []claim {
 				break
 			}
 		}
+		w.health.spare(line.Channel(), granted-len(c.list))
 		if budget -= len(c.list); len(c.list) > 0 {
 			out = append(out, c)
 		}

@@ -20,18 +20,33 @@ import (
 // line is a channel's connections as a test has them.
 type line struct {
 	mu     sync.Mutex
+	id     sms.ID // 0 is gatetest.Channel
+	down   bool
+	answer func(n int) session.Outcome // to the nth PDU; nil accepts all
 	owned  bool
 	credit int
 	epoch  int64 // 0 is that of lease
 	got    []session.Submit
 }
 
-func (l *line) Channel() sms.ID { return gatetest.Channel }
+func (l *line) Channel() sms.ID {
+	if l.id != 0 {
+		return l.id
+	}
+	return gatetest.Channel
+}
+
+func (l *line) Up() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.down
+}
 
 func (l *line) Lease() (dispatch.Lease, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	x := lease
+	x.Channel = l.Channel()
 	if l.epoch != 0 {
 		x.Epoch = l.epoch
 	}
@@ -49,8 +64,11 @@ func (l *line) Submit(s session.Submit, done func(session.Outcome)) {
 	defer l.mu.Unlock()
 	l.credit--
 	l.got = append(l.got, s)
-	id := strconv.Itoa(len(l.got))
-	go done(session.Outcome{Kind: session.Answered, ID: id})
+	o := session.Outcome{Kind: session.Answered, ID: strconv.Itoa(len(l.got))}
+	if l.answer != nil {
+		o = l.answer(len(l.got))
+	}
+	go done(o)
 }
 
 func (l *line) set(owned bool, credit int) {
@@ -88,7 +106,13 @@ func work(d *desk, l *line) *dispatch.Worker {
 
 func start(d *desk, l *line, s dispatch.Store) (w *dispatch.Worker, stop func()) {
 	d.T.Helper()
+	return startWith(d, s, dispatch.Limits{}, l)
+}
+
+func startWith(d *desk, s dispatch.Store, limits dispatch.Limits, lines ...dispatch.Line) (w *dispatch.Worker, stop func()) {
+	d.T.Helper()
 	w = dispatch.NewWorker(dispatch.Config{
+		Limits: limits, Watch: 5 * time.Millisecond, Now: d.Clock.Now,
 		MaxClaims: 100, MaxAnswers: 100, Poll: 20 * time.Millisecond, Together: d.DB.Dialect() == store.SQLite, OnTold: func() {},
 		Redecide: func(ctx context.Context, list []*sms.Message) error {
 			_, err := d.Gate.Redecide(ctx, list, false)
@@ -99,7 +123,7 @@ func start(d *desk, l *line, s dispatch.Store) (w *dispatch.Worker, stop func())
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { w.Run(ctx) })
-	w.SetLines([]dispatch.Line{l})
+	w.SetLines(lines)
 	return w, func() {
 		cancel()
 		running.Wait()

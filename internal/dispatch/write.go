@@ -79,23 +79,27 @@ func (o *outbox) channels() []sms.ID {
 }
 
 // flush writes the PDUs whose rows say submitting, as far as there is credit. When
-// nothing may be written any more, messages of which nothing was written come back
-// as certainly not taken. The rest of a half-written one stays until its lease is
+// nothing may be written any more, or the channel is not used, messages of which
+// nothing was written come back as certainly not taken. The rest of a half-written one stays until its lease is
 // renewed, or falls to the next one: whoever begins that has put it in doubt before.
 func (w *Worker) flush() {
 	for _, channel := range w.out.channels() {
 		parts := w.out.take(channel)
-		line, back := w.line(channel), map[sms.ID]bool{}
+		line, back, open := w.line(channel), map[sms.ID]bool{}, w.health.is(channel, Open)
 		var kept []Part
 		for i, p := range parts {
 			id := p.Ready.Message.ID
-			if !writable(line, p.Epoch) {
+			if may := writable(line, p.Epoch); !may || open {
 				if back[id] = back[id] || p.No == 1 && !p.Again; back[id] {
 					w.answered(p, session.Outcome{Kind: session.NotWritten, Err: errLease})
-				} else if !passed(line, p.Epoch) {
-					kept = append(kept, p)
+					continue
 				}
-				continue
+				if !may {
+					if !passed(line, p.Epoch) {
+						kept = append(kept, p)
+					}
+					continue
+				}
 			}
 			if line.Credit(sms.ClassOTP) == 0 {
 				kept = append(kept, parts[i:]...)

@@ -14,6 +14,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/routing"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
@@ -92,13 +93,15 @@ type PermitChannel struct {
 	ID       sms.ID `json:"id"`
 	Source   string `json:"source"`
 	Segments int    `json:"segments"`
+	Group    int64  `json:"group,omitempty"`  // tried before those with a higher one
+	Weight   int64  `json:"weight,omitempty"` // share of its group's messages
 	// OnDelivery says that the contract behind the sub-code charges what was
 	// delivered, not what was submitted.
 	OnDelivery bool `json:"charge_on_delivery,omitempty"`
 }
 
-// Permit is what a decision allows for recipients of one carrier: the channels
-// in order of preference, and what a unit costs each account of the chain.
+// Permit is what a decision allows for recipients of one carrier: the channels by
+// group and cost, and what a unit costs each account of the chain.
 type Permit struct {
 	Channels []PermitChannel `json:"channels"`
 	Chain    []ledger.Line   `json:"chain"`
@@ -112,6 +115,21 @@ func (p *Permit) Way(channel sms.ID) *PermitChannel {
 		}
 	}
 	return nil
+}
+
+// Choose gives the channel that a message is to leave by: the first in its own order
+// that is usable and not the one to leave, or 0 when there is none. nil says that all are.
+func (p *Permit) Choose(message sms.ID, leave sms.ID, usable func(channel sms.ID) bool) sms.ID {
+	list := make([]routing.Candidate, len(p.Channels))
+	for i := range p.Channels {
+		list[i] = routing.Candidate{Group: p.Channels[i].Group, Weight: p.Channels[i].Weight}
+	}
+	for _, i := range routing.Order(uint64(message), list) {
+		if c := p.Channels[i].ID; c != leave && (usable == nil || usable(c)) {
+			return c
+		}
+	}
+	return 0
 }
 
 // Ready is a permitted message on its way to dispatch, with what it takes to
@@ -131,6 +149,9 @@ type Courier interface {
 	// and nothing waits before them, and returns the others in order. It may be
 	// called again when the transaction is; settle is called once for each call.
 	Claim(ctx context.Context, tx Tx, at int64, list []Ready) (left []Ready, settle func(committed bool), err error)
+	// Admits tells whether a new message may be given to a channel: it is not known
+	// to fail, or may be tried with this one.
+	Admits(channel sms.ID) bool
 }
 
 // Tx is what the gate needs of a transaction.

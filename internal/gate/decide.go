@@ -413,9 +413,6 @@ func (b *batchRun) message(p *part, r *recipient) (m *sms.Message, err error) {
 	if p.template != nil {
 		m.TemplateID = p.template.Template.ID
 	}
-	if v := p.carriers[r.carrier]; len(v.permit.Channels) > 0 {
-		m.ChannelID = v.permit.Channels[0].ID
-	}
 	if !j.call.NotAfter.IsZero() {
 		m.NotAfter = j.call.NotAfter.UnixMilli()
 	}
@@ -470,6 +467,9 @@ func (b *batchRun) book(p *part, r *recipient, m *sms.Message, view *carrierView
 		}
 		m.State = sms.Queued
 	}
+	if m.State != sms.Refused && len(view.permit.Channels) > 0 {
+		m.ChannelID = b.g.channelOf(m, &view.permit, m.State == sms.Queued && !b.dry)
+	}
 	switch {
 	case m.State == sms.Queued && from != sms.Queued:
 		e := sms.RecipientEvent{
@@ -502,6 +502,22 @@ func (b *batchRun) book(p *part, r *recipient, m *sms.Message, view *carrierView
 		*list = append(*list, Ready{Message: m, Number: r.Number, Text: p.text, Permit: &view.permit})
 	}
 	return nil
+}
+
+// channelOf chooses the channel of a message among those that are permitted: the
+// first in the message's own order, or, of one that is about to leave, the first that
+// does not fail. The evidence names the permit; which of its channels was used is told
+// by the submission.
+func (g *Gate) channelOf(m *sms.Message, permit *Permit, leaves bool) sms.ID {
+	if len(permit.Channels) == 1 {
+		return permit.Channels[0].ID
+	}
+	if leaves && g.cfg.Courier != nil {
+		if c := permit.Choose(m.ID, 0, g.cfg.Courier.Admits); c != 0 {
+			return c
+		}
+	}
+	return permit.Choose(m.ID, 0, nil)
 }
 
 func (g *Gate) count(m *sms.Message) {

@@ -150,7 +150,7 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 	}
 	var first []rulebook.Finding
 	for _, ch := range p.job.snap.Channels {
-		if ch.Carrier != c || ch.State != registry.Active {
+		if ch.Carrier != c || ch.State != registry.Active || !ch.Carries(p.category) {
 			continue
 		}
 		found, pc, until := g.channel(p, ch, now)
@@ -169,7 +169,7 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 	if len(v.permit.Channels) == 0 {
 		v.findings = first
 		if first == nil {
-			v.code, v.detail = sms.NoChannel, "no active channel reaches "+string(c)
+			v.code, v.detail = sms.NoChannel, "no active channel carries "+string(p.category)+" to "+string(c)
 		}
 	}
 	return v
@@ -222,7 +222,9 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 	if !t.IsZero() {
 		ends(t.UnixMilli())
 	}
-	pc := PermitChannel{ID: ch.ID, Segments: p.segments, OnDelivery: contract != nil && contract.ChargeOn == registry.OnDelivery}
+	pc := PermitChannel{
+		ID: ch.ID, Segments: p.segments, Group: ch.Priority, Weight: ch.Weight, OnDelivery: contract != nil && contract.ChargeOn == registry.OnDelivery,
+	}
 	if code != nil && sub != nil {
 		source, err := routing.SourceNumber(code.Code, sub.Digits, p.job.call.Extension)
 		if err != nil {

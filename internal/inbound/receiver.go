@@ -41,6 +41,8 @@ type Receiver struct {
 	Now      func() time.Time
 	Logger   *slog.Logger
 	Gather   time.Duration // how long reports wait for company in their transaction
+	// OnEnded, if set, gets the ends of a channel's segments after their commit.
+	OnEnded func(channel sms.ID, list []Ended)
 	// OnReports gets what customers were told of reports, after the commit; OnMO is
 	// called after the commit of a message from a handset.
 	OnReports func([]Told)
@@ -212,6 +214,9 @@ func (x *Receiver) storeChannel(ctx context.Context, channel sms.ID, list []repo
 			n.Told[i].Number = numbers[n.Told[i].PhoneID]
 		}
 		x.OnReports(n.Told)
+		if x.OnEnded != nil {
+			x.OnEnded(channel, n.Ended)
+		}
 		return nil
 	})
 	if err != nil {

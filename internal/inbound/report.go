@@ -60,6 +60,13 @@ type Counts struct {
 	Passing    int // not final: ACCEPTD
 	Unmatched  int // kept, because no submit is known by that id
 	Told       []Told
+	Ended      []Ended
+}
+
+// Ended is the end of a segment, as it speaks for its channel or against it.
+type Ended struct {
+	SubmitAt  int64 // epoch milliseconds
+	Delivered bool
 }
 
 // Told is an event that is stored, with what it takes to tell it by the customer's own
@@ -133,6 +140,9 @@ func Reports(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, list []sm
 	}
 	err = in.write(ctx)
 	n.Told = in.told
+	for i := range in.ended {
+		n.Ended = append(n.Ended, Ended{in.ended[i].SubmitAt, in.ended[i].State == sms.SegDelivered})
+	}
 	return n, err
 }
 

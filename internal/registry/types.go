@@ -168,7 +168,9 @@ type Channel struct {
 	TPS          int64       `db:"tps" json:"tps,omitempty" minimum:"0" doc:"segments per second for the channel, 0 is unlimited"`
 	Deduplicates bool        `db:"deduplicates" json:"deduplicates,omitempty"`
 	Cost         sms.Money   `db:"cost" json:"cost,omitempty" doc:"micro-yuan per segment"`
-	Priority     int64       `db:"priority" json:"priority,omitempty"`
+	Priority     int64       `db:"priority" json:"priority,omitempty" doc:"channels of one carrier with the same priority are a group 通道组; a lower one is tried first"`
+	Weight       int64       `db:"weight" json:"weight,omitempty" minimum:"0" maximum:"1000000" doc:"share of its group's messages; 0 has none and stands in for the others, the cheapest first"`
+	Categories   string      `db:"categories" json:"categories,omitempty" pattern:"^((OTP|NOTICE|MKT|PUBLIC|CONSENT)(,(OTP|NOTICE|MKT|PUBLIC|CONSENT))*)?$" doc:"comma-separated: what it may carry, empty is everything"`
 	State        string      `db:"state" json:"state" enum:"active,paused,frozen"`
 
 	BackSecret []byte         `db:"back_secret" json:"-"` // sealed, see Options.BackLogin
@@ -189,6 +191,11 @@ type ChannelOptions struct {
 	SystemType  string   `json:"system_type,omitempty" maxLength:"12" doc:"SMPP: as agreed with the centre"`
 	IDs         string   `json:"ids,omitempty" enum:",same,hex-decimal,decimal-hex" doc:"SMPP: base of message ids in answers and in receipts, where the centre writes them differently"`
 	SAR         bool     `json:"sar,omitempty" doc:"SMPP: tell the parts of a long message by parameters in place of a header"`
+}
+
+// Carries tells whether the channel may carry messages of a category.
+func (c *Channel) Carries(cat sms.Category) bool {
+	return c.Options.Mode != "receive" && (c.Categories == "" || contains(c.Categories, string(cat)))
 }
 
 // Account holds a party's money with the party above it.

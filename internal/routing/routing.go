@@ -1,6 +1,6 @@
 // Package routing chooses, without touching anything: whose network a number
-// belongs to by its prefix, which source number a handset shows, and which
-// sub-code a reply was sent to.
+// belongs to by its prefix, in which order channels are tried, which source number
+// a handset shows, and which sub-code a reply was sent to.
 package routing
 
 import (

@@ -42,6 +42,16 @@ type Report struct {
 	ReceivedAt int64
 }
 
+// Breaker is whether a channel is used, as the nodes tell each other.
+type Breaker struct {
+	ChannelID ID
+	State     string // closed | open | half_open
+	Cause     string // of the last opening
+	Trips     int    // openings in a row
+	Since     int64  // of the state, epoch milliseconds; 0 when the channel was never taken out
+	Owned     bool   // a node holds the channel's lease
+}
+
 // MO is a message from a recipient 上行.
 type MO struct {
 	ID            ID

@@ -117,6 +117,7 @@ var edges = append([]Edge{
 	{Queued, Expired, []Actor{ActorDispatch, ActorSweeper}, MoneyRelease, EventRemove, "cancellation"},
 	{Queued, InDoubt, []Actor{ActorSweeper}, MoneyKeep, EventNone, "submission"}, // restored from a backup
 	{Queued, Queued, []Actor{ActorGate}, MoneyRehold, EventNone, "decision"},
+	{Queued, Queued, []Actor{ActorDispatch}, MoneyKeep, EventNone, ""}, // to another channel of its permit
 	{Queued, Held, []Actor{ActorGate}, MoneyRehold, EventRemove, "decision"},
 	{Queued, Deferred, []Actor{ActorGate}, MoneyKeep, EventRemove, "decision"},
 	{Queued, Refused, []Actor{ActorGate}, MoneyRelease, EventRemove, "decision"},
@@ -167,15 +168,19 @@ func Edges() []Edge { return append([]Edge(nil), edges...) }
 
 // Take returns the edge that actor may take, or an error that names the move.
 func Take(from, to State, by Actor) (Edge, error) {
+	known := false
 	for _, e := range edges {
 		if e.From != from || e.To != to {
 			continue
 		}
+		known = true
 		for _, a := range e.By {
 			if a == by {
 				return e, nil
 			}
 		}
+	}
+	if known {
 		return Edge{}, fmt.Errorf("%s may not move a message from %q to %q", by, from, to)
 	}
 	return Edge{}, fmt.Errorf("no message moves from %q to %q", from, to)

@@ -94,6 +94,14 @@ func (w *World) Claim(ctx context.Context, tx gate.Tx, at int64, list []gate.Rea
 	return c.Claim(ctx, tx, at, list)
 }
 
+// Admits implements gate.Courier.
+func (w *World) Admits(channel sms.ID) bool {
+	w.mu.Lock()
+	c := w.courier
+	w.mu.Unlock()
+	return c == nil || c.Admits(channel)
+}
+
 // Everywhere runs a test on both stores, each with a world of its own.
 func Everywhere(t *testing.T, wrap func(gate.Store) gate.Store, test func(w *World)) {
 	t.Helper()
@@ -207,6 +215,27 @@ func lawful() []any {
 		}
 	}
 	return list
+}
+
+// PutChannel stores another channel to the recipients of the world, with an access
+// code of its own under which the customer has the sub-code 07.
+func (w *World) PutChannel(id sms.ID, code string, set func(*registry.Channel)) {
+	w.T.Helper()
+	own := id + 1000
+	ch := registry.Channel{
+		ID: id, Name: code, Carrier: sms.Unicom, Protocol: "cmpp30", AccessCodeID: own, Address: "127.0.0.1:1", Login: "900001",
+		Sessions: 1, Window: 16, Priority: 1, State: registry.Active,
+	}
+	if set != nil {
+		set(&ch)
+	}
+	w.Put(
+		registry.AccessCode{ID: own, PartyID: Operator, Carrier: sms.Unicom, Code: code, Approval: "A2", Period: registry.Period{From: 1}, State: registry.Active},
+		registry.Subcode{
+			ID: own, AccessCodeID: own, Digits: "07", PartyID: Customer, SignatureID: Signature, QualificationID: 71, ContractID: 61, State: registry.Active,
+		},
+		ch,
+	)
 }
 
 // Write runs fn in a transaction.

@@ -148,7 +148,9 @@ CREATE TABLE channel (
   tps            INTEGER NOT NULL,         -- segments per second, 0 is unlimited
   deduplicates   INTEGER NOT NULL DEFAULT 0,
   cost           INTEGER NOT NULL,         -- micro-yuan per segment
-  priority       INTEGER NOT NULL,
+  priority       INTEGER NOT NULL,         -- same carrier, same priority: one group; a lower one goes first
+  weight         INTEGER NOT NULL DEFAULT 0,  -- share of its group's messages
+  categories     TEXT NOT NULL DEFAULT '', -- what it may carry, '' is everything
   state          TEXT NOT NULL,            -- active | paused | frozen
   back_secret    BLOB NOT NULL,            -- sealed: SGIP's gateway logs in to us by it
   options        TEXT NOT NULL             -- JSON: what only some protocols or carriers ask for
@@ -161,6 +163,15 @@ CREATE TABLE channel_lease (
   epoch      INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
   PRIMARY KEY (channel_id, slot)
+) STRICT;
+
+-- Whether a channel is used, as its owner judged; no row is a channel that was never taken out.
+CREATE TABLE channel_breaker (
+  channel_id INTEGER PRIMARY KEY REFERENCES channel(id),
+  state      TEXT NOT NULL,                -- closed | open | half_open
+  cause      TEXT NOT NULL,                -- of the last opening: down | throttled | reports
+  trips      INTEGER NOT NULL,             -- openings in a row
+  since      INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE account (
