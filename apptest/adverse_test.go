@@ -33,7 +33,7 @@ func TestKilledDuringTheFirstStart(t *testing.T) {
 	w := newWorld(t)
 	dice := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0)) //nolint:gosec // chance is wanted
 	for range 12 {
-		cmd := exec.Command(program(t), "bench-node", "--data", w.dir, "--carrier", w.carrier.Addr().String()) //nolint:gosec,noctx // our own program
+		cmd := exec.Command(program(t), "bench-node", "--data", w.dir, "--carrier", "cmpp="+w.carrier.Addr().String()) //nolint:gosec,noctx // our own program
 		in, err := cmd.StdinPipe()
 		if err != nil {
 			t.Fatal(err)

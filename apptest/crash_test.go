@@ -128,7 +128,7 @@ func (w *world) now() time.Time { return time.Now().Add(w.offset) }
 // waits until it listens.
 func (w *world) start(under ...string) *process {
 	w.t.Helper()
-	args := append(append([]string(nil), under...), program(w.t), "bench-node", "--data", w.dir, "--carrier", w.carrier.Addr().String(), "--sessions", "2")
+	args := append(append([]string(nil), under...), program(w.t), "bench-node", "--data", w.dir, "--carrier", "cmpp="+w.carrier.Addr().String(), "--sessions", "2")
 	p := &process{cmd: exec.Command(args[0], args[1:]...)} //nolint:gosec,noctx // our own program
 	p.cmd.Stderr = os.Stderr
 	var err error

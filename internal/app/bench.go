@@ -17,7 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zhunxin/zhunxin/internal/lab/carrier"
 	"github.com/zhunxin/zhunxin/internal/lab/load"
 	"github.com/zhunxin/zhunxin/protocol/session"
 )
@@ -36,7 +35,8 @@ type Bench struct {
 	Numbers     int           `help:"Distinct numbers, each with a consent." default:"1000000"`
 	Old         int           `help:"Old messages in the store." default:"2000000"`
 	Only        string        `help:"One kind instead of the mix: otp, notice or mkt." enum:",otp,notice,mkt" default:""`
-	Sessions    int           `help:"Sessions to the carrier." default:"8"`
+	Upstream    string        `help:"What the carrier speaks; mixed is four channels that share the messages." enum:"cmpp,sgip,smgp,smpp,mixed" default:"cmpp"`
+	Sessions    int           `help:"Sessions to the carrier, to each of them if they are mixed." default:"8"`
 	Flood       int           `help:"Marketing messages that wait for the channel before the window begins."`
 	Pace        int64         `help:"Segments a second of the channel, 0 for no limit."`
 	Kill        bool          `help:"Kill the platform with the flood waiting, and measure how soon it sends again; no window follows."`
@@ -44,6 +44,8 @@ type Bench struct {
 	Profile     string        `help:"File for a CPU profile of the platform." type:"path"`
 	OwnProfile  string        `help:"File for a CPU profile of generator and carrier." type:"path"`
 	Patience    time.Duration `help:"Longest wait for what is open at the end of the window." default:"60s"`
+
+	ups benchUpstreams
 }
 
 // Result is what a run measured.
@@ -71,16 +73,12 @@ func (b *Bench) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	sim, err := b.carrier(ctx, offset, logger)
+	b.ups, err = b.carriers(ctx, offset, logger)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
-		defer cancel()
-		err = errors.Join(err, sim.Stop(patience))
-	}()
-	child, err := b.spawn(ctx, sim.Addr().String())
+	defer func() { err = errors.Join(err, b.ups.stop(ctx)) }()
+	child, err := b.spawn(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,13 +90,13 @@ func (b *Bench) Run(ctx context.Context) (err error) {
 		}
 	}
 	if b.Kill {
-		return b.recover(ctx, child, sim, flood)
+		return b.recover(ctx, child, flood)
 	}
 	stopProfile, err := profile(b.OwnProfile)
 	if err != nil {
 		return err
 	}
-	r, err := b.measure(ctx, child, sim, offset)
+	r, err := b.measure(ctx, child, offset)
 	if err = errors.Join(err, stopProfile()); err != nil {
 		return err
 	}
@@ -113,18 +111,6 @@ func (b *Bench) Run(ctx context.Context) (err error) {
 	return nil
 }
 
-func (b *Bench) carrier(ctx context.Context, offset time.Duration, logger *slog.Logger) (*carrier.Carrier, error) {
-	ln, err := listenLocal(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return carrier.Start(context.WithoutCancel(ctx), ln, carrier.Config{
-		Accounts:  []carrier.Account{{Login: simLogin, Secret: simSecret, Sessions: 64, Window: 4096, Codes: []string{storyCode}}},
-		Behaviour: carrier.Behaviour{Latency: carrier.Latency{Fixed: carrier.Duration(10 * time.Millisecond)}, ReportDelay: carrier.Range{Min: carrier.Duration(20 * time.Millisecond), Max: carrier.Duration(80 * time.Millisecond)}},
-		Retain:    1_000_000,
-	}, logger, clock{OffsetMS: offset.Milliseconds()}.now, nil)
-}
-
 // child is the platform's process.
 type child struct {
 	cmd   *exec.Cmd
@@ -135,12 +121,12 @@ type child struct {
 // benchReady is the first line of the child: where it listens and how to get in.
 type benchReady struct{ HTTP, CMPP, Key, Login, Secret string }
 
-func (b *Bench) spawn(ctx context.Context, sim string) (*child, error) {
+func (b *Bench) spawn(ctx context.Context) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"bench-node", "--data", b.Data, "--carrier", sim, "--sessions", strconv.Itoa(b.Sessions), "--pace", strconv.FormatInt(b.Pace, 10)}
+	args := []string{"bench-node", "--data", b.Data, "--carrier", b.ups.arg(), "--back", b.ups.back, "--sessions", strconv.Itoa(b.Sessions), "--pace", strconv.FormatInt(b.Pace, 10)}
 	if b.Profile != "" {
 		args = append(args, "--profile", b.Profile)
 	}
@@ -197,7 +183,7 @@ func (b *Bench) numbers(n int) (first int, err error) {
 // texts of the mix, in the order of load's kinds.
 var benchTexts = [4]string{storyOTP, "【" + storySignature + "】您的订单20261124已发货。", storyMKT, storyMKT}
 
-func (b *Bench) measure(ctx context.Context, c *child, sim *carrier.Carrier, offset time.Duration) (r Result, err error) {
+func (b *Bench) measure(ctx context.Context, c *child, offset time.Duration) (r Result, err error) {
 	fsync, err := fsyncLatency(b.Data)
 	if err != nil {
 		return r, err
@@ -241,21 +227,8 @@ func (b *Bench) measure(ctx context.Context, c *child, sim *carrier.Carrier, off
 	r.CPUMicrosPerDelivered = (after.cpu - before.cpu).Seconds() * 1e6 / n
 	r.RSSMiB, r.BytesWrittenPerMessage, r.RowsPerMessage = after.peakMiB, float64(after.written-before.written)/n, (after.rows-before.rows)/n
 	r.Lost = rec.Open()
-	seen := map[string]bool{}
-	for since := uint64(0); ; {
-		list := sim.Received(since, 10_000)
-		if len(list) == 0 {
-			return r, nil
-		}
-		for _, x := range list {
-			since = x.Number
-			if key := x.Dests[0] + "/" + x.Text; seen[key] {
-				r.Doubled++
-			} else {
-				seen[key] = true
-			}
-		}
-	}
+	r.Doubled = b.ups.doubled()
+	return r, nil
 }
 
 func (b *Bench) sender(ctx context.Context, c *child, rec *load.Recorder, offset time.Duration) (load.Sender, func(), error) {

@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/zhunxin/zhunxin/internal/lab/carrier"
 	"github.com/zhunxin/zhunxin/internal/lab/load"
 	"github.com/zhunxin/zhunxin/protocol/session"
 )
@@ -42,7 +41,8 @@ func (b *Bench) flood(ctx context.Context, c *child, offset time.Duration) (r Re
 }
 
 // recover kills the platform, starts it again and waits for its first PDU.
-func (b *Bench) recover(ctx context.Context, c *child, sim *carrier.Carrier, r Result) error {
+func (b *Bench) recover(ctx context.Context, c *child, r Result) error {
+	sim := b.ups.sims[0]
 	if r.Waiting == 0 {
 		return errors.New("nothing waits: --kill needs --flood, and a --pace at which it is not sent at once")
 	}
@@ -52,7 +52,7 @@ func (b *Bench) recover(ctx context.Context, c *child, sim *carrier.Carrier, r R
 	_ = c.cmd.Wait() // it was killed, and says so
 	before := len(sim.Received(0, 1<<30))
 	began := time.Now()
-	again, err := b.spawn(ctx, sim.Addr().String())
+	again, err := b.spawn(ctx)
 	if err != nil {
 		return err
 	}

@@ -11,13 +11,13 @@ import (
 	"github.com/zhunxin/zhunxin/internal/config"
 	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/sms"
-	"github.com/zhunxin/zhunxin/internal/store"
 )
 
 // BenchNode is the platform's process of a bench.
 type BenchNode struct {
 	Data     string `type:"path" required:""`
-	Carrier  string `required:""`
+	Carrier  string `required:"" help:"protocol=address, separated by commas."`
+	Back     string `help:"Where SGIP gateways connect."`
 	Sessions int64  `default:"8"`
 	Pace     int64
 	Profile  string `type:"path"`
@@ -34,6 +34,7 @@ func benchConfig(data string) config.Config {
 func (b *BenchNode) Run(ctx context.Context) (err error) {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	cfg := benchConfig(b.Data)
+	cfg.SGIP.Carriers = b.Back
 	f, err := openFolder(cfg.Data)
 	if err != nil {
 		return err
@@ -43,11 +44,11 @@ func (b *BenchNode) Run(ctx context.Context) (err error) {
 		return errors.Join(err, f.close())
 	}
 	defer func() { err = errors.Join(err, p.Stop(context.WithoutCancel(ctx))) }()
-	s, err := p.seed(ctx, mobile(b.Carrier), b.Sessions, benchWindow, 1_000_000*sms.Yuan)
+	s, err := p.seed(ctx, mobile("127.0.0.1:1"), b.Sessions, benchWindow, 1_000_000*sms.Yuan)
 	if err != nil {
 		return err
 	}
-	if err := p.paceChannel(ctx, s.Channel, b.Pace); err != nil {
+	if err := p.benchChannels(ctx, s, b.Carrier, b.Pace); err != nil {
 		return err
 	}
 	addrs, err := p.Listen(ctx)
@@ -74,17 +75,3 @@ func (b *BenchNode) Run(ctx context.Context) (err error) {
 
 // benchWindow is wide, so that the platform is measured and not the carrier.
 const benchWindow = 512
-
-// paceChannel sets how many segments a second the channel may send.
-func (p *Platform) paceChannel(ctx context.Context, id sms.ID, pace int64) error {
-	snap, err := p.Registry(ctx)
-	if err != nil {
-		return err
-	}
-	ch := *snap.Channel[id]
-	if ch.TPS == pace {
-		return nil
-	}
-	ch.TPS = pace
-	return p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return tx.Put(ctx, ch) })
-}

@@ -299,8 +299,8 @@ func (c *Channel) Credit(class sms.Class) int {
 			free += s.Room()
 		}
 	}
-	free += int(c.def.Window)*c.resting - len(c.waiting)
-	return credit(class, free, int(c.def.Window)*(len(c.sessions)+c.resting), c.pacer.Available(time.Now()))
+	free += c.window()*c.resting - len(c.waiting)
+	return credit(class, free, c.window()*(len(c.sessions)+c.resting), c.pacer.Available(time.Now()))
 }
 
 // credit is how many PDUs of a class may be written at once: as many as the windows
@@ -323,7 +323,7 @@ func (c *Channel) Submit(s session.Submit, done func(session.Outcome)) {
 			best, most = x, n
 		}
 	}
-	wake := best == nil && c.resting > 0 && len(c.waiting) < int(c.def.Window)*c.resting
+	wake := best == nil && c.resting > 0 && len(c.waiting) < c.window()*c.resting
 	if wake {
 		c.waiting = append(c.waiting, held{s, done})
 	}

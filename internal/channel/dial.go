@@ -35,7 +35,7 @@ func (c *Channel) session() session.ClientConfig {
 	o := &c.def.Options
 	cfg := session.ClientConfig{
 		Address: c.def.Address, Login: c.def.Login, Secret: c.secret, ServiceID: c.def.ServiceID, Version: dials[c.def.Protocol].version,
-		Window: int(c.def.Window), Pacer: c.pacer, Logger: c.cfg.Logger, Now: c.cfg.Now, ResponseTimeout: c.cfg.ResponseTimeout,
+		Window: c.window(), Pacer: c.pacer, Logger: c.cfg.Logger, Now: c.cfg.Now, ResponseTimeout: c.cfg.ResponseTimeout,
 		RetryStatus: o.RetryStatus,
 		SGIP:        session.SGIPOptions{Node: o.Node, CorpID: o.CorpID},
 		SMGP:        session.SMGPOptions{Mode: smgpModes[o.Mode], MsgSrc: o.MsgSrc, MServiceID: o.MServiceID},
@@ -46,6 +46,17 @@ func (c *Channel) session() session.ClientConfig {
 	}
 	return cfg
 }
+
+// window is how many PDUs of a session may be unanswered.
+func (c *Channel) window() int {
+	if c.def.Protocol == sgip12 {
+		return min(int(c.def.Window), sgipWindow)
+	}
+	return int(c.def.Window)
+}
+
+// sgipWindow is the most that SGIP 1.2 lets be open.
+const sgipWindow = 32
 
 // rest waits until a message needs the session that ended quietly.
 func (c *Channel) rest(ctx context.Context) {
