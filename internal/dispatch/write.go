@@ -160,13 +160,14 @@ func (w *Worker) answered(p Part, o session.Outcome) {
 // write hands one PDU to the line. Its outcome comes back as an answer.
 func (w *Worker) write(line Line, p Part) {
 	m := p.Ready.Message
-	parts, err := smstext.Split(p.Ready.Text, reference(m.ID))
+	way := p.Ready.Permit.Way(line.Channel())
+	parts, err := smstext.SplitWith(p.Ready.Text, reference(m.ID), way.Split.Options())
 	if err != nil || p.No > len(parts) {
 		w.answered(p, session.Outcome{Kind: session.NotWritten, Err: err})
 		return
 	}
 	s := session.Submit{
-		Source: p.Ready.Permit.Way(line.Channel()).Source, Dests: []string{p.Ready.Number.Dialled()}, Coding: uint8(parts[p.No-1].Coding),
+		Source: way.Source, Dests: []string{p.Ready.Number.Dialled()}, Coding: uint8(parts[p.No-1].Coding),
 		UDHI: parts[p.No-1].UDHI, Total: parts[p.No-1].Total, Number: parts[p.No-1].Number, Content: parts[p.No-1].Content, WantReport: true,
 	}
 	if m.NotAfter != 0 {
@@ -176,6 +177,6 @@ func (w *Worker) write(line Line, p Part) {
 	line.Submit(s, func(o session.Outcome) { w.answered(p, o) })
 }
 
-// reference spreads ids over the eight bits that tie the parts of a long text
+// reference spreads ids over the bits that tie the parts of a long text
 // together: neighbours in time must differ.
-func reference(id sms.ID) uint8 { return uint8(uint64(id) * 0x9E3779B97F4A7C15 >> 56) }
+func reference(id sms.ID) uint16 { return uint16(uint64(id) * 0x9E3779B97F4A7C15 >> 48) }

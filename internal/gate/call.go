@@ -92,9 +92,11 @@ type Answer struct {
 type PermitChannel struct {
 	ID       sms.ID `json:"id"`
 	Source   string `json:"source"`
-	Segments int    `json:"segments"`
-	Group    int64  `json:"group,omitempty"`  // tried before those with a higher one
-	Weight   int64  `json:"weight,omitempty"` // share of its group's messages
+	Segments int    `json:"segments"` // PDUs, with room for what the carrier adds
+	// Split is how the text becomes those.
+	Split  registry.Splitting `json:"split,omitzero"`
+	Group  int64              `json:"group,omitempty"`  // tried before those with a higher one
+	Weight int64              `json:"weight,omitempty"` // share of its group's messages
 	// OnDelivery says that the contract behind the sub-code charges what was
 	// delivered, not what was submitted.
 	OnDelivery bool `json:"charge_on_delivery,omitempty"`

@@ -469,6 +469,7 @@ func (b *batchRun) book(p *part, r *recipient, m *sms.Message, view *carrierView
 	}
 	if m.State != sms.Refused && len(view.permit.Channels) > 0 {
 		m.ChannelID = b.g.channelOf(m, &view.permit, m.State == sms.Queued && !b.dry)
+		m.Segments = view.permit.Way(m.ChannelID).Segments
 	}
 	switch {
 	case m.State == sms.Queued && from != sms.Queued:

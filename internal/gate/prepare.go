@@ -45,6 +45,7 @@ type part struct {
 	length     int  // of the text in UTF-16 code units
 	units      int
 	segments   int
+	splits     []int // segments under each of the channels' own splittings, 0 where it does not fit
 	content    [16]byte
 	recipients []recipient
 	*shared    // with every part of the batch that is alike
@@ -128,6 +129,13 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 		return nil, textError(err)
 	}
 	p.units, p.segments = units, len(segments)
+	for _, split := range j.snap.Splittings() {
+		n, err := smstext.Segments(in.Text, split.Options())
+		if err != nil {
+			n = 0 // it does not fit: such a channel is not permitted
+		}
+		p.splits = append(p.splits, n)
+	}
 	name, body, brackets := registry.SplitSignature(in.Text)
 	p.body, p.brackets = body, brackets
 	p.signature = j.snap.SignatureOf(j.party.ID, name)

@@ -3,6 +3,7 @@ package gate
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -38,12 +39,16 @@ type sharedKey struct {
 	extension                        string
 	brackets, reviewed               bool
 	length, units, segments          int
+	splits                           string // segments under the channels' own splittings
 }
 
 func (p *part) key() sharedKey {
 	k := sharedKey{
 		application: p.job.app.ID, category: p.category, extension: p.job.call.Extension, brackets: p.brackets, reviewed: p.job.review,
 		length: p.length, units: p.units, segments: p.segments,
+	}
+	if len(p.splits) > 0 {
+		k.splits = fmt.Sprint(p.splits)
 	}
 	if p.signature != nil {
 		k.signature = p.signature.ID
@@ -222,8 +227,17 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 	if !t.IsZero() {
 		ends(t.UnixMilli())
 	}
+	segments := p.segments
+	if i := slices.Index(snap.Splittings(), ch.Options.Split); i >= 0 {
+		if segments = p.splits[i]; segments == 0 {
+			found = append(found, rulebook.Finding{
+				Layer: "channel", Outcome: rulebook.Block, Code: sms.TextTooLong,
+				Reason: rulebook.Both{Zh: sms.Lookup(sms.TextTooLong).Zh, En: sms.Lookup(sms.TextTooLong).En},
+			})
+		}
+	}
 	pc := PermitChannel{
-		ID: ch.ID, Segments: p.segments, Group: ch.Priority, Weight: ch.Weight, OnDelivery: contract != nil && contract.ChargeOn == registry.OnDelivery,
+		ID: ch.ID, Segments: segments, Split: ch.Options.Split, Group: ch.Priority, Weight: ch.Weight, OnDelivery: contract != nil && contract.ChargeOn == registry.OnDelivery,
 	}
 	if code != nil && sub != nil {
 		source, err := routing.SourceNumber(code.Code, sub.Digits, p.job.call.Extension)

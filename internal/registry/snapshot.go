@@ -57,6 +57,7 @@ type Snapshot struct {
 	prices     map[priceKey][]Price
 	keys       map[[32]byte]*APIKey
 	logins     map[string]*SPAccount
+	splittings []Splitting
 	allow      map[string][]netip.Prefix
 }
 
@@ -110,6 +111,9 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 	}
 	for i := range t.Channels {
 		s.Channels = append(s.Channels, &t.Channels[i])
+		if x := t.Channels[i].Options.Split; x != (Splitting{}) && !slices.Contains(s.splittings, x) {
+			s.splittings = append(s.splittings, x)
+		}
 	}
 	sort.Slice(s.Channels, func(i, j int) bool {
 		a, b := s.Channels[i], s.Channels[j]
@@ -388,6 +392,9 @@ func (s *Snapshot) LoginByID(id sms.ID) *SPAccount {
 	}
 	return nil
 }
+
+// Splittings are the channels' own ways to split texts, without the usual one.
+func (s *Snapshot) Splittings() []Splitting { return s.splittings }
 
 // Logins lists the logins of a protocol, in order of their ids.
 func (s *Snapshot) Logins(protocol string) (list []*SPAccount) {

@@ -4,7 +4,10 @@
 // of it at one generation; the gate reads nothing else of it.
 package registry
 
-import "github.com/zhunxin/zhunxin/internal/sms"
+import (
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/protocol/smstext"
+)
 
 // Period is a span of epoch milliseconds; To is exclusive, 0 means no end.
 type Period struct {
@@ -179,7 +182,8 @@ type Channel struct {
 
 // ChannelOptions are what only some protocols or carriers ask for.
 type ChannelOptions struct {
-	TLS bool `json:"tls,omitempty" doc:"connect with TLS; the certificate must be of the address's host"`
+	TLS   bool      `json:"tls,omitempty" doc:"connect with TLS; the certificate must be of the address's host"`
+	Split Splitting `json:"split,omitempty" doc:"how texts become PDUs on this channel"`
 	// RetryStatus adds to what a protocol's documents say.
 	RetryStatus []uint32 `json:"retry_status,omitempty" maxItems:"64" doc:"statuses of answers that mean over-speed on this channel: the message is not taken and may be sent again"`
 	Mode        string   `json:"mode,omitempty" enum:",both,send,receive" doc:"SMGP and SMPP: what the connections are for; some gateways want a channel for each direction"`
@@ -196,6 +200,32 @@ type ChannelOptions struct {
 // Carries tells whether the channel may carry messages of a category.
 func (c *Channel) Carries(cat sms.Category) bool {
 	return c.Options.Mode != "receive" && (c.Categories == "" || contains(c.Categories, string(cat)))
+}
+
+// Splitting is how a channel wants texts. Its zero value is the usual: ASCII for a short
+// text of ASCII characters, UCS2 for everything else, a header with an 8-bit reference.
+type Splitting struct {
+	Alphabet string `json:"alphabet,omitempty" enum:",ucs2,gb18030" doc:"ucs2: UCS2 whatever the text; gb18030: GB18030, for gateways that want it"`
+	// Reference16 is for gateways that mix up neighbours under 256 references.
+	Reference16 bool `json:"reference16,omitempty" doc:"tie the parts of a long text by 16 bits in place of 8: a part holds 66 characters in place of 67"`
+	// A text that fits 140 bytes may not fit any more once the carrier has added to it.
+	AddsHead int `json:"adds_head,omitempty" minimum:"0" maximum:"50" doc:"characters that the carrier adds before each text, such as a signature: the segments leave room for them and are counted with them"`
+	AddsTail int `json:"adds_tail,omitempty" minimum:"0" maximum:"50" doc:"characters that the carrier adds behind, such as how to refuse"`
+}
+
+// Options are the splitter's.
+func (s Splitting) Options() (o smstext.Options) {
+	switch s.Alphabet {
+	case "ucs2":
+		o.Alphabet = smstext.UCS2Only
+	case "gb18030":
+		o.Alphabet = smstext.GBOnly
+	}
+	if s.Reference16 {
+		o.Join = smstext.UDH16
+	}
+	o.Reserve = smstext.Reserve{Head: s.AddsHead, Tail: s.AddsTail}
+	return o
 }
 
 // Account holds a party's money with the party above it.

@@ -1,0 +1,67 @@
+package dispatch_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/zhunxin/zhunxin/internal/gate/gatetest"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/protocol/smstext"
+)
+
+// signed makes the world's channel one whose carrier adds to each text.
+func signed(w *gatetest.World, split registry.Splitting) {
+	w.T.Helper()
+	snap, err := w.Gate.Snapshot(context.Background())
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	ch := *snap.Channel[gatetest.Channel]
+	ch.Options.Split = split
+	w.Put(ch)
+}
+
+// A text that fits one PDU does not once its carrier has added a signature: it is
+// decided, counted and sent as two, each with room for what comes to it.
+func TestSegmentsLeaveRoomForWhatTheCarrierAdds(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		d := on(w)
+		signed(w, registry.Splitting{AddsHead: 8})
+		body := strings.Repeat("会员活动说明", 9) + "退订回T" // 58, with the signature 64
+		d.Put(
+			registry.Template{ID: 53, PartyID: gatetest.Customer, Category: sms.MKT, Name: "tight", State: registry.Active},
+			registry.TemplateVersion{TemplateID: 53, Version: 1, Body: body, State: registry.Approved, Period: registry.Period{From: 1}},
+		)
+		d.Agree(gatetest.Member)
+		r := d.permitted("【准信科技】"+body, gatetest.Member)
+		if r.Message.Units != 1 || r.Message.Segments != 2 {
+			d.T.Fatalf("%d units, %d segments", r.Message.Units, r.Message.Segments)
+		}
+		l := &line{owned: true, credit: 9}
+		worker := work(d, l)
+		worker.Wake()
+		d.until("both are submitted", func() bool { return d.Message(r.Message.ID).State == sms.Submitted })
+		if len(l.got) != 2 || !l.got[0].UDHI || len(l.got[0].Content)+2*8 > smstext.MaxContent {
+			d.T.Errorf("%d PDUs, the first of %d bytes", len(l.got), len(l.got[0].Content))
+		}
+	})
+}
+
+// A channel that wants GB18030 gets it, and the decision says so.
+func TestChannelGetsTheAlphabetThatItWants(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		d := on(w)
+		signed(w, registry.Splitting{Alphabet: "gb18030"})
+		r := d.permitted(gatetest.OTPText, gatetest.Stranger)
+		l := &line{owned: true, credit: 9}
+		worker := work(d, l)
+		worker.Wake()
+		d.until("it is submitted", func() bool { return d.Message(r.Message.ID).State == sms.Submitted })
+		text, err := smstext.Decode(smstext.GB, l.got[0].Content)
+		if err != nil || l.got[0].Coding != uint8(smstext.GB) || text != gatetest.OTPText {
+			d.T.Errorf("coding %d, %q, %v", l.got[0].Coding, text, err)
+		}
+	})
+}
