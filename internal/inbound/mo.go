@@ -23,6 +23,10 @@ type MOTx interface {
 	LastApplication(ctx context.Context, phone [16]byte, signature sms.ID) (sms.ID, error)
 	Secrets(ctx context.Context, group sms.ID, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error
 	InsertPeople(ctx context.Context, at int64, people []sms.Person) error
+	InsertMOPart(ctx context.Context, p sms.MOPart) error
+	MOPartsOf(ctx context.Context, set [16]byte) ([]sms.MOPart, error)
+	LateMOParts(ctx context.Context, before int64, limit int) ([]sms.MOPart, error)
+	RemoveMOParts(ctx context.Context, set [16]byte) error
 	InsertEvents(ctx context.Context, list []sms.Event) error
 	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
 }
@@ -33,7 +37,8 @@ const marketedWithin = 30 * 24 * time.Hour
 
 // storeMO stores one message and, if it refuses, refuses in the same transaction
 // (OPT-03). It returns the opt-out word, "" when there was none or the carrier
-// repeated itself.
+// repeated itself. Of a long message each part is stored as it comes, and the whole once
+// the last is there.
 func (x *Receiver) storeMO(ctx context.Context, in mo) (word string, err error) {
 	snap, err := x.Registry(ctx)
 	if err != nil {
@@ -43,26 +48,48 @@ func (x *Receiver) storeMO(ctx context.Context, in mo) (word string, err error) 
 	if err != nil {
 		return "", fmt.Errorf("the handset's number: %w", err)
 	}
-	text := textOf(in)
-	m := sms.MO{
-		ID: x.IDs.Next(), ChannelID: in.channel, UpstreamID: in.m.ID, PhoneID: x.Keys.PhoneID(number), Dest: in.m.Dest,
-		Text: x.Keys.Seal(vault.PurposeMO, []byte(text)),
-	}
-	m.OptOut, _ = x.Book.OptOut(text)
-	sub := binding(snap, in.channel, m.Dest)
-	if sub != nil {
-		if p := snap.Party[sub.PartyID]; p != nil {
-			m.GroupID = p.GroupID
+	if in.m.UDHI {
+		if head, body, err := smstext.ParseUDH(in.m.Content); err == nil && head.Total > 1 {
+			return x.storePart(ctx, snap, in, head, body)
 		}
 	}
-	err = x.Store.WriteMO(ctx, func(ctx context.Context, tx MOTx) error {
-		fresh, err := x.insert(ctx, tx, snap, sub, &m, number)
-		if word = m.OptOut; err != nil || !fresh {
-			word = ""
-		}
+	whole := x.received(snap, in.channel, number, in.m.Dest, in.m.ID, textOf(in))
+	err = x.Store.WriteMO(ctx, func(ctx context.Context, tx MOTx) (err error) {
+		word, err = whole.store(ctx, tx)
 		return err
 	})
 	return word, err
+}
+
+// arrival is a whole message from a handset on its way into the store.
+type arrival struct {
+	x      *Receiver
+	snap   *registry.Snapshot
+	sub    *registry.Subcode
+	m      sms.MO
+	number sms.MSISDN
+}
+
+func (x *Receiver) received(snap *registry.Snapshot, channel sms.ID, number sms.MSISDN, dest, upstream, text string) *arrival {
+	a := &arrival{x: x, snap: snap, number: number, sub: binding(snap, channel, dest), m: sms.MO{
+		ID: x.IDs.Next(), ChannelID: channel, UpstreamID: upstream, PhoneID: x.Keys.PhoneID(number), Dest: dest,
+		Text: x.Keys.Seal(vault.PurposeMO, []byte(text)),
+	}}
+	a.m.OptOut, _ = x.Book.OptOut(text)
+	if a.sub != nil {
+		if p := snap.Party[a.sub.PartyID]; p != nil {
+			a.m.GroupID = p.GroupID
+		}
+	}
+	return a
+}
+
+func (a *arrival) store(ctx context.Context, tx MOTx) (word string, err error) {
+	fresh, err := a.x.insert(ctx, tx, a.snap, a.sub, &a.m, a.number)
+	if err != nil || !fresh {
+		return "", err
+	}
+	return a.m.OptOut, nil
 }
 
 // textOf reads the message; what its coding does not allow is kept as it came.

@@ -139,6 +139,7 @@ func (x *Receiver) Run(ctx context.Context) {
 	var parts sync.WaitGroup
 	parts.Go(func() { x.loop(ctx, x.wakeup[0], x.Gather, x.storeReports) })
 	parts.Go(func() { x.loop(ctx, x.wakeup[1], 0, x.storeMOs) }) // one may be an opt-out
+	parts.Go(func() { x.watchParts(ctx) })
 	parts.Wait()
 }
 

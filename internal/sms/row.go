@@ -179,3 +179,12 @@ type WebhookDelivery struct {
 	Error     string `json:"error,omitempty"`
 	At        int64  `json:"at"`
 }
+
+// MOPart is a part of a long message from a handset.
+type MOPart struct {
+	ID            ID
+	Set           [16]byte // the same for all parts of a message
+	Total, Number int
+	Content       []byte // sealed
+	ReceivedAt    int64
+}

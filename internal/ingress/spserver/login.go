@@ -24,18 +24,18 @@ const (
 	retryPush = 5 * time.Second
 )
 
-// delivery is what one event becomes: reports of one message, or an MO. Its PDUs are
+// delivery is what one event becomes: reports of one message, or an MO in its parts. Its PDUs are
 // written one after the other, as there is room.
 type delivery struct {
 	event   sms.Event
 	reports []session.Report
-	mo      *session.MO
+	mos     []session.MO // of one message
 
 	sent, open    int // of its PDUs: written, and of those not answered
 	lost, refused bool
 }
 
-func (d *delivery) pdus() int { return max(1, len(d.reports)) }
+func (d *delivery) pdus() int { return len(d.reports) + len(d.mos) }
 
 // peer is a connection by which a customer is told: its own, or in SGIP one that we made.
 type peer interface {
@@ -136,8 +136,8 @@ func (l *login) pump() {
 			return
 		}
 		done := func(o session.Outcome) { l.ended(d, o) }
-		if d.mo != nil {
-			p.MO(*d.mo, done)
+		if len(d.mos) > 0 {
+			p.MO(d.mos[no], done)
 		} else {
 			p.Report(d.reports[no], done)
 		}

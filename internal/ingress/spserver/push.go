@@ -141,7 +141,7 @@ func (s *Server) pushPage(ctx context.Context, l *login, list []sms.Event) (room
 		return false, err
 	}
 	for _, d := range deliveries {
-		if d.mo == nil && len(d.reports) == 0 { // nothing that the protocol can say
+		if len(d.mos) == 0 && len(d.reports) == 0 { // nothing that the protocol can say
 			l.moot(d.event.ID)
 		} else if !l.offer(d) {
 			return false, nil
@@ -185,7 +185,7 @@ func (s *Server) deliveries(ctx context.Context, list []sms.Event) (out []delive
 					return err
 				}
 			case "mo":
-				d.mo = replies[e.ObjectID]
+				d.mos = replies[e.ObjectID]
 			}
 			out = append(out, d)
 		}
@@ -339,9 +339,8 @@ func (s *Server) partReports(ctx context.Context, tx Tx, e sms.Event) ([]session
 	return out, nil
 }
 
-// replies reads messages from handsets as the protocol carries them. A long one is
-// sent as its text's first PDU would be: handsets split before the carrier does.
-func (s *Server) replies(ctx context.Context, tx Tx, ids []sms.ID) (map[sms.ID]*session.MO, error) {
+// replies reads messages from handsets as the protocol carries them, a long one in parts.
+func (s *Server) replies(ctx context.Context, tx Tx, ids []sms.ID) (map[sms.ID][]session.MO, error) {
 	found := map[sms.ID]sms.MO{}
 	if err := tx.MOs(ctx, ids, func(m sms.MO) { found[m.ID] = m }); err != nil {
 		return nil, err
@@ -354,18 +353,22 @@ func (s *Server) replies(ctx context.Context, tx Tx, ids []sms.ID) (map[sms.ID]*
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[sms.ID]*session.MO, len(found))
+	out := make(map[sms.ID][]session.MO, len(found))
 	for id, m := range found {
 		text, err := s.Keys.Open(vault.PurposeMO, m.Text)
 		if err != nil {
 			return nil, err
 		}
-		parts, err := smstext.Split(string(text), 0)
-		if err != nil || !numbers[m.PhoneID].Valid() { // empty, or its person was erased
+		parts, err := smstext.SplitWith(string(text), uint16(id), smstext.Options{MaxSegments: 255}) //nolint:gosec // its last bits differ between neighbours
+		if err != nil || !numbers[m.PhoneID].Valid() {                                               // empty, or its person was erased
 			continue
 		}
-		out[id] = &session.MO{
-			ID: m.ID.String(), Source: numbers[m.PhoneID].Dialled(), Dest: m.Dest, Coding: uint8(parts[0].Coding), UDHI: parts[0].UDHI, Content: parts[0].Content,
+		for i, p := range parts {
+			mo := session.MO{Source: numbers[m.PhoneID].Dialled(), Dest: m.Dest, Coding: uint8(p.Coding), UDHI: p.UDHI, Content: p.Content} //nolint:gosec // ASCII or UCS2
+			if i == 0 {
+				mo.ID = m.ID.String() // the others get their own from the server
+			}
+			out[id] = append(out[id], mo)
 		}
 	}
 	return out, nil

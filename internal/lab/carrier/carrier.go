@@ -31,11 +31,12 @@ type Carrier struct {
 	halt    context.CancelFunc // of what calls back
 	parts   sync.WaitGroup
 
-	mu        sync.Mutex
-	behaviour Behaviour
-	random    *rand.Rand
-	sequence  uint64
-	accounts  map[string]*account
+	mu         sync.Mutex
+	behaviour  Behaviour
+	random     *rand.Rand
+	sequence   uint64
+	references uint8
+	accounts   map[string]*account
 }
 
 type account struct {
@@ -153,30 +154,40 @@ func (c *Carrier) Disconnect(login string) error {
 }
 
 // SendMO sends a message from a handset to the account whose code dest begins
-// with, and waits until it was acknowledged.
+// with, a long one in parts, and waits until it was acknowledged.
 func (c *Carrier) SendMO(ctx context.Context, from, dest, text string) error {
 	a := c.owner(dest)
 	if a == nil {
 		return fmt.Errorf("carrier: no account receives what is sent to %.30q", dest)
 	}
-	parts, err := smstext.Split(text, 0)
+	parts, err := smstext.Split(text, c.reference())
 	if err != nil {
 		return fmt.Errorf("carrier: %w", err)
 	}
-	if len(parts) > 1 {
-		return errors.New("carrier: the text does not fit one message")
+	done := make(chan error, len(parts))
+	for _, p := range parts {
+		m := session.MO{ID: c.nextID(), Source: from, Dest: dest, Coding: uint8(p.Coding), UDHI: p.UDHI, Content: p.Content} //nolint:gosec // ASCII or UCS2
+		a.out.push(&delivery{mo: &m, done: func(err error) { done <- err }})
 	}
-	m := session.MO{
-		ID: c.nextID(), Source: from, Dest: dest, Coding: uint8(parts[0].Coding), Content: parts[0].Content,
+	for range parts {
+		select {
+		case err = <-done:
+		case <-ctx.Done():
+			err = fmt.Errorf("carrier: MO was not acknowledged: %w", ctx.Err())
+		}
+		if err != nil {
+			return err
+		}
 	}
-	done := make(chan error, 1)
-	a.out.push(&delivery{mo: &m, done: func(err error) { done <- err }})
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("carrier: MO was not acknowledged: %w", ctx.Err())
-	}
+	return nil
+}
+
+// reference ties the parts of the next long message together.
+func (c *Carrier) reference() uint8 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.references++
+	return c.references
 }
 
 // nextID makes the id of a message from a handset, where the protocol has one. It has it

@@ -533,6 +533,18 @@ CREATE INDEX sp_part_open ON sp_part(via, set_key) WHERE message_pdu = 0;
 CREATE INDEX sp_part_late ON sp_part(received_at) WHERE message_pdu = 0;
 CREATE INDEX sp_part_pdu ON sp_part(message_pdu) WHERE message_pdu <> 0;
 
+-- Parts of long messages from handsets, until the last is there or did not come in time.
+CREATE TABLE mo_part (
+  id          INTEGER PRIMARY KEY,
+  set_key     BLOB NOT NULL,               -- keyed hash of channel, numbers, reference and total
+  total       INTEGER NOT NULL,
+  number      INTEGER NOT NULL,
+  content     BLOB NOT NULL,               -- sealed
+  received_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX mo_part_set ON mo_part(set_key);
+CREATE INDEX mo_part_late ON mo_part(received_at);
+
 -- What customers are told ---------------------------------------------------
 
 CREATE TABLE event (
