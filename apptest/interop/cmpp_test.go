@@ -36,7 +36,8 @@ type cmppDialect struct {
 	length  int // of a submit with six bytes
 }
 
-func start20(fee any, total, part uint8) []any {
+// submitStart is a submit up to its fee, which differs between the versions.
+func submitStart(fee any, total, part uint8) []any {
 	return []any{
 		rawpeer.Header{Command: submit, Sequence: 2},
 		rawpeer.CMPPSubmitStart{PkTotal: total, PkNumber: part, Registered: 1, ServiceID: rawpeer.T10("HELP"), FeeUserType: 2},
@@ -50,6 +51,7 @@ func middle(source string, format, udhi uint8) rawpeer.CMPPSubmitMiddle {
 	}
 }
 
+// contentLength is the size of a content's pieces.
 func contentLength(pieces []any) uint8 {
 	return uint8(len(rawpeer.Pack(append([]any{uint32(0)}, pieces...)...)) - 4)
 }
@@ -58,7 +60,7 @@ var cmpp20 = cmppDialect{
 	version: session.CMPP20, length: 165,
 	status: func(n uint32) any { return uint8(n) },
 	submit: func(number, source string, format, udhi, total, part uint8, content string) []any {
-		return append(start20([21]byte{}, total, part), middle(source, format, udhi), rawpeer.T21(number), uint8(len(content)), content, [8]byte{})
+		return append(submitStart([21]byte{}, total, part), middle(source, format, udhi), rawpeer.T21(number), uint8(len(content)), content, [8]byte{})
 	},
 	report: func(id uint64, stat, to string, sequence uint32) any {
 		return rawpeer.CMPPReport20{MsgID: id, Stat: rawpeer.T7(stat), Submitted: rawpeer.T10("2611231003"), Ended: rawpeer.T10("2611231004"), Dest: rawpeer.T21(to), Sequence: sequence}
@@ -75,7 +77,7 @@ var cmpp30 = cmppDialect{
 	version: session.CMPP30, length: 163 + 32 + 6,
 	status: func(n uint32) any { return n },
 	submit: func(number, source string, format, udhi, total, part uint8, content string) []any {
-		return append(start20(rawpeer.CMPPFee30{}, total, part), middle(source, format, udhi), rawpeer.T32(number), uint8(0), uint8(len(content)), content, [20]byte{})
+		return append(submitStart(rawpeer.CMPPFee30{}, total, part), middle(source, format, udhi), rawpeer.T32(number), uint8(0), uint8(len(content)), content, [20]byte{})
 	},
 	report: func(id uint64, stat, to string, sequence uint32) any {
 		return rawpeer.CMPPReport30{MsgID: id, Stat: rawpeer.T7(stat), Submitted: rawpeer.T10("2611231003"), Ended: rawpeer.T10("2611231004"), Dest: rawpeer.T32(to), Sequence: sequence}
@@ -311,4 +313,27 @@ func TestCMPPLoginsOfTheReference(t *testing.T) {
 	r := call(t, s) // a month of one digit: the integer loses its zero, the digest does not
 	r.write(unhex(t, "00000027 00000001 00000001 393031323334 3b892f74b6878d56ff75ebb93be18be8 20 11f0e540"))
 	r.want(rawpeer.Header{Command: connectResp, Sequence: 1}, uint8(0), rawpeer.ServerProof(uint8(0), rawpeer.CMPPProof("901234", "1234", "0301000000"), "1234"), uint8(0x20))
+}
+
+// The longest submit of the specification: 99 numbers and 140 bytes in the fields of 3.0.
+func TestCMPPCustomerSubmitsToMany(t *testing.T) {
+	h, s := serveCMPP(t, session.CMPP30)
+	r := loginCMPP(t, s, cmpp30)
+	head, content := middle(access, 8, 0), make([]byte, 140)
+	head.Count = 99
+	pieces := append(submitStart(rawpeer.CMPPFee30{}, 1, 1), head)
+	var dests []string
+	for i := range 99 {
+		dests = append(dests, fmt.Sprint(14200000001+i))
+		pieces = append(pieces, rawpeer.T32(dests[i]))
+	}
+	frame := rawpeer.Pack(append(pieces, uint8(0), uint8(len(content)), content, [20]byte{})...)
+	if len(frame) != 3471 {
+		t.Errorf("the reference's length is 3471, not %d", len(frame))
+	}
+	r.write(frame)
+	if m := take(t, h.submits, "a submit"); !slices.Equal(m.Dests, dests) || !slices.Equal(m.Content, content) {
+		t.Errorf("submit %+v", m)
+	}
+	r.want(rawpeer.Header{Command: submitResp, Sequence: 2}, uint64(cmppID), uint32(0))
 }

@@ -55,7 +55,7 @@ type Conn struct {
 	Patience time.Duration // for each frame
 }
 
-// Read reads one frame.
+// ReadFrame reads one frame.
 func (c Conn) ReadFrame() ([]byte, error) {
 	if err := c.SetReadDeadline(time.Now().Add(c.Patience)); err != nil {
 		return nil, err
