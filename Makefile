@@ -6,6 +6,8 @@ GO        ?= go
 GOFLAGS   += -trimpath
 FUZZTIME  ?= 2m
 PACKAGES  := ./...
+# A test's program that is a module of its own, so that the product does not require what it requires.
+GOSMPP    := apptest/interop/gosmpp
 
 .PHONY: run build test lint fmt fuzz race clean
 
@@ -22,6 +24,7 @@ lint:
 	@test -z "$$($(GO) tool -modfile=tools/go.mod gofumpt -l . | tee /dev/stderr)" || { echo 'run: make fmt'; exit 1; }
 	$(GO) vet $(PACKAGES)
 	$(GO) tool -modfile=tools/go.mod staticcheck $(PACKAGES)
+	cd $(GOSMPP) && $(GO) vet ./... && $(GO) tool -modfile=../../../tools/go.mod staticcheck ./...
 
 fmt:
 	$(GO) tool -modfile=tools/go.mod gofumpt -w .

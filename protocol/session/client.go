@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"time"
 )
@@ -107,6 +108,10 @@ type Client struct {
 // loginFunc logs in on a fresh connection and returns the protocol's binding.
 type loginFunc func(conn net.Conn, br *bufio.Reader, cfg *ClientConfig) (binding, error)
 
+// loginSeq is the number of every login; requests follow it. Gateways are known that
+// refuse a number that they saw before.
+const loginSeq = 1
+
 // dial connects, logs in and starts the engine.
 func dial(ctx context.Context, cfg ClientConfig, h ClientHandler, login loginFunc) (*Client, error) {
 	cfg = cfg.withDefaults()
@@ -126,6 +131,10 @@ func dial(ctx context.Context, cfg ClientConfig, h ClientHandler, login loginFun
 		heartbeatTries: cfg.HeartbeatTries, response: cfg.ResponseTimeout, write: cfg.WriteTimeout,
 		idle: cfg.Idle, retry: cfg.RetryStatus,
 	}, cfg.Pacer, cfg.Logger, cfg.Now)
+	c.link.lastSeq = loginSeq
+	if b.traits().ownIDs { // the numbers are ids, also beside the node's other connections of this second
+		c.link.lastSeq = rand.Uint32() //nolint:gosec // it guards against chance alone
+	}
 	go c.link.run()
 	return c, nil
 }

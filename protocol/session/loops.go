@@ -326,7 +326,7 @@ func (l *link) heartbeat(now time.Duration) time.Duration {
 	l.tests++
 	l.testAt = now
 	l.postLocked(message{kind: outPing, ref: l.testRef})
-	return now + l.set.response
+	return now + min(l.set.response, l.set.heartbeat) // the answer wakes nobody
 }
 
 // rest logs out on a connection of a protocol without heartbeat that has been idle: its

@@ -104,6 +104,50 @@ func TestEveryProtocolCarriesASubmit(t *testing.T) {
 	}
 }
 
+// The login has the first number, and no request has it again.
+func TestRequestsAreNumberedAfterTheLogin(t *testing.T) {
+	for _, p := range tongues() {
+		speak(t, p, nil, func(c *Client, _ *platform, g *gateway) {
+			<-send(c)
+			<-send(c)
+			first, second := g.got[0].Sequence.Count, g.got[1].Sequence.Count
+			if first == 1 || p.name != "sgip" && first != 2 || second != first+1 {
+				t.Errorf("%s: submits are numbered %d and %d", p.name, first, second)
+			}
+		})
+	}
+}
+
+// SGIP's numbers are the ids of messages: two connections of one node make different ones
+// in the same second.
+func TestSGIPConnectionsDoNotShareIDs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ln := newPipes()
+		g := &gateway{account: Account{Login: "900001", Secret: "888888", MaxSessions: 2}, submit: accept}
+		s := ServeSGIP(t.Context(), ln, ServerConfig{}, g)
+		ids := map[string]bool{}
+		for range 2 {
+			c, err := DialSGIP(t.Context(), ClientConfig{Login: "900001", Secret: "888888", Dial: ln.dial, SGIP: SGIPOptions{Node: 3028071320}}, newPlatform())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 10 {
+				ids[(<-send(c)).ID] = true
+			}
+			c.Close()
+			<-c.Done()
+		}
+		if len(ids) != 20 {
+			t.Errorf("20 messages have %d ids", len(ids))
+		}
+		done, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := s.Shutdown(done); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestEveryProtocolBringsReportsAndReplies(t *testing.T) {
 	for _, p := range tongues() {
 		if p.name == "sgip" {
@@ -322,7 +366,9 @@ func TestSGIPKnowsTheIDOfWhatIsInDoubt(t *testing.T) {
 	speak(t, p, func(_ *ClientConfig, _ *ServerConfig, g *gateway) {
 		g.submit = func(_ *Peer, _ Submit, answer func(string, uint32)) { answer("", NoAnswer) }
 	}, func(c *Client, _ *platform, g *gateway) {
-		if o := <-send(c); o.Kind != InDoubt || o.ID != idOf(g.got[0].Sequence) {
+		o := <-send(c)
+		synctest.Wait() // nothing else orders the gateway's list before our look at it
+		if o.Kind != InDoubt || o.ID != idOf(g.got[0].Sequence) {
 			t.Errorf("%+v", o)
 		}
 	})

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/protocol/cmpp"
+	"github.com/zhunxin/zhunxin/protocol/smpp"
 )
 
 // pipes is a listener whose connections are in memory, so that tests run on the
@@ -455,6 +457,55 @@ func TestWindowIsNotCountedAsUnread(t *testing.T) {
 				t.Errorf("%+v", o)
 			}
 		}
+	})
+}
+
+// A quiet peer that answers is tested at every heartbeat, also where that is shorter than
+// the time that an answer may take.
+func TestHeartbeatIsNotSlowedByTheResponseTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		tests := make(chan time.Time, 100)
+		go func() {
+			defer close(tests)
+			frame := make([]byte, 1024)
+			for {
+				if _, err := io.ReadFull(far, frame[:4]); err != nil {
+					return
+				}
+				n := binary.BigEndian.Uint32(frame)
+				if _, err := io.ReadFull(far, frame[4:n]); err != nil {
+					return
+				}
+				answer := append([]byte{0, 0, 0, 16, 0x80}, frame[5:16]...)
+				if frame[7] == byte(smpp.CmdBindTransceiver) {
+					answer = append(answer, 0) // an empty system_id
+					answer[3]++
+				} else {
+					tests <- time.Now()
+				}
+				if _, err := far.Write(answer); err != nil {
+					return
+				}
+			}
+		}()
+		c, err := DialSMPP(t.Context(), ClientConfig{
+			Login: "900001", Secret: "x", Heartbeat: 20 * time.Second, ResponseTimeout: time.Minute,
+			Dial: func(context.Context, string, string) (net.Conn, error) { return near, nil },
+		}, newPlatform())
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := time.Now()
+		for range 5 {
+			at := <-tests
+			if silent := at.Sub(last); silent != 20*time.Second {
+				t.Errorf("tested after a silence of %s", silent)
+			}
+			last = at
+		}
+		c.Close()
+		<-c.Done()
 	})
 }
 

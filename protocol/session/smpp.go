@@ -138,10 +138,13 @@ func smppAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, re
 		return admission{}, err
 	}
 	a, status := smppCheck(s, bind, remote, reserve)
-	resp := &smpp.BindResp{Type: bind.Type | smpp.CmdGenericNack, SystemID: "zhunxin"}
+	resp := &smpp.BindResp{Type: bind.Type | smpp.CmdGenericNack}
 	plain := bind.InterfaceVersion < smpp.Version
-	if !plain {
-		resp.TLVs.SetU8(smpp.TagScInterfaceVersion, smpp.Version)
+	if status == smpp.StatusOK {
+		resp.SystemID = "zhunxin"
+		if !plain {
+			resp.TLVs.SetU8(smpp.TagScInterfaceVersion, smpp.Version)
+		}
 	}
 	out, err := smpp.Append(nil, status, h.Sequence, resp)
 	if err != nil {

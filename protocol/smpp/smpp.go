@@ -194,9 +194,9 @@ func Decode(frame []byte) (Header, PDU, error) {
 
 // Append appends a whole frame. On error dst is unchanged in its length.
 //
-// A response with a non-zero status is written without its body, as §4.1.2 and
-// §4.4.2 say; only data_sm_resp keeps one that has optional parameters, because
-// they tell why. A request has status zero and a sequence of 1 to MaxSequence; a
+// With a non-zero status, bind_transmitter_resp, bind_receiver_resp and
+// submit_sm_resp are written without their body, as §4.1.2 and §4.4.2 say. The other
+// responses keep theirs: peers wait for it. A request has status zero and a sequence of 1 to MaxSequence; a
 // response repeats whatever sequence the request had.
 func Append(dst []byte, status Status, sequence uint32, p PDU) ([]byte, error) {
 	out, err := appendFrame(dst, status, sequence, p)
@@ -226,7 +226,7 @@ func appendFrame(dst []byte, status Status, sequence uint32, p PDU) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	if status != StatusOK && !tellsWhy(p) {
+	if status != StatusOK && bodyless(p.Command()) {
 		out = out[:start+HeaderSize]
 	}
 	n := len(out) - start
@@ -237,7 +237,7 @@ func appendFrame(dst []byte, status Status, sequence uint32, p PDU) ([]byte, err
 	return out, nil
 }
 
-func tellsWhy(p PDU) bool {
-	d, ok := p.(*DataSMResp)
-	return ok && len(d.TLVs) > 0
+// bodyless tells the responses that lose their body when they refuse.
+func bodyless(c Command) bool {
+	return c == CmdBindTransmitterResp || c == CmdBindReceiverResp || c == CmdSubmitSMResp
 }

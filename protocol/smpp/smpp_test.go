@@ -298,25 +298,31 @@ func TestTruncationIsRefused(t *testing.T) {
 	})
 }
 
-// A failed response has no body; success without one says nothing.
+// A failed response may come without a body, and some are sent so; success without one
+// says nothing.
 func TestResponseWithoutBody(t *testing.T) {
 	t.Parallel()
 	for _, v := range []struct {
 		pdu    smpp.PDU
+		body   int  // bytes of it that are sent with an error
 		silent bool // reads without a body at status 0 too
 	}{
-		{&smpp.BindResp{Type: smpp.CmdBindTransmitterResp, SystemID: "SMSC"}, false},
-		{&smpp.SubmitSMResp{MessageID: "1", TLVs: smpp.TLVs{{Tag: 0x1400, Value: []byte{1}}}}, false},
-		{&smpp.DataSMResp{MessageID: "1"}, false},
-		{&smpp.QuerySMResp{MessageID: "1", State: smpp.StateDelivered}, false},
-		{&smpp.DeliverSMResp{MessageID: "1"}, true},
-		{&smpp.CancelSMResp{}, true},
+		{&smpp.BindResp{Type: smpp.CmdBindTransmitterResp, SystemID: "SMSC"}, 0, false},
+		{&smpp.BindResp{Type: smpp.CmdBindReceiverResp, SystemID: "SMSC"}, 0, false},
+		{&smpp.BindResp{Type: smpp.CmdBindTransceiverResp}, 1, false},
+		{&smpp.SubmitSMResp{MessageID: "1", TLVs: smpp.TLVs{{Tag: 0x1400, Value: []byte{1}}}}, 0, false},
+		{&smpp.DataSMResp{MessageID: "1"}, 2, false},
+		{&smpp.QuerySMResp{MessageID: "1", State: smpp.StateDelivered}, 5, false},
+		{&smpp.DeliverSMResp{MessageID: "1"}, 2, true},
+		{&smpp.CancelSMResp{}, 0, true},
 	} {
 		frame, err := smpp.Append(nil, smpp.StatusSysErr, 9, v.pdu)
-		if err != nil || len(frame) != smpp.HeaderSize {
+		if err != nil || len(frame) != smpp.HeaderSize+v.body {
 			t.Errorf("%T: %x, %v", v.pdu, frame, err)
 			continue
 		}
+		frame = frame[:smpp.HeaderSize]
+		frame[3] = smpp.HeaderSize
 		h, _, err := smpp.Decode(frame)
 		if err != nil || h.Status != smpp.StatusSysErr {
 			t.Errorf("%T: %+v, %v", v.pdu, h, err)
