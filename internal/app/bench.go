@@ -37,6 +37,9 @@ type Bench struct {
 	Only        string        `help:"One kind instead of the mix: otp, notice or mkt." enum:",otp,notice,mkt" default:""`
 	Upstream    string        `help:"What the carrier speaks; mixed is four channels that share the messages." enum:"cmpp,sgip,smgp,smpp,mixed" default:"cmpp"`
 	Sessions    int           `help:"Sessions to the carrier, to each of them if they are mixed." default:"8"`
+	Answer      time.Duration `help:"How long the carrier takes to answer." default:"10ms"`
+	Outgoing    int64         `help:"Unanswered PDUs of a session to the carrier." default:"512"`
+	Idle        int           `help:"Sessions of the customer that say nothing, besides."`
 	Flood       int           `help:"Marketing messages that wait for the channel before the window begins."`
 	Pace        int64         `help:"Segments a second of the channel, 0 for no limit."`
 	Kill        bool          `help:"Kill the platform with the flood waiting, and measure how soon it sends again; no window follows."`
@@ -126,7 +129,7 @@ func (b *Bench) spawn(ctx context.Context) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"bench-node", "--data", b.Data, "--carrier", b.ups.arg(), "--back", b.ups.back, "--sessions", strconv.Itoa(b.Sessions), "--pace", strconv.FormatInt(b.Pace, 10)}
+	args := []string{"bench-node", "--data", b.Data, "--carrier", b.ups.arg(), "--back", b.ups.back, "--sessions", strconv.Itoa(b.Sessions), "--window", strconv.FormatInt(b.Outgoing, 10), "--pace", strconv.FormatInt(b.Pace, 10)}
 	if b.Profile != "" {
 		args = append(args, "--profile", b.Profile)
 	}
@@ -193,6 +196,11 @@ func (b *Bench) measure(ctx context.Context, c *child, offset time.Duration) (r 
 	if plan.First, err = b.numbers(plan.Total()); err != nil {
 		return r, err
 	}
+	quiet, err := b.idle(ctx, c)
+	if err != nil {
+		return r, err
+	}
+	defer quiet()
 	start := time.Now().Add(time.Second)
 	rec := load.NewRecorder(start.Add(b.Duration))
 	sender, finish, err := b.sender(ctx, c, rec, offset)

@@ -8,11 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/lab/carrier"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 	"github.com/zhunxin/zhunxin/internal/vault"
+	"github.com/zhunxin/zhunxin/protocol/session"
 )
 
 // benchUpstreams are the simulated carriers of a bench.
@@ -41,7 +43,7 @@ func (b *Bench) carriers(ctx context.Context, offset time.Duration, logger *slog
 		}
 		c, err := carrier.Start(context.WithoutCancel(ctx), ln, carrier.Config{
 			Protocol: protocol, Accounts: []carrier.Account{account},
-			Behaviour: carrier.Behaviour{Latency: carrier.Latency{Fixed: carrier.Duration(10 * time.Millisecond)}, ReportDelay: carrier.Range{Min: carrier.Duration(20 * time.Millisecond), Max: carrier.Duration(80 * time.Millisecond)}},
+			Behaviour: carrier.Behaviour{Latency: carrier.Latency{Fixed: carrier.Duration(b.Answer)}, ReportDelay: carrier.Range{Min: carrier.Duration(20 * time.Millisecond), Max: carrier.Duration(80 * time.Millisecond)}},
 			Retain:    1_000_000,
 		}, logger, clock{OffsetMS: offset.Milliseconds()}.now, nil)
 		if err != nil {
@@ -51,6 +53,40 @@ func (b *Bench) carriers(ctx context.Context, offset time.Duration, logger *slog
 	}
 	return u, nil
 }
+
+// benchSessions is how many the bench's customer may have, and benchIdle the login of
+// those that say nothing.
+const (
+	benchSessions = 4000
+	benchIdle     = "zxidle"
+)
+
+// idle opens sessions that say nothing, until the function that it returns is called.
+func (b *Bench) idle(ctx context.Context, c *child) (stop func(), err error) {
+	var list []*session.Client
+	stop = func() {
+		for _, s := range list {
+			s.Close()
+		}
+	}
+	for range b.Idle {
+		s, err := session.DialCMPP(ctx, session.ClientConfig{Address: c.Ready.CMPP, Login: benchIdle, Secret: c.Ready.Secret, Version: session.CMPP30}, quietly{})
+		if err != nil {
+			stop()
+			return nil, fmt.Errorf("idle session %d: %w", len(list)+1, err)
+		}
+		list = append(list, s)
+	}
+	return stop, nil
+}
+
+// quietly is told nothing, and would take it.
+type quietly struct{}
+
+func (quietly) OnReport(_ *session.Client, _ session.Report, ack func(bool)) { ack(true) }
+func (quietly) OnMO(_ *session.Client, _ session.MO, ack func(bool))         { ack(true) }
+func (quietly) OnCredit(*session.Client)                                     {}
+func (quietly) OnClose(*session.Client, error)                               {}
 
 // freeAddress finds a port that nobody listens on now.
 func freeAddress(ctx context.Context) (string, error) {
@@ -106,7 +142,7 @@ var channelProtocols = map[string]string{"cmpp": "cmpp30", "sgip": "sgip12", "sm
 
 // benchChannels makes the seeded channel speak what the bench's carriers do: the first by
 // itself, the others as channels of its group that share the messages.
-func (p *Platform) benchChannels(ctx context.Context, s seeded, carriers string, pace int64) error {
+func (p *Platform) benchChannels(ctx context.Context, s seeded, carriers string, b *BenchNode) error {
 	snap, err := p.Registry(ctx)
 	if err != nil {
 		return err
@@ -121,7 +157,8 @@ func (p *Platform) benchChannels(ctx context.Context, s seeded, carriers string,
 		if i > 0 {
 			ch.ID, ch.Name = p.IDs.Next(), "bench-"+protocol
 		}
-		ch.Protocol, ch.Address, ch.TPS, ch.Weight = channelProtocols[protocol], address, pace, 1
+		ch.Protocol, ch.Address, ch.TPS, ch.Weight = channelProtocols[protocol], address, b.Pace, 1
+		ch.Sessions, ch.Window = b.Sessions, b.Window
 		if protocol == "sgip" {
 			ch.Options = registry.ChannelOptions{Node: demoNode, CorpID: demoCorp, BackLogin: demoBackLogin}
 			ch.BackSecret = p.Keys.Seal(vault.PurposeLogin, []byte(demoBackSecret))
@@ -143,6 +180,13 @@ func (p *Platform) benchChannels(ctx context.Context, s seeded, carriers string,
 				return err
 			}
 		}
-		return nil
+		own := *snap.Login(spserver.CMPP, s.Login)
+		own.MaxSessions = benchSessions
+		quiet := own // by itself, or reports would come to it
+		quiet.ID, quiet.Login = p.IDs.Next(), benchIdle
+		if old := snap.Login(spserver.CMPP, benchIdle); old != nil {
+			quiet.ID = old.ID
+		}
+		return errors.Join(tx.Put(ctx, own), tx.Put(ctx, quiet))
 	})
 }

@@ -19,6 +19,7 @@ type BenchNode struct {
 	Carrier  string `required:"" help:"protocol=address, separated by commas."`
 	Back     string `help:"Where SGIP gateways connect."`
 	Sessions int64  `default:"8"`
+	Window   int64  `default:"512"`
 	Pace     int64
 	Profile  string `type:"path"`
 }
@@ -27,6 +28,7 @@ type BenchNode struct {
 func benchConfig(data string) config.Config {
 	cfg := config.Default()
 	cfg.Data, cfg.HTTP.Listen, cfg.CMPP.Listen = data, "127.0.0.1:0", "127.0.0.1:0"
+	cfg.CMPP.MaxPerAddress = cfg.CMPP.MaxConnections // all of them are the bench's
 	return cfg
 }
 
@@ -48,7 +50,7 @@ func (b *BenchNode) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := p.benchChannels(ctx, s, b.Carrier, b.Pace); err != nil {
+	if err := p.benchChannels(ctx, s, b.Carrier, b); err != nil {
 		return err
 	}
 	addrs, err := p.Listen(ctx)

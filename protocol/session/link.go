@@ -14,7 +14,10 @@ import (
 
 // Bounds that no setting moves.
 const (
-	readBuffer = 64 << 10
+	// A connection that says little costs little: its buffer is grown for a frame that is
+	// longer, and once it has been full.
+	readBuffer = 2 << 10
+	busyBuffer = 32 << 10
 	// maxQueued is how many bytes of frames that take no slot may wait for a
 	// peer that does not read. Requests are bounded by the window.
 	maxQueued = 1 << 20
@@ -186,7 +189,7 @@ func newLink(conn net.Conn, br *bufio.Reader, b binding, o owner, set limits, p 
 	l := &link{
 		conn: conn, br: br, bind: b, owner: o, set: set, pacer: p, log: log, now: now, start: time.Now(),
 		stop: make(chan struct{}), done: make(chan struct{}), kick: make(chan struct{}, 1), idle: make(chan struct{}),
-		open: make(map[Sequence]*request, min(set.window, 256)),
+		open: make(map[Sequence]*request),
 	}
 	l.outReady.L, l.room.L = &l.mu, &l.mu
 	return l

@@ -38,6 +38,10 @@ func (l *link) readLoop() error {
 	var ev event
 	for {
 		frame, err := readFrame(l.br, shortest, longest)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			l.br = bufio.NewReaderSize(l.br, longest)
+			frame, err = readFrame(l.br, shortest, longest)
+		}
 		if err != nil {
 			return l.readError(err)
 		}
@@ -46,8 +50,12 @@ func (l *link) readLoop() error {
 		if err := l.bind.decode(frame, &ev); err != nil {
 			return fmt.Errorf("%w: %w", ErrProtocol, err)
 		}
+		full := l.br.Buffered() == l.br.Size()
 		if _, err := l.br.Discard(len(frame)); err != nil {
 			return err
+		}
+		if full && l.br.Size() < busyBuffer {
+			l.br = bufio.NewReaderSize(l.br, busyBuffer)
 		}
 		if ev.note != "" {
 			l.log.Info("unusual frame", "note", ev.note)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -397,6 +398,23 @@ func TestSMPPSegmentsArriveAsAHeader(t *testing.T) {
 		<-out
 		if got := g.got[0]; !got.UDHI || string(got.Content) != string([]byte{6, 8, 4, 0, 77, 2, 1, 0x4f, 0x60}) {
 			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// A frame that is longer than the buffer of most connections arrives whole.
+func TestLongFrameArrives(t *testing.T) {
+	p := tongues()[4] // SMPP's message_payload
+	speak(t, p, nil, func(c *Client, _ *platform, g *gateway) {
+		s := one()
+		s.Content = bytes.Repeat([]byte{0x4f, 0x60}, readBuffer)
+		out := make(chan Outcome, 1)
+		c.Submit(s, func(o Outcome) { out <- o })
+		if o := <-out; o.Kind != Answered || !bytes.Equal(g.got[0].Content, s.Content) {
+			t.Errorf("%+v, %d bytes arrived", o, len(g.got[0].Content))
+		}
+		if o := <-send(c); o.Kind != Answered {
+			t.Errorf("the next: %+v", o)
 		}
 	})
 }
