@@ -156,6 +156,13 @@ func (j *journal) writeTo(w io.Writer) {
 	j.out, j.err = bufio.NewWriterSize(w, 64<<10), nil
 }
 
+// count is how many there were.
+func (j *journal) count() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last
+}
+
 func (j *journal) watch(each func(Received)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
