@@ -1,8 +1,10 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -282,5 +284,40 @@ func TestSimulatorRefusesBadSettings(t *testing.T) {
 	o := SimOptions{Config: config}
 	if _, err := o.config(carrier.Config{Protocol: carrier.CMPP}); err == nil || !strings.Contains(err.Error(), "typo") {
 		t.Error(err)
+	}
+}
+
+func TestSimulatorPassesItsChecks(t *testing.T) {
+	s := SimCMPP{Listen: free(t), Control: free(t)}
+	stop := runs(t, s.Run)
+	defer stop()
+	dialled(t, session.DialCMPP, session.ClientConfig{Address: s.Listen, Login: simAccount, Secret: simAccountSecret}, sp{}).Close()
+	c := SimCheck{
+		Protocol: "cmpp30", Target: s.Listen, Login: simAccount, Secret: simAccountSecret, SimControl: "http://" + s.Control, JSON: true,
+		Only: []string{"login.good", "login.secret", "mo", "quit"},
+	}
+	var out bytes.Buffer
+	if err := c.run(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	var results []struct{ ID, Verdict, Section string }
+	if err := json.Unmarshal(out.Bytes(), &results); err != nil || len(results) != 4 {
+		t.Fatal(err, out.String())
+	}
+	for _, r := range results {
+		if r.Verdict != "pass" || r.Section == "" {
+			t.Errorf("%+v", r)
+		}
+	}
+	c.Secret, c.JSON, c.Lang, c.Only, c.Timeout = "other", false, "en", []string{"login.good"}, time.Second
+	out.Reset()
+	if err := c.run(t.Context(), &out); !errors.Is(err, errChecksFailed) || !strings.Contains(out.String(), "a good login is accepted") ||
+		!strings.Contains(out.String(), "cmpp30: 0 pass, 0 tolerated, 1 fail, 0 skipped") {
+		t.Error(err, out.String())
+	}
+	c.List = true
+	out.Reset()
+	if err := c.run(t.Context(), &out); err != nil || !strings.Contains(out.String(), "CMPP 3.0 §7.4.3.1") {
+		t.Error(err, out.String())
 	}
 }

@@ -34,7 +34,8 @@ func (b *bench) peer(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-// accept waits for a connection and its login, which it does not answer.
+// accept waits for a connection and its login, which it does not answer. One that its
+// client has given up meanwhile, because nobody answered, is passed over.
 func (b *bench) accept(ctx context.Context) (*conn, error) {
 	ln, ok := b.ln.(*net.TCPListener)
 	if !ok {
@@ -45,20 +46,26 @@ func (b *bench) accept(ctx context.Context) (*conn, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = ln.Close() }) // accept tells
 	defer stop()
-	raw, err := ln.Accept()
-	if err != nil {
-		return nil, fmt.Errorf("no client came to %s within %s", b.ln.Addr(), b.o.Return)
+	for {
+		raw, err := ln.Accept()
+		if err != nil {
+			return nil, fmt.Errorf("no client came to %s within %s", b.ln.Addr(), b.o.Return)
+		}
+		c := newConn(ctx, b, raw)
+		c.login, err = c.read(time.Now().Add(b.o.Timeout))
+		switch {
+		case err != nil:
+			c.close()
+			return nil, fmt.Errorf("a client came, but no login: %s", why(err))
+		case c.login.kind != login:
+			c.close()
+			return nil, fmt.Errorf("the client's first command is %s", c.login.kind)
+		case c.gone():
+			c.close()
+		default:
+			return c, nil
+		}
 	}
-	c := newConn(ctx, b, raw)
-	if c.login, err = c.read(time.Now().Add(b.o.Timeout)); err != nil {
-		c.close()
-		return nil, fmt.Errorf("a client came, but no login: %s", why(err))
-	}
-	if c.login.kind != login {
-		c.close()
-		return nil, fmt.Errorf("the client's first command is %s", c.login.kind)
-	}
-	return c, nil
 }
 
 // admit answers the login.

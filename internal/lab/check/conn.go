@@ -185,3 +185,12 @@ func (c *conn) closes(patience time.Duration) bool {
 	_, err := c.await(patience, func(*pdu) bool { return false })
 	return errors.Is(err, errClosed)
 }
+
+// gone tells that the peer has closed the connection and left nothing to read.
+func (c *conn) gone() bool {
+	if err := c.raw.SetReadDeadline(time.Now().Add(look)); err != nil {
+		return true
+	}
+	_, err := c.br.Peek(1)
+	return err != nil && errors.Is(readError(err), errClosed)
+}

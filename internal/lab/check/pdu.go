@@ -95,6 +95,7 @@ const (
 	aboutNack    // SMPP
 	aboutOptions // SMGP and SMPP
 	aboutSAR     // SMPP
+	aboutCoding  // SMPP
 	aboutUserReport
 )
 

@@ -22,6 +22,7 @@ var submitChecks = []check{
 	{id: "submit.options", zh: "带可选参数的提交", en: "a submit with optional parameters, one of them unknown", topic: aboutOptions, run: entered(withOptions)},
 	{id: "submit.badoption", zh: "可选参数超出消息", en: "an optional parameter that runs past its frame is refused", topic: aboutOptions, run: badOption, only: []Protocol{SMGP30, SMGP13, SMPP}},
 	{id: "submit.payload", zh: "message_payload 中的内容", en: "a text in message_payload", topic: aboutOptions, run: entered(inPayload), only: []Protocol{SMPP}},
+	{id: "submit.alphabet", zh: "默认字符集中的 ASCII 符号", en: "a text of ASCII in the default alphabet", topic: aboutCoding, run: entered(defaultAlphabet)},
 	{id: "long.udh", zh: "带 UDH 的长短信被接受", en: "the parts of a long message with a header are accepted", topic: aboutSubmit, run: entered(longByHeader)},
 	{id: "long.sar", zh: "带 sar 参数的长短信被接受", en: "the parts of a long message with sar_ parameters are accepted", topic: aboutSAR, run: entered(longBySAR)},
 	{id: "submit.long", zh: "超长内容被拒绝", en: "a content that is too long is refused", topic: aboutSubmit, run: tooLong},
@@ -122,6 +123,13 @@ func inPayload(_ context.Context, b *bench, c *conn) finding {
 	p.payload = true
 	answer, err := c.ask(p, submitAnswer)
 	return borne(answer, err, "send parts with a header")
+}
+
+// defaultAlphabet sends what ASCII and the GSM alphabet have in different places, in the
+// coding that leaves the alphabet to the centre.
+func defaultAlphabet(_ context.Context, b *bench, c *conn) finding {
+	answer, err := c.ask(b.message("a_check@example.com [$1]"), submitAnswer)
+	return borne(answer, err, "agree on the alphabet of data_coding 0, or send UCS2")
 }
 
 func badOption(ctx context.Context, b *bench) finding {
