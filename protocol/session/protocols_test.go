@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/zhunxin/zhunxin/protocol/smgp"
 )
 
 // tongue is one protocol, as the tests that hold for all of them use it.
@@ -311,6 +314,25 @@ func TestSGIPBringsReportsOnItsOwnConnection(t *testing.T) {
 		defer cancel()
 		if err := s.Shutdown(done); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A client that names a later version than there is hears the document's status for it;
+// its proof is looked at first, so that a stranger learns nothing.
+func TestSMGPRefusesLaterVersions(t *testing.T) {
+	p := tongues()[2]
+	speak(t, p, nil, func(_ *Client, _ *platform, g *gateway) {
+		s := &Server{handler: g, accounts: make(map[string]*sharedAccount)}
+		for _, x := range []struct {
+			version smgp.Version
+			secret  string
+			want    uint32
+		}{{0x30, "888888", 0}, {0x00, "888888", 0}, {0x13, "888888", 0}, {0x40, "888888", smgp.StatusVersion}, {0x40, "wrong", smgp.StatusAuth}} {
+			login := &smgp.Login{ClientID: "900001", Timestamp: 1125102030, Version: x.version, Authenticator: smgp.Authenticator("900001", x.secret, 1125102030)}
+			if _, got := smgpCheck(s, login, netip.Addr{}, func(Account) bool { return true }); got != x.want {
+				t.Errorf("version 0x%02x: status %d, want %d", uint8(x.version), got, x.want)
+			}
 		}
 	})
 }
