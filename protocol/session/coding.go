@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/zhunxin/zhunxin/protocol/smpp"
@@ -35,6 +36,9 @@ func toSMPP(coding uint8, content []byte, udhi bool) (smpp.DataCoding, []byte, e
 	}
 }
 
+// errSMPPCoding is a text that its data_coding can't be trusted to mean.
+var errSMPPCoding = errors.New("data_coding")
+
 // fromSMPP is the other way. The result does not alias content.
 func fromSMPP(coding smpp.DataCoding, content []byte, udhi bool) (uint8, []byte, error) {
 	content = append([]byte(nil), content...)
@@ -54,11 +58,11 @@ func fromSMPP(coding smpp.DataCoding, content []byte, udhi bool) (uint8, []byte,
 		if coding == smpp.CodingASCII || sameInGSM(body) {
 			return uint8(smstext.ASCII), content, nil
 		}
-		return 0, nil, fmt.Errorf("the text holds characters of the GSM alphabet that ASCII does not have")
+		return 0, nil, fmt.Errorf("%w %d: the text holds characters that ASCII and the GSM alphabet have in different places", errSMPPCoding, coding)
 	case smpp.CodingOctet, smpp.CodingBinary:
 		return uint8(smstext.Binary), content, nil
 	}
-	return 0, nil, fmt.Errorf("data_coding %d is not supported", coding)
+	return 0, nil, fmt.Errorf("%w %d is not supported", errSMPPCoding, coding)
 }
 
 // sameInGSM tells whether bytes of ASCII mean the same in the GSM 7-bit alphabet, one to

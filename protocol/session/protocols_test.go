@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/protocol/smgp"
+	"github.com/zhunxin/zhunxin/protocol/smpp"
 )
 
 // tongue is one protocol, as the tests that hold for all of them use it.
@@ -335,6 +336,39 @@ func TestSMGPRefusesLaterVersions(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What can't be read is refused with the status of what is wrong, in the answer that its
+// command has.
+func TestSMPPSaysWhatItCannotRead(t *testing.T) {
+	for _, x := range []struct {
+		coding smpp.DataCoding
+		esm    smpp.EsmClass
+		text   string
+		want   smpp.Status
+	}{
+		{smpp.CodingDefault, 0, "a@b", smpp.StatusSubmitFail},
+		{smpp.CodingJIS, 0, "a", smpp.StatusSubmitFail},
+		{smpp.CodingDefault, smpp.EsmUDHI, "\x09", smpp.StatusInvEsmClass},
+	} {
+		b := &smppBinding{now: time.Now}
+		data := &smpp.DataSM{DestAddr: "8617000000001", DataCoding: x.coding, EsmClass: x.esm}
+		data.SetPayload([]byte(x.text))
+		for _, pdu := range []smpp.PDU{&smpp.SubmitSM{DestAddr: "8617000000001", DataCoding: x.coding, EsmClass: x.esm, ShortMessage: []byte(x.text)}, data} {
+			frame, err := smpp.Append(nil, smpp.StatusOK, 7, pdu)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ev event
+			if err := b.decode(frame, &ev); err != nil || ev.kind != evReply {
+				t.Fatalf("%+v %v", ev, err)
+			}
+			h, err := smpp.DecodeHeader(ev.reply)
+			if err != nil || h.Status != x.want || h.Command != pdu.Command()|smpp.CmdGenericNack || h.Sequence != 7 {
+				t.Errorf("coding %d, %q: %+v %v, want status %d", x.coding, x.text, h, err, x.want)
+			}
+		}
+	}
 }
 
 // In doubt, SGIP's id is known nevertheless, because it is ours: a report that comes
