@@ -25,6 +25,8 @@ type SimCheck struct {
 
 	Source string   `help:"Access code that the account may send from." default:"10690000"`
 	Dest   string   `help:"Handset of the test, eleven digits; it may get the messages." default:"17000000001"`
+	Spread int      `help:"Over how many numbers, from dest on, submits are spread; platforms limit what one handset gets." default:"1"`
+	Text   string   `help:"Text to submit, with the signature and of the template that a platform wants; a few words of ASCII without it."`
 	Window int      `help:"Submits that may be unanswered." default:"16"`
 	Only   []string `help:"Ids of checks; without it all are made."`
 	List   bool     `help:"List the checks and make none."`
@@ -55,7 +57,7 @@ func (s *SimCheck) Run(ctx context.Context) error { return s.run(ctx, os.Stdout)
 
 func (s *SimCheck) options() jointcheck.Options {
 	o := jointcheck.Options{
-		Protocol: jointcheck.Protocol(s.Protocol), Target: s.Target, Listen: s.Listen, Login: s.Login, Secret: s.Secret, Source: s.Source, Dest: s.Dest,
+		Protocol: jointcheck.Protocol(s.Protocol), Target: s.Target, Listen: s.Listen, Login: s.Login, Secret: s.Secret, Source: s.Source, Dest: s.Dest, Text: s.Text, Spread: s.Spread,
 		Window: s.Window, Only: s.Only, Timeout: s.Timeout, ReportWait: s.ReportWait, MOWait: s.MOWait, IdleWait: s.IdleWait, Return: s.ReturnWait, Hold: s.Hold,
 		Node: s.Node, CorpID: s.CorpID, BackListen: s.BackListen, BackTarget: s.BackTarget, BackLogin: s.BackLogin, BackSecret: s.BackSecret,
 	}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/zhunxin/zhunxin/protocol/cmpp"
+	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
 // bench is what the checks of one run share.
@@ -17,6 +19,7 @@ type bench struct {
 	o         Options
 	t         *tongue
 	sgipCount uint32
+	sent      uint64       // texts, by which they are spread over the numbers
 	ln        net.Listener // a client's, or SGIP's way back
 	parts     sync.WaitGroup
 	stop      context.CancelFunc
@@ -183,23 +186,28 @@ func (b *bench) tryLogin(ctx context.Context, p *pdu) (*conn, *pdu, error) {
 	return c, answer, nil
 }
 
-// enter logs in. A gateway may still count the connection of the check before, so a
-// refusal is tried again for a while.
-func (b *bench) enter(ctx context.Context) (*conn, error) { return b.enterAs(ctx, b.asLogin()) }
+// enter logs in.
+func (b *bench) enter(ctx context.Context) (*conn, error) {
+	c, _, err := b.enterAs(ctx, b.asLogin())
+	return c, err
+}
 
-func (b *bench) enterAs(ctx context.Context, p *pdu) (*conn, error) {
+// enterAs logs in and gives the answer. A gateway may still count the connection of the
+// check before, so a refusal is tried again for a while, unless it has one of the statuses
+// that settle it.
+func (b *bench) enterAs(ctx context.Context, p *pdu, settled ...uint32) (*conn, *pdu, error) {
 	for until := time.Now().Add(b.o.Timeout); ; {
 		again := *p
 		c, answer, err := b.tryLogin(ctx, &again)
 		if err == nil && answer.status == 0 {
-			return c, nil
+			return c, answer, nil
 		}
 		if err == nil {
 			c.close()
 			err = fmt.Errorf("the login was refused with status %d", answer.status)
 		}
-		if ctx.Err() != nil || time.Now().After(until) {
-			return nil, err
+		if ctx.Err() != nil || time.Now().After(until) || answer != nil && slices.Contains(settled, answer.status) {
+			return nil, answer, err
 		}
 		<-time.After(10 * look)
 	}
@@ -214,9 +222,25 @@ func (b *bench) alive(ctx context.Context) error {
 	return err
 }
 
-// message is a submit of the test.
-func (b *bench) message(text string) *pdu {
-	return &pdu{kind: submit, login: b.o.Login, own: b.o.CorpID, source: b.o.Source, dest: b.o.Dest, content: []byte(text)}
+// handset is the next of the handsets that the submits are spread over.
+func (b *bench) handset() string {
+	first, _ := strconv.ParseUint(b.o.Dest, 10, 64) // validate has looked at it
+	b.sent++
+	return fmt.Sprintf("%011d", first+(b.sent-1)%uint64(b.o.Spread)) //nolint:gosec // bounded
+}
+
+// plain is a submit of a text in ASCII.
+func (b *bench) plain(text string) *pdu {
+	return &pdu{kind: submit, login: b.o.Login, own: b.o.CorpID, source: b.o.Source, dest: b.handset(), content: []byte(text)}
+}
+
+// message is a submit of the text that the peer wants, or of one that says what it is for.
+func (b *bench) message(purpose string) *pdu {
+	p := b.plain(purpose)
+	if parts, err := smstext.Split(b.o.Text, 0); err == nil { // validate has looked at it
+		p.coding, p.content = uint8(parts[0].Coding), parts[0].Content
+	}
+	return p
 }
 
 // entered runs a check on a connection of its own.

@@ -304,6 +304,7 @@ func TestBadOptions(t *testing.T) {
 		"login is empty":      func(o *Options) { o.Login = "" },
 		"window is 2000":      func(o *Options) { o.Window = 2000 },
 		"timeout is":          func(o *Options) { o.Timeout = -1 },
+		"fit one message":     func(o *Options) { o.Text = strings.Repeat("长", 71) },
 		"eleven digits":       func(o *Options) { o.Dest = "123" },
 		"there is no check":   func(o *Options) { o.Only = []string{"nonsense"} },
 		"there is no check i": func(o *Options) { o.Only = []string{"idle"} }, // SGIP's

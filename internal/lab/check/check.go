@@ -18,8 +18,10 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
+
+	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
 // Protocol is what is spoken, with its version.
@@ -70,8 +72,14 @@ type Options struct {
 	Target string
 	Listen string
 
-	Source string   // access code that the account may send from, default 10690000
-	Dest   string   // handset of the test, eleven digits, default 17000000001
+	Source string // access code that the account may send from, default 10690000
+	Dest   string // handset of the test, eleven digits, default 17000000001
+	// Spread is over how many numbers, from Dest on, submits are spread: platforms limit what
+	// one handset gets. Default 1, at most 1,000.
+	Spread int
+	// Text is what is submitted where nothing else is looked at; a platform may want a
+	// signature and a template. Default is a few words of ASCII; at most 70 characters.
+	Text   string
 	Window int      // submits that may be unanswered, default 16, at most 1,000
 	Only   []string // ids of checks; empty is all
 
@@ -100,6 +108,7 @@ type Options struct {
 const (
 	maxWait   = time.Hour
 	maxWindow = 1000
+	maxSpread = 1000
 )
 
 func orDefault[T comparable](v, d T) T {
@@ -114,6 +123,7 @@ func (o Options) withDefaults() Options {
 	o.Source = orDefault(o.Source, "10690000")
 	o.Dest = orDefault(o.Dest, "17000000001")
 	o.Window = orDefault(o.Window, 16)
+	o.Spread = orDefault(o.Spread, 1)
 	o.Timeout = orDefault(o.Timeout, 5*time.Second)
 	o.ReportWait = orDefault(o.ReportWait, 15*time.Second)
 	o.Return = orDefault(o.Return, 30*time.Second)
@@ -143,8 +153,14 @@ func (o *Options) validate(client bool) error {
 	if o.Login == "" {
 		return errors.New("login is empty: write the account's")
 	}
+	if parts, err := smstext.Split(o.Text, 0); o.Text != "" && (err != nil || len(parts) != 1) {
+		return fmt.Errorf("text does not fit one message: write 1 to %d characters", smstext.SingleUnits)
+	}
 	if o.Window < 1 || o.Window > maxWindow {
 		return fmt.Errorf("window is %d: write 1 to %d", o.Window, maxWindow)
+	}
+	if o.Spread < 1 || o.Spread > maxSpread {
+		return fmt.Errorf("spread is %d: write 1 to %d", o.Spread, maxSpread)
 	}
 	for name, d := range map[string]time.Duration{
 		"timeout": o.Timeout, "report-wait": o.ReportWait, "mo-wait": o.MOWait, "idle-wait": o.IdleWait, "return-wait": o.Return, "hold": o.Hold,
@@ -153,7 +169,7 @@ func (o *Options) validate(client bool) error {
 			return fmt.Errorf("%s is %s: write a time from 0s to %s", name, d, maxWait)
 		}
 	}
-	if len(o.Dest) != 11 || strings.Trim(o.Dest, "0123456789") != "" {
+	if n, err := strconv.ParseUint(o.Dest, 10, 64); err != nil || len(o.Dest) != 11 || n+maxSpread > 99_999_999_999 {
 		return errors.New("dest is no number of eleven digits")
 	}
 	known := All(o.Protocol, client)

@@ -74,7 +74,11 @@ func TestOurGatewaysPass(t *testing.T) {
 	for _, p := range Protocols() {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
-			results, err := Gateway(t.Context(), simulated(t, p, carrier.Behaviour{}), nil)
+			o := simulated(t, p, carrier.Behaviour{})
+			if p == CMPP30 || p == SMPP {
+				o.Text = "【准信】联调短信"
+			}
+			results, err := Gateway(t.Context(), o, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

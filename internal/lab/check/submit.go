@@ -81,20 +81,24 @@ func group(_ context.Context, b *bench, c *conn) finding {
 }
 
 func (b *bench) toTwo(seq sgip.Sequence) ([]byte, error) {
-	text := []byte("a check of two numbers")
-	two := []string{b.o.Dest, b.o.Dest[:10] + string('0'+(b.o.Dest[10]-'0'+1)%10)}
+	p := b.message("a check of two numbers")
+	two := []string{p.dest, b.handset()}
+	if two[0] == two[1] { // there is one number alone
+		two[1] = two[0][:10] + string('0'+(two[0][10]-'0'+1)%10)
+	}
 	switch b.o.Protocol {
 	case CMPP20, CMPP30:
 		return cmpp.Append(nil, cmpp.Version(b.t.version), seq.Count, &cmpp.Submit{
-			PkTotal: 1, PkNumber: 1, FeeUserType: 2, MsgSrc: b.o.Login, FeeType: "01", FeeCode: "0", SrcID: b.o.Source, Dest: two, Content: text,
+			PkTotal: 1, PkNumber: 1, FeeUserType: 2, MsgSrc: b.o.Login, FeeType: "01", FeeCode: "0", SrcID: b.o.Source, Dest: two,
+			MsgFmt: p.coding, Content: p.content,
 		})
 	case SGIP:
 		return sgip.Append(nil, seq, &sgip.Submit{
 			SPNumber: b.o.Source, ChargeNumber: sgip.ChargeSP, UserNumbers: []string{with86(two[0]), with86(two[1])}, CorpID: b.o.CorpID, FeeType: 1,
-			FeeValue: "0", GivenValue: "0", MorelateToMTFlag: 2, ReportFlag: sgip.ReportNever, Content: text,
+			FeeValue: "0", GivenValue: "0", MorelateToMTFlag: 2, ReportFlag: sgip.ReportNever, MessageCoding: p.coding, Content: p.content,
 		})
 	default:
-		s := &smgp.Submit{MsgType: smgp.MsgTypeMT, FeeType: "00", FeeCode: "0", SrcTermID: b.o.Source, Dest: two, Content: text}
+		s := &smgp.Submit{MsgType: smgp.MsgTypeMT, FeeType: "00", FeeCode: "0", SrcTermID: b.o.Source, Dest: two, MsgFormat: p.coding, Content: p.content}
 		return smgp.Append(nil, smgp.Version(b.t.version), seq.Count, s)
 	}
 }
@@ -128,7 +132,7 @@ func inPayload(_ context.Context, b *bench, c *conn) finding {
 // defaultAlphabet sends what ASCII and the GSM alphabet have in different places, in the
 // coding that leaves the alphabet to the centre.
 func defaultAlphabet(_ context.Context, b *bench, c *conn) finding {
-	answer, err := c.ask(b.message("a_check@example.com [$1]"), submitAnswer)
+	answer, err := c.ask(b.plain("a_check@example.com [$1]"), submitAnswer)
 	return borne(answer, err, "agree on the alphabet of data_coding 0, or send UCS2")
 }
 
@@ -163,7 +167,7 @@ func badOption(ctx context.Context, b *bench) finding {
 
 // part is one of two parts of a long message in UCS2.
 func (b *bench) part(number uint8) *pdu {
-	p := b.message("")
+	p := b.plain("")
 	p.coding, p.total, p.number = uint8(smstext.UCS2), 2, number
 	p.content = smstext.EncodeUCS2(fmt.Sprintf("长短信联调第%d段", number))
 	return p
@@ -206,7 +210,7 @@ func tooLong(ctx context.Context, b *bench) finding {
 	}
 	defer c.leave()
 	size := b.t.content + 1
-	p := b.message("")
+	p := b.plain("")
 	p.coding, p.seq = uint8(smstext.UCS2), c.next()
 	frame, err := b.t.stretched(p, size)
 	if err != nil {
@@ -247,7 +251,7 @@ func window(_ context.Context, b *bench, c *conn) finding {
 	if err := c.write(burst); err != nil {
 		return fail("%s", why(err))
 	}
-	refused, slowed := 0, 0
+	refused, slowed, status := 0, 0, uint32(0)
 	for len(open) > 0 {
 		answer, err := c.await(b.o.Timeout, func(p *pdu) bool { return p.kind == submitAnswer && open[p.seq] })
 		if err != nil {
@@ -259,11 +263,12 @@ func window(_ context.Context, b *bench, c *conn) finding {
 			slowed++
 		case answer.status != 0:
 			refused++
+			status = answer.status
 		}
 	}
 	switch took := time.Since(begun).Round(time.Millisecond); {
 	case refused > 0:
-		return fail("%d of %d were refused", refused, b.o.Window)
+		return fail("%d of %d were refused, the last with status %d", refused, b.o.Window, status)
 	case slowed > 0:
 		return bear("all %d answered in %s, %d of them with over-speed: ask for the agreed rate", b.o.Window, took, slowed)
 	default:
