@@ -23,6 +23,7 @@ type bench struct {
 	ln        net.Listener // a client's, or SGIP's way back
 	parts     sync.WaitGroup
 	stop      context.CancelFunc
+	shutOut   bool  // the gateway refuses the good login, so that most checks are in vain
 	client    *conn // that is logged in at our listener, or nil
 
 	mu      sync.Mutex

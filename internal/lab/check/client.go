@@ -228,6 +228,7 @@ var clientTraffic = []check{
 	{id: "client.report", zh: "状态报告得到应答", en: "a status report is acknowledged", topic: aboutReport, run: downward(func(b *bench, c *conn) finding { return b.sendReport(c, 0) })},
 	{id: "client.report.size", zh: "另一种长度的状态报告", en: "a report of the other version's size is acknowledged", topic: aboutReport, run: downward(otherReport), only: []Protocol{CMPP20, CMPP30}},
 	{id: "client.report.twice", zh: "重复的状态报告", en: "a report that comes twice is acknowledged twice", topic: aboutReport, run: downward(reportTwice)},
+	{id: "client.report.early", zh: "先于提交应答的状态报告", en: "a report that comes before the answer to its submit is acknowledged", topic: aboutReport, run: served(earlyReport), only: []Protocol{CMPP20, CMPP30, SMGP30, SMGP13, SMPP}},
 	{id: "client.report.unknown", zh: "未知消息的状态报告", en: "a report on an unknown message is acknowledged", topic: aboutReport, run: downward(unknownReport)},
 	{id: "client.mo", zh: "上行短信得到应答", en: "a message from a handset is acknowledged", topic: aboutDeliver, run: downward(func(b *bench, c *conn) finding { return b.bring(c, b.mo()) })},
 	{id: "client.mo.long", zh: "上行长短信得到应答", en: "the parts of a long message from a handset are acknowledged", topic: aboutDeliver, run: downward(longMO)},
@@ -324,6 +325,23 @@ func reportTwice(b *bench, c *conn) finding {
 	return b.bring(c, &again)
 }
 
+// earlyReport answers a submit only after its report was acknowledged: nothing in the
+// documents keeps a gateway from it.
+func earlyReport(_ context.Context, b *bench, c *conn) finding {
+	c.keep = true
+	_, err := c.await(b.o.ReportWait, func(*pdu) bool { return len(c.held) > 0 })
+	var f finding
+	if err != nil {
+		f = skip("the client submitted nothing: %s", why(err))
+	} else {
+		f = b.bring(c, b.reportOn(c.held[0]))
+	}
+	if err := c.unhold(); err != nil {
+		return fail("%s", why(err))
+	}
+	return f
+}
+
 func unknownReport(b *bench, c *conn) finding {
 	s := *b.lastSubmit()
 	s.id = map[Protocol]string{SGIP: "3999999999-1231235959-4294967295", SMPP: "zxnone"}[b.o.Protocol]
@@ -408,13 +426,9 @@ func clientWindow(_ context.Context, b *bench, c *conn) finding {
 	c.keep = true
 	_, err := c.await(b.o.Hold, func(*pdu) bool { return len(c.held) > b.o.Window })
 	n := len(c.held)
-	c.keep = false
-	for _, p := range c.held {
-		if err := c.send(&pdu{kind: submitAnswer, seq: p.seq, id: p.id}); err != nil {
-			return fail("%s", why(err))
-		}
+	if err := c.unhold(); err != nil {
+		return fail("%s", why(err))
 	}
-	c.held = nil
 	switch {
 	case errors.Is(err, errClosed):
 		return fail("%s while %d answers were kept back", why(err), n)

@@ -10,7 +10,7 @@ import (
 // Checks of a client whose gateway misbehaves or leaves.
 var clientFaults = []check{
 	{id: "client.answer.unknown", zh: "未请求的应答被忽略", en: "an answer to nothing does no harm", topic: aboutHeader, run: served(strangeAnswer)},
-	{id: "client.command.unknown", zh: "未知命令的处理", en: "an unknown command does no harm", topic: aboutHeader, run: served(strangeCommand)},
+	{id: "client.command.unknown", zh: "未知命令的处理", en: "an unknown command does no harm", topic: aboutUnknown, run: served(strangeCommand)},
 	{id: "client.length.long", zh: "过长的长度字段导致断开", en: "an oversized length field ends the connection, and the client comes back", topic: aboutHeader, run: served(clientBadLength)},
 	{id: "client.quit", zh: "网关登出得到应答", en: "the gateway's log-out is answered, and the client comes back", topic: aboutQuit, run: served(clientQuit)},
 	{id: "client.reconnect", zh: "断线后重连", en: "the client comes back after its connection broke", topic: aboutHeader, run: served(reconnected)},

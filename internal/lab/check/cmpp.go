@@ -25,7 +25,7 @@ func cmppTongue(v cmpp.Version) *tongue {
 		wrongSecret: []uint32{3}, unknownLogin: []uint32{2, 3}, tooLong: []uint32{4, 6}, repeated: []uint32{3}, busy: []uint32{8},
 		content: 140, lengthLen: 1, tail: 8, idForm: cmppIDForm,
 		sections: map[topic]string{
-			aboutHeader: "CMPP 2.0 §7.3", aboutLogin: "CMPP 2.0 §7.4.1.1", aboutLoginAnswer: "CMPP 2.0 §7.4.1.2", aboutSubmit: "CMPP 2.0 §7.4.3.1",
+			aboutHeader: "CMPP 2.0 §7.3", aboutUnknown: "CMPP 2.0 §7.3", aboutLogin: "CMPP 2.0 §7.4.1.1", aboutLoginAnswer: "CMPP 2.0 §7.4.1.2", aboutSubmit: "CMPP 2.0 §7.4.3.1",
 			aboutSubmitAnswer: "CMPP 2.0 §7.4.3.2", aboutDeliver: "CMPP 2.0 §7.4.5.1", aboutReport: "CMPP 2.0 §7.4.5.1", aboutPing: "CMPP 2.0 §7.4.7",
 			aboutQuit: "CMPP 2.0 §7.4.2.1", aboutQuery: "CMPP 2.0 §7.4.4.1", aboutWindow: "CMPP 2.0 §6.1",
 		},
@@ -33,7 +33,7 @@ func cmppTongue(v cmpp.Version) *tongue {
 	if v == cmpp.V30 {
 		t.tail = 20
 		t.sections = map[topic]string{
-			aboutHeader: "CMPP 3.0 §7.3", aboutLogin: "CMPP 3.0 §7.4.1.1", aboutLoginAnswer: "CMPP 3.0 §7.4.1.2", aboutSubmit: "CMPP 3.0 §7.4.3.1",
+			aboutHeader: "CMPP 3.0 §7.3", aboutUnknown: "CMPP 3.0 §7.3", aboutLogin: "CMPP 3.0 §7.4.1.1", aboutLoginAnswer: "CMPP 3.0 §7.4.1.2", aboutSubmit: "CMPP 3.0 §7.4.3.1",
 			aboutSubmitAnswer: "CMPP 3.0 §7.4.3.2", aboutDeliver: "CMPP 3.0 §7.4.5.1", aboutReport: "CMPP 3.0 §7.4.5.1", aboutPing: "CMPP 3.0 §7.4.8.1",
 			aboutQuit: "CMPP 3.0 §7.4.2.1", aboutQuery: "CMPP 3.0 §7.4.6.1", aboutWindow: "CMPP 3.0 §6.2.2",
 		}

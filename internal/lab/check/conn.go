@@ -68,9 +68,10 @@ func (c *conn) next() sgip.Sequence {
 	return sgip.Sequence{Node: c.b.o.Node, Time: sgip.Timestamp(time.Now()), Count: c.b.sgipCount}
 }
 
-// send writes a PDU; a request that has no number gets one.
+// send writes a PDU; a request that has no number gets one. An answer keeps its request's,
+// even if that is zero.
 func (c *conn) send(p *pdu) error {
-	if p.seq == (sgip.Sequence{}) {
+	if p.kind.asks() && p.seq == (sgip.Sequence{}) {
 		p.seq = c.next()
 	}
 	frame, err := c.b.t.encode(p)
@@ -178,6 +179,18 @@ func (c *conn) take(p *pdu) error {
 		return nil
 	}
 	return c.send(&pdu{kind: submitAnswer, seq: p.seq, id: p.id})
+}
+
+// unhold answers the submits that were kept waiting.
+func (c *conn) unhold() error {
+	c.keep = false
+	for _, p := range c.held {
+		if err := c.send(&pdu{kind: submitAnswer, seq: p.seq, id: p.id}); err != nil {
+			return err
+		}
+	}
+	c.held = nil
+	return nil
 }
 
 // closes waits for the peer to close the connection and tells whether it did.

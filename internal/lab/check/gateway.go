@@ -12,9 +12,9 @@ import (
 var loginChecks = []check{
 	{id: "login.good", zh: "正确的登录被接受", en: "a good login is accepted", topic: aboutLogin, run: goodLogin},
 	{id: "login.proof", zh: "网关的登录认证码", en: "the gateway proves that it knows the secret", topic: aboutLoginAnswer, run: serverProof, only: []Protocol{CMPP20, CMPP30, SMGP30, SMGP13}},
-	{id: "login.secret", zh: "密码错误的登录被拒绝", en: "a login with a wrong secret is refused with the documented status", topic: aboutLoginAnswer, run: wrongSecret},
-	{id: "login.unknown", zh: "未知账号的登录被拒绝", en: "an unknown login is refused with the documented status", topic: aboutLoginAnswer, run: unknownLogin},
-	{id: "login.first", zh: "登录前的命令被拒绝", en: "a command before the login is not served", topic: aboutLogin, run: commandFirst},
+	{id: "login.secret", zh: "密码错误的登录被拒绝", en: "a login with a wrong secret is refused with the documented status", topic: aboutLoginAnswer, run: wrongSecret, stranger: true},
+	{id: "login.unknown", zh: "未知账号的登录被拒绝", en: "an unknown login is refused with the documented status", topic: aboutLoginAnswer, run: unknownLogin, stranger: true},
+	{id: "login.first", zh: "登录前的命令被拒绝", en: "a command before the login is not served", topic: aboutLogin, run: commandFirst, stranger: true},
 	{id: "login.twice", zh: "同一连接重复登录", en: "a second login on one connection is refused", topic: aboutLogin, run: loginTwice},
 	{id: "login.version", zh: "过高的版本号", en: "a version that is too high", topic: aboutLogin, run: highVersion, only: []Protocol{CMPP20, CMPP30, SMGP30, SMGP13, SMPP}},
 	{id: "login.receive", zh: "只收连接上的提交被拒绝", en: "a submit on a connection that is for receiving is refused", topic: aboutLogin, run: receiverSubmits, only: []Protocol{SMGP30, SMGP13, SMPP}},
@@ -24,6 +24,7 @@ var loginChecks = []check{
 func goodLogin(ctx context.Context, b *bench) finding {
 	c, answer, err := b.enterAs(ctx, b.asLogin())
 	if err != nil {
+		b.shutOut = true
 		return fail("%s", why(err))
 	}
 	defer c.leave()
@@ -171,7 +172,7 @@ func heartbeat(_ context.Context, b *bench, c *conn) finding {
 
 // Checks of frames that are not as they should be.
 var framingChecks = []check{
-	{id: "command.unknown", zh: "未知命令的处理", en: "an unknown command does no harm", topic: aboutHeader, run: unknownCommandSent},
+	{id: "command.unknown", zh: "未知命令的处理", en: "an unknown command does no harm", topic: aboutUnknown, run: unknownCommandSent},
 	{id: "length.long", zh: "过长的长度字段导致断开", en: "an oversized length field ends the connection", topic: aboutHeader, run: badLength(0x7FFFFFFF)},
 	{id: "length.short", zh: "小于包头的长度字段导致断开", en: "a length field below the header ends the connection", topic: aboutHeader, run: badLength(4)},
 	{id: "pdu.cut", zh: "消息体不完整的消息", en: "a submit whose body is cut short is not accepted", topic: aboutHeader, run: cutBody},

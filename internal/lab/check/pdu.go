@@ -40,6 +40,16 @@ func (k kind) String() string {
 	}[k]
 }
 
+// asks tells a request from an answer.
+func (k kind) asks() bool {
+	switch k {
+	case login, submit, report, deliver, ping, quit, query, userReport:
+		return true
+	default:
+		return false
+	}
+}
+
 // mode is what a login is for.
 type mode uint8
 
@@ -92,7 +102,7 @@ const (
 	aboutQuit
 	aboutQuery
 	aboutWindow
-	aboutNack    // SMPP
+	aboutUnknown
 	aboutOptions // SMGP and SMPP
 	aboutSAR     // SMPP
 	aboutCoding  // SMPP

@@ -16,7 +16,7 @@ func sgipTongue() *tongue {
 		content: 140, lengthLen: 4, tail: 8, is86: true,
 		idForm: func(id string) (string, bool) { return "the submit's own sequence " + id, true },
 		sections: map[topic]string{
-			aboutHeader: "SGIP 1.2, message header", aboutLogin: "SGIP 1.2, Bind", aboutLoginAnswer: "SGIP 1.2, Bind_Resp", aboutSubmit: "SGIP 1.2, Submit",
+			aboutHeader: "SGIP 1.2, message header", aboutUnknown: "SGIP 1.2, message header", aboutLogin: "SGIP 1.2, Bind", aboutLoginAnswer: "SGIP 1.2, Bind_Resp", aboutSubmit: "SGIP 1.2, Submit",
 			aboutSubmitAnswer: "SGIP 1.2, Submit_Resp", aboutDeliver: "SGIP 1.2, Deliver", aboutReport: "SGIP 1.2, Report", aboutQuit: "SGIP 1.2, Unbind",
 			aboutWindow: "SGIP 1.2, flow control", aboutUserReport: "SGIP 1.2, UserRpt",
 		},

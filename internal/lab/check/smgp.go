@@ -27,7 +27,7 @@ func smgpTongue(v smgp.Version) *tongue {
 		repeated: []uint32{smgp.StatusSequence}, busy: []uint32{smgp.StatusBusy},
 		content: smgp.MaxContent, lengthLen: 1, tail: 8, idForm: smgpIDForm,
 		sections: map[topic]string{
-			aboutHeader: "SMGP 3.0.3, message header", aboutLogin: "SMGP 3.0.3, Login", aboutLoginAnswer: "SMGP 3.0.3, Login_Resp", aboutSubmit: "SMGP 3.0.3, Submit",
+			aboutHeader: "SMGP 3.0.3, message header", aboutUnknown: "SMGP 3.0.3, message header", aboutLogin: "SMGP 3.0.3, Login", aboutLoginAnswer: "SMGP 3.0.3, Login_Resp", aboutSubmit: "SMGP 3.0.3, Submit",
 			aboutSubmitAnswer: "SMGP 3.0.3, Submit_Resp", aboutDeliver: "SMGP 3.0.3, Deliver", aboutReport: "SMGP 3.0.3, Deliver", aboutPing: "SMGP 3.0.3, Active_Test",
 			aboutQuit: "SMGP 3.0.3, Exit", aboutQuery: "SMGP 3.0.3, Query", aboutWindow: "SMGP 3.0.3, flow control", aboutOptions: "SMGP 3.0.3, optional parameters",
 		},

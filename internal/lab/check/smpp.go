@@ -21,7 +21,7 @@ func smppTongue() *tongue {
 		sections: map[topic]string{
 			aboutHeader: "SMPP 3.4 §3.2", aboutLogin: "SMPP 3.4 §4.1.1", aboutLoginAnswer: "SMPP 3.4 §4.1.2", aboutSubmit: "SMPP 3.4 §4.4.1",
 			aboutSubmitAnswer: "SMPP 3.4 §4.4.2", aboutDeliver: "SMPP 3.4 §4.6.1", aboutReport: "SMPP 3.4 §4.6.1", aboutPing: "SMPP 3.4 §4.11.1",
-			aboutQuit: "SMPP 3.4 §4.2.1", aboutQuery: "SMPP 3.4 §4.8.1", aboutWindow: "SMPP 3.4 §3.2", aboutNack: "SMPP 3.4 §4.3.1", aboutOptions: "SMPP 3.4 §5.3",
+			aboutQuit: "SMPP 3.4 §4.2.1", aboutQuery: "SMPP 3.4 §4.8.1", aboutWindow: "SMPP 3.4 §3.2", aboutUnknown: "SMPP 3.4 §4.3.1", aboutOptions: "SMPP 3.4 §5.3",
 			aboutSAR: "SMPP 3.4 §5.3.2", aboutCoding: "SMPP 3.4 §5.2.19",
 		},
 	}
