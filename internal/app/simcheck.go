@@ -92,9 +92,10 @@ func (s *SimCheck) run(ctx context.Context, out io.Writer) error {
 		checks = jointcheck.Client
 	}
 	results, err := checks(ctx, o, each)
-	if err = errors.Join(err, written); err == nil {
-		err = s.summary(out, results)
+	if len(results) > 0 { // also of what a stop has cut short
+		written = errors.Join(written, s.summary(out, results))
 	}
+	err = errors.Join(err, written)
 	if err == nil && jointcheck.Failed(results) {
 		err = errChecksFailed
 	}

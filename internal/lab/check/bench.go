@@ -34,8 +34,9 @@ type bench struct {
 	ids     uint64
 }
 
-// maxNoted bounds what a run remembers of each kind.
-const maxNoted = 10_000
+// maxNoted bounds what a run remembers of each kind; a gateway may bring a backlog of
+// reports, of which the newest count.
+const maxNoted = 1000
 
 // note remembers what the peer said; a submit gets its id here.
 func (b *bench) note(p *pdu) {
@@ -46,8 +47,8 @@ func (b *bench) note(p *pdu) {
 		p.id = fmt.Sprint(b.ids)
 	}
 	to := map[kind]*[]*pdu{report: &b.reports, deliver: &b.mos, submit: &b.submits, login: &b.binds}[p.kind]
-	if len(*to) < maxNoted {
-		*to = append(*to, p)
+	if *to = append(*to, p); len(*to) > maxNoted {
+		*to = slices.Delete(*to, 0, 1)
 	}
 }
 

@@ -174,7 +174,7 @@ func (c *conn) serve(p *pdu) error {
 // take gives a submit an id and its answer, at once or when the check says.
 func (c *conn) take(p *pdu) error {
 	c.b.note(p)
-	if c.keep {
+	if c.keep && len(c.held) <= maxWindow {
 		c.held = append(c.held, p)
 		return nil
 	}

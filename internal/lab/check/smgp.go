@@ -44,6 +44,36 @@ func smgpID(id string) smgp.MsgID {
 	return m
 }
 
+func smgpSubmit(v smgp.Version, p *pdu) *smgp.Submit {
+	s := &smgp.Submit{
+		MsgType: smgp.MsgTypeMT, NeedReport: bit(p.wantReport), FeeType: "00", FeeCode: "0", MsgFormat: p.coding, SrcTermID: p.source,
+		Dest: []string{p.dest}, Content: p.content,
+	}
+	if v != smgp.V13 {
+		s.FixedFee = "0"
+	}
+	if p.udhi {
+		s.TLVs = smgp.TLVs{smgp.ByteTLV(smgp.TagTPUDHI, 1), smgp.ByteTLV(smgp.TagPkTotal, p.total), smgp.ByteTLV(smgp.TagPkNumber, p.number)}
+	}
+	if p.options {
+		s.TLVs = append(s.TLVs, smgp.TextTLV(smgp.TagMsgSrc, p.login), smgp.ByteTLV(smgp.TagSubmitMsgType, 0), smgp.TLV{Tag: strangeTag, Value: []byte("zx")})
+	}
+	return s
+}
+
+func smgpDeliver(p *pdu) *smgp.Deliver {
+	d := &smgp.Deliver{
+		MsgID: smgpID(p.own), MsgFormat: p.coding, RecvTime: smgp.FormatRecvTime(time.Now()), SrcTermID: p.source, DestTermID: p.dest, Content: p.content,
+	}
+	if p.udhi {
+		d.TLVs = smgp.TLVs{smgp.ByteTLV(smgp.TagTPUDHI, 1)}
+	}
+	if p.options {
+		d.TLVs = append(d.TLVs, smgp.TLV{Tag: strangeTag, Value: []byte("zx")})
+	}
+	return d
+}
+
 func smgpEncode(v smgp.Version, p *pdu) ([]byte, error) {
 	var out smgp.PDU
 	switch p.kind {
@@ -55,33 +85,11 @@ func smgpEncode(v smgp.Version, p *pdu) ([]byte, error) {
 	case loginAnswer:
 		out = &smgp.LoginResp{Status: p.status, Authenticator: p.proof, Version: v}
 	case submit:
-		s := &smgp.Submit{
-			MsgType: smgp.MsgTypeMT, NeedReport: bit(p.wantReport), FeeType: "00", FeeCode: "0", MsgFormat: p.coding, SrcTermID: p.source,
-			Dest: []string{p.dest}, Content: p.content,
-		}
-		if v != smgp.V13 {
-			s.FixedFee = "0"
-		}
-		if p.udhi {
-			s.TLVs = smgp.TLVs{smgp.ByteTLV(smgp.TagTPUDHI, 1), smgp.ByteTLV(smgp.TagPkTotal, p.total), smgp.ByteTLV(smgp.TagPkNumber, p.number)}
-		}
-		if p.options {
-			s.TLVs = append(s.TLVs, smgp.TextTLV(smgp.TagMsgSrc, p.login), smgp.ByteTLV(smgp.TagSubmitMsgType, 0), smgp.TLV{Tag: strangeTag, Value: []byte("zx")})
-		}
-		out = s
+		out = smgpSubmit(v, p)
 	case submitAnswer:
 		out = &smgp.SubmitResp{MsgID: smgpID(p.id), Status: p.status}
 	case deliver:
-		d := &smgp.Deliver{
-			MsgID: smgpID(p.own), MsgFormat: p.coding, RecvTime: smgp.FormatRecvTime(time.Now()), SrcTermID: p.source, DestTermID: p.dest, Content: p.content,
-		}
-		if p.udhi {
-			d.TLVs = smgp.TLVs{smgp.ByteTLV(smgp.TagTPUDHI, 1)}
-		}
-		if p.options {
-			d.TLVs = append(d.TLVs, smgp.TLV{Tag: strangeTag, Value: []byte("zx")})
-		}
-		out = d
+		out = smgpDeliver(p)
 	case report:
 		r := smgp.Report{MsgID: smgpID(p.id), Sub: "001", Dlvrd: "001", SubmitTime: "2611250900", DoneTime: "2611250901", Stat: p.stat, Err: "000"}
 		content, err := r.Append(nil)

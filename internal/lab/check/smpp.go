@@ -27,12 +27,54 @@ func smppTongue() *tongue {
 	}
 }
 
-func smppEncode(p *pdu) ([]byte, error) {
-	var out smpp.PDU
-	esm := smpp.EsmClass(0)
+func esmClass(p *pdu) smpp.EsmClass {
 	if p.udhi {
-		esm = smpp.EsmUDHI
+		return smpp.EsmUDHI
 	}
+	return 0
+}
+
+func smppSubmit(p *pdu) (*smpp.SubmitSM, error) {
+	s := &smpp.SubmitSM{
+		SourceNPI: smpp.NPIISDN, SourceAddr: p.source, DestTON: smpp.TONInternational, DestNPI: smpp.NPIISDN, DestAddr: with86(p.dest),
+		EsmClass: esmClass(p), RegisteredDelivery: smpp.RegisteredDelivery(bit(p.wantReport)), DataCoding: smpp.DataCoding(p.coding), ShortMessage: p.content,
+	}
+	if p.sar {
+		if err := s.TLVs.SetSegment(smpp.Segment{Ref: 7, Total: p.total, Number: p.number}); err != nil {
+			return nil, err
+		}
+	}
+	if p.payload {
+		s.ShortMessage = nil
+		s.TLVs.Set(smpp.TagMessagePayload, p.content)
+	}
+	if p.options {
+		s.TLVs.SetU16(smpp.TagUserMessageReference, 7)
+		s.TLVs.Set(strangeTag, []byte("zx"))
+	}
+	return s, nil
+}
+
+func smppDeliver(p *pdu) (*smpp.DeliverSM, error) {
+	d := &smpp.DeliverSM{
+		SourceTON: smpp.TONInternational, SourceNPI: smpp.NPIISDN, SourceAddr: with86(p.source), DestNPI: smpp.NPIISDN, DestAddr: p.dest,
+		EsmClass: esmClass(p), DataCoding: smpp.DataCoding(p.coding), ShortMessage: p.content,
+	}
+	if p.kind == report {
+		if err := d.SetReceipt(smpp.Receipt{
+			MessageID: p.id, Sub: "001", Dlvrd: "001", SubmitDate: "2611250900", DoneDate: "2611250901", Stat: p.stat, State: smpp.ParseStat(p.stat), Err: "000",
+		}); err != nil {
+			return nil, err
+		}
+	}
+	if p.options {
+		d.TLVs.Set(strangeTag, []byte("zx"))
+	}
+	return d, nil
+}
+
+func smppEncode(p *pdu) (_ []byte, err error) {
+	var out smpp.PDU
 	switch p.kind {
 	case login:
 		as := [...]smpp.Command{both: smpp.CmdBindTransceiver, sendOnly: smpp.CmdBindTransmitter, receiveOnly: smpp.CmdBindReceiver}[p.mode]
@@ -41,42 +83,15 @@ func smppEncode(p *pdu) ([]byte, error) {
 		as := [...]smpp.Command{both: smpp.CmdBindTransceiverResp, sendOnly: smpp.CmdBindTransmitterResp, receiveOnly: smpp.CmdBindReceiverResp}[p.mode]
 		out = &smpp.BindResp{Type: as, SystemID: "check"}
 	case submit:
-		s := &smpp.SubmitSM{
-			SourceNPI: smpp.NPIISDN, SourceAddr: p.source, DestTON: smpp.TONInternational, DestNPI: smpp.NPIISDN, DestAddr: with86(p.dest),
-			EsmClass: esm, RegisteredDelivery: smpp.RegisteredDelivery(bit(p.wantReport)), DataCoding: smpp.DataCoding(p.coding), ShortMessage: p.content,
+		if out, err = smppSubmit(p); err != nil {
+			return nil, err
 		}
-		if p.sar {
-			if err := s.TLVs.SetSegment(smpp.Segment{Ref: 7, Total: p.total, Number: p.number}); err != nil {
-				return nil, err
-			}
-		}
-		if p.payload {
-			s.ShortMessage = nil
-			s.TLVs.Set(smpp.TagMessagePayload, p.content)
-		}
-		if p.options {
-			s.TLVs.SetU16(smpp.TagUserMessageReference, 7)
-			s.TLVs.Set(strangeTag, []byte("zx"))
-		}
-		out = s
 	case submitAnswer:
 		out = &smpp.SubmitSMResp{MessageID: p.id}
 	case deliver, report:
-		d := &smpp.DeliverSM{
-			SourceTON: smpp.TONInternational, SourceNPI: smpp.NPIISDN, SourceAddr: with86(p.source), DestNPI: smpp.NPIISDN, DestAddr: p.dest,
-			EsmClass: esm, DataCoding: smpp.DataCoding(p.coding), ShortMessage: p.content,
+		if out, err = smppDeliver(p); err != nil {
+			return nil, err
 		}
-		if p.kind == report {
-			if err := d.SetReceipt(smpp.Receipt{
-				MessageID: p.id, Sub: "001", Dlvrd: "001", SubmitDate: "2611250900", DoneDate: "2611250901", Stat: p.stat, State: smpp.ParseStat(p.stat), Err: "000",
-			}); err != nil {
-				return nil, err
-			}
-		}
-		if p.options {
-			d.TLVs.Set(strangeTag, []byte("zx"))
-		}
-		out = d
 	case deliverAnswer, reportAnswer:
 		out = &smpp.DeliverSMResp{}
 	case ping:
