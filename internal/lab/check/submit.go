@@ -19,6 +19,7 @@ var submitChecks = []check{
 	{id: "submit.answer", zh: "提交得到成功应答", en: "a submit is accepted", topic: aboutSubmit, run: entered(submitted)},
 	{id: "submit.id", zh: "消息标识的格式", en: "the form of the message id", topic: aboutSubmitAnswer, run: entered(idForm)},
 	{id: "submit.group", zh: "群发两个号码", en: "a submit to two numbers", topic: aboutSubmit, run: entered(group), only: []Protocol{CMPP20, CMPP30, SGIP, SMGP30, SMGP13}},
+	{id: "submit.86", zh: "不带 86 的号码被拒绝", en: "a number without 86 is refused", topic: aboutSubmit, run: entered(without86Refused), only: []Protocol{SGIP}},
 	{id: "submit.options", zh: "带可选参数的提交", en: "a submit with optional parameters, one of them unknown", topic: aboutOptions, run: entered(withOptions)},
 	{id: "submit.badoption", zh: "可选参数超出消息", en: "an optional parameter that runs past its frame is refused", topic: aboutOptions, run: badOption, only: []Protocol{SMGP30, SMGP13, SMPP}},
 	{id: "submit.payload", zh: "message_payload 中的内容", en: "a text in message_payload", topic: aboutOptions, run: entered(inPayload), only: []Protocol{SMPP}},
@@ -100,6 +101,31 @@ func (b *bench) toTwo(seq sgip.Sequence) ([]byte, error) {
 	default:
 		s := &smgp.Submit{MsgType: smgp.MsgTypeMT, FeeType: "00", FeeCode: "0", SrcTermID: b.o.Source, Dest: two, MsgFormat: p.coding, Content: p.content}
 		return smgp.Append(nil, smgp.Version(b.t.version), seq.Count, s)
+	}
+}
+
+func without86Refused(_ context.Context, b *bench, c *conn) finding {
+	p, seq := b.message("a check of a number without 86"), c.next()
+	frame, err := sgip.Append(nil, seq, &sgip.Submit{
+		SPNumber: p.source, ChargeNumber: sgip.ChargeSP, UserNumbers: []string{p.dest}, CorpID: b.o.CorpID, FeeType: 1, FeeValue: "0", GivenValue: "0",
+		MorelateToMTFlag: 2, ReportFlag: sgip.ReportNever, MessageCoding: p.coding, Content: p.content,
+	})
+	if err != nil {
+		return fail("%v", err)
+	}
+	if err := c.write(frame); err != nil {
+		return fail("%s", why(err))
+	}
+	answer, err := c.answer(submitAnswer, seq)
+	switch {
+	case err != nil:
+		return fail("%s", why(err))
+	case answer.status == uint32(sgip.ResultBadNumber):
+		return pass("refused with status %d", answer.status)
+	case answer.status != 0:
+		return bear("refused with status %d, documented is %d", answer.status, sgip.ResultBadNumber)
+	default:
+		return bear("accepted: send 86 nevertheless")
 	}
 }
 
