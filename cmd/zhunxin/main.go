@@ -35,7 +35,12 @@ func main() {
 		Backup  app.Backup  `cmd:"" help:"Copy a data folder, verified, while it is in use."`
 		Restore app.Restore `cmd:"" help:"Put a backup into an empty data folder."`
 		Sim     struct {
-			CMPP app.SimCMPP `cmd:"" name:"cmpp" help:"A CMPP gateway that records what it is sent and misbehaves as told."`
+			CMPP  app.SimCMPP  `cmd:"" name:"cmpp" help:"A CMPP gateway that records what it is sent and misbehaves as told."`
+			SGIP  app.SimSGIP  `cmd:"" name:"sgip" help:"The same of SGIP, which calls back with reports and replies."`
+			SMGP  app.SimSMGP  `cmd:"" name:"smgp" help:"The same of SMGP."`
+			SMPP  app.SimSMPP  `cmd:"" name:"smpp" help:"The same of SMPP."`
+			Run   app.SimRun   `cmd:"" help:"Several of them in one process, with a script."`
+			Check app.SimCheck `cmd:"" help:"Check somebody else's gateway or client against the protocol (联调)."`
 		} `cmd:"" help:"Simulate a carrier, for joint tests (联调)."`
 		Rulebook struct {
 			List app.RulebookList `cmd:"" help:"Every rule with its basis, status and dates."`

@@ -5,11 +5,15 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/zhunxin/zhunxin/protocol/smgp"
+	"github.com/zhunxin/zhunxin/protocol/smpp"
 )
 
 // tongue is one protocol, as the tests that hold for all of them use it.
@@ -358,6 +362,58 @@ func TestSGIPBringsReportsOnItsOwnConnection(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A client that names a later version than there is hears the document's status for it;
+// its proof is looked at first, so that a stranger learns nothing.
+func TestSMGPRefusesLaterVersions(t *testing.T) {
+	p := tongues()[2]
+	speak(t, p, nil, func(_ *Client, _ *platform, g *gateway) {
+		s := &Server{handler: g, accounts: make(map[string]*sharedAccount)}
+		for _, x := range []struct {
+			version smgp.Version
+			secret  string
+			want    uint32
+		}{{0x30, "888888", 0}, {0x00, "888888", 0}, {0x13, "888888", 0}, {0x40, "888888", smgp.StatusVersion}, {0x40, "wrong", smgp.StatusAuth}} {
+			login := &smgp.Login{ClientID: "900001", Timestamp: 1125102030, Version: x.version, Authenticator: smgp.Authenticator("900001", x.secret, 1125102030)}
+			if _, got := smgpCheck(s, login, netip.Addr{}, func(Account) bool { return true }); got != x.want {
+				t.Errorf("version 0x%02x: status %d, want %d", uint8(x.version), got, x.want)
+			}
+		}
+	})
+}
+
+// What can't be read is refused with the status of what is wrong, in the answer that its
+// command has.
+func TestSMPPSaysWhatItCannotRead(t *testing.T) {
+	for _, x := range []struct {
+		coding smpp.DataCoding
+		esm    smpp.EsmClass
+		text   string
+		want   smpp.Status
+	}{
+		{smpp.CodingDefault, 0, "a\x80b", smpp.StatusSubmitFail}, // no septet
+		{smpp.CodingJIS, 0, "a", smpp.StatusSubmitFail},
+		{smpp.CodingDefault, smpp.EsmUDHI, "\x09", smpp.StatusInvEsmClass},
+	} {
+		b := &smppBinding{now: time.Now}
+		data := &smpp.DataSM{DestAddr: "8617000000001", DataCoding: x.coding, EsmClass: x.esm}
+		data.SetPayload([]byte(x.text))
+		for _, pdu := range []smpp.PDU{&smpp.SubmitSM{DestAddr: "8617000000001", DataCoding: x.coding, EsmClass: x.esm, ShortMessage: []byte(x.text)}, data} {
+			frame, err := smpp.Append(nil, smpp.StatusOK, 7, pdu)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ev event
+			if err := b.decode(frame, &ev); err != nil || ev.kind != evReply {
+				t.Fatalf("%+v %v", ev, err)
+			}
+			h, err := smpp.DecodeHeader(ev.reply)
+			if err != nil || h.Status != x.want || h.Command != pdu.Command()|smpp.CmdGenericNack || h.Sequence != 7 {
+				t.Errorf("coding %d, %q: %+v %v, want status %d", x.coding, x.text, h, err, x.want)
+			}
+		}
+	}
 }
 
 // In doubt, SGIP's id is known nevertheless, because it is ours: a report that comes

@@ -151,6 +151,10 @@ func smgpAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, re
 	return admission{binding: b, account: a, mute: login.LoginMode == smgp.ModeSend}, nil
 }
 
+// smgpHighest is the last version that a client may name: what is new in another major one
+// would be read wrongly. Below it the account's version decides, whatever is named.
+const smgpHighest smgp.Version = 0x3F
+
 func smgpCheck(s *Server, p *smgp.Login, remote netip.Addr, reserve func(Account) bool) (Account, uint32) {
 	a, status := s.handler.Account(p.ClientID, remote)
 	if status != 0 {
@@ -159,6 +163,9 @@ func smgpCheck(s *Server, p *smgp.Login, remote netip.Addr, reserve func(Account
 	want := smgp.Authenticator(p.ClientID, a.Secret, p.Timestamp)
 	if subtle.ConstantTimeCompare(want[:], p.Authenticator[:]) != 1 {
 		return a, smgp.StatusAuth
+	}
+	if p.Version > smgpHighest {
+		return a, smgp.StatusVersion
 	}
 	a.Login = p.ClientID
 	if !reserve(a) {

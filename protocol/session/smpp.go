@@ -325,7 +325,7 @@ func (b *smppBinding) received(p *smpp.SubmitSM, ev *event) error {
 	coding, content, err := fromSMPP(p.DataCoding, p.Payload(), p.EsmClass.HasUDH())
 	if err != nil {
 		ev.note = err.Error()
-		return b.reply(ev, smpp.StatusInvEsmClass, &smpp.SubmitSMResp{})
+		return b.refuseSubmit(ev, err)
 	}
 	ev.kind = evSubmit
 	ev.submit = Submit{
@@ -340,6 +340,19 @@ func (b *smppBinding) received(p *smpp.SubmitSM, ev *event) error {
 		ev.submit.ValidUntil = t
 	}
 	return nil
+}
+
+// refuseSubmit refuses a content for good. SMPP 3.4 has no status for a data_coding; that
+// of esm_class is for a header that can't be read. SMPP 3.4 §5.1.3.
+func (b *smppBinding) refuseSubmit(ev *event, why error) error {
+	status, data := smpp.StatusInvEsmClass, ev.ref.Node != 0
+	if !errors.Is(why, smstext.ErrHeader) {
+		status = smpp.StatusSubmitFail
+	}
+	if data {
+		return b.reply(ev, status, &smpp.DataSMResp{})
+	}
+	return b.reply(ev, status, &smpp.SubmitSMResp{})
 }
 
 // delivered maps deliver_sm to a report or an MO. A receipt that can't be read is refused

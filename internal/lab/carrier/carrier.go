@@ -1,11 +1,13 @@
 package carrier
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -95,7 +97,7 @@ func Start(ctx context.Context, ln net.Listener, cfg Config, log *slog.Logger, n
 			c.parts.Go(func() { c.callBack(calling, a) })
 		}
 	}
-	c.server = c.dialect.serve(ctx, ln, session.ServerConfig{Logger: log, Now: now, GatewayID: cfg.GatewayID}, (*handler)(c))
+	c.server = c.dialect.serve(ctx, ln, session.ServerConfig{Logger: log, Now: now, GatewayID: cfg.GatewayID, Idle: time.Duration(cfg.Idle)}, (*handler)(c))
 	return c, nil
 }
 
@@ -120,7 +122,7 @@ func (c *Carrier) Behaviour() Behaviour {
 
 // SetBehaviour changes it for the submits to come.
 func (c *Carrier) SetBehaviour(b Behaviour) error {
-	if err := b.Validate(); err != nil {
+	if err := errors.Join(b.fits(c.dialect), b.Validate()); err != nil {
 		return fmt.Errorf("carrier: %w", err)
 	}
 	c.mu.Lock()
@@ -128,6 +130,10 @@ func (c *Carrier) SetBehaviour(b Behaviour) error {
 	c.behaviour = b
 	return nil
 }
+
+// Watch calls each for every submit to come, one after the other in the order of their
+// numbers. It must not block for long.
+func (c *Carrier) Watch(each func(Received)) { c.records.watch(each) }
 
 // Received lists up to limit submits numbered above since, oldest first.
 func (c *Carrier) Received(since uint64, limit int) []Received { return c.records.since(since, limit) }
@@ -260,8 +266,10 @@ func (c *Carrier) decide(a *account, s *session.Submit) fate {
 		f.result = c.dialect.overSpeed
 	case len(a.Codes) > 0 && !slices.ContainsFunc(a.Codes, func(code string) bool { return strings.HasPrefix(s.Source, code) }):
 		f.result = c.dialect.badSource
-	case len(s.Content) > c.dialect.maxPart:
+	case len(s.Content) > c.dialect.maxPart(s.Coding):
 		f.result = c.dialect.badLength
+	case len(b.AnswerCodes) > 0:
+		f.result = draw(c.random, b.AnswerCodes, 0)
 	}
 	if f.result != 0 {
 		f.ids = nil
@@ -280,7 +288,7 @@ func (c *Carrier) decide(a *account, s *session.Submit) fate {
 	span := time.Duration(max(b.ReportDelay.Max-b.ReportDelay.Min, 0))
 	f.reportAfter = time.Duration(b.ReportDelay.Min) + time.Duration(c.random.Float64()*float64(span))
 	for range s.Dests {
-		stat := c.stat(b)
+		stat := draw(c.random, b.ReportCodes, "DELIVRD")
 		if c.random.Float64() < b.DropReportRate {
 			stat = ""
 		}
@@ -289,21 +297,19 @@ func (c *Carrier) decide(a *account, s *session.Submit) fate {
 	return f
 }
 
-// stat draws a report code by weight, in the order of the codes.
-func (c *Carrier) stat(b *Behaviour) string {
-	total, codes := 0.0, make([]string, 0, len(b.ReportCodes))
-	for code, weight := range b.ReportCodes {
-		codes = append(codes, code)
-		total += weight
-	}
-	slices.Sort(codes)
-	at := c.random.Float64() * total
+// draw takes a code by weight, in the order of the codes, so that a seed repeats.
+func draw[K cmp.Ordered](random *rand.Rand, weights map[K]float64, otherwise K) K {
+	total, codes := 0.0, slices.Sorted(maps.Keys(weights))
 	for _, code := range codes {
-		if at -= b.ReportCodes[code]; at < 0 {
+		total += weights[code]
+	}
+	at := random.Float64() * total
+	for _, code := range codes {
+		if at -= weights[code]; at < 0 {
 			return code
 		}
 	}
-	return "DELIVRD"
+	return otherwise
 }
 
 // report queues the reports of one submit.

@@ -152,6 +152,39 @@ func TestWhatIsNotWrittenCostsNoTry(t *testing.T) {
 	}
 }
 
+func TestAnswerCodesByWeight(t *testing.T) {
+	l := start(t, Behaviour{AnswerCodes: map[uint32]float64{0: 1, 7: 1}})
+	results := map[uint32]int{}
+	for range 40 {
+		o := l.submit("10690000", "a")
+		if results[o.Result]++; (o.Result == 0) != (o.ID != "") {
+			t.Errorf("%+v", o)
+		}
+	}
+	if len(results) != 2 || results[0] < 5 || results[7] < 5 {
+		t.Errorf("answers by code: %v", results)
+	}
+	for range results[0] {
+		<-l.handler.reports
+	}
+	if n := len(l.handler.reports); n > 0 {
+		t.Errorf("%d reports on what was refused", n)
+	}
+	if err := l.SetBehaviour(Behaviour{AnswerCodes: map[uint32]float64{1000: 1}}); err == nil {
+		t.Error("a status that CMPP 2.0 cannot say was taken")
+	}
+}
+
+func TestLinesAreMasked(t *testing.T) {
+	r := Received{Dests: []string{"17000000001"}, Text: "验证码 1234", Content: []byte("x")}
+	if s := r.Line(false); !strings.Contains(s, "170****0001") || !strings.Contains(s, "8 characters") || strings.Contains(s, "1234") {
+		t.Error(s)
+	}
+	if s := r.Line(true); !strings.Contains(s, "17000000001") || !strings.Contains(s, "1234") {
+		t.Error(s)
+	}
+}
+
 func TestOverSpeed(t *testing.T) {
 	l := start(t, Behaviour{OverSpeedPerSecond: 3})
 	var mu sync.Mutex
@@ -251,6 +284,11 @@ func TestBadConfig(t *testing.T) {
 		"code":        func(c *Config) { c.ReportCodes = map[string]float64{"TOOLONGCODE": 1} },
 		"weight":      func(c *Config) { c.ReportCodes = map[string]float64{"DELIVRD": 0} },
 		"negative":    func(c *Config) { c.ReportDelay.Max = -1 },
+		"answer":      func(c *Config) { c.AnswerCodes = map[uint32]float64{256: 1} },
+		"no weight":   func(c *Config) { c.AnswerCodes = map[uint32]float64{8: -1} },
+		"rates":       func(c *Config) { c.DropAnswerRate, c.DisconnectRate = 0.6, 0.6 },
+		"window":      func(c *Config) { c.Accounts[0].Window = 1 << 20 },
+		"code letter": func(c *Config) { c.Accounts[0].Codes = []string{"106a"} },
 	} {
 		c := good()
 		spoil(&c)

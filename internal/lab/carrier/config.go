@@ -93,6 +93,9 @@ type Behaviour struct {
 	ReportDelay Range   `yaml:"report_delay" json:"report_delay"` // from the answer on
 	// ReportCodes are the stats of reports with their weights; empty is DELIVRD.
 	ReportCodes map[string]float64 `yaml:"report_codes" json:"report_codes,omitempty"`
+	// AnswerCodes are the statuses of answers to submits with their weights, 0 being
+	// accepted; empty is 0. What is refused gets no report.
+	AnswerCodes map[uint32]float64 `yaml:"answer_codes" json:"answer_codes,omitempty"`
 	// OverSpeedPerSecond refuses with the protocol's code for it what an account submits above
 	// that many segments in a second of the clock; 0 is never.
 	OverSpeedPerSecond int `yaml:"over_speed_per_second" json:"over_speed_per_second"`
@@ -107,12 +110,17 @@ type Behaviour struct {
 
 // Bounds of the settings.
 const (
-	maxDelay       = 72 * time.Hour
-	maxReportCodes = 100
-	maxAccounts    = 1000
-	statLength     = 7 // CMPP 3.0 §7.4.5.1
-	defaultRetain  = 10_000
-	maxRetain      = 1_000_000
+	maxDelay      = 72 * time.Hour
+	maxCodes      = 100 // of reports, of answers, of an account
+	maxWeight     = 1e9
+	maxAccounts   = 1000
+	maxSessions   = 10_000
+	maxWindow     = 1 << 16
+	maxTPS        = 1_000_000
+	maxNumber     = 20 // digits of an access code
+	statLength    = 7  // CMPP 3.0 §7.4.5.1
+	defaultRetain = 10_000
+	maxRetain     = 1_000_000
 )
 
 // Validate says what is wrong with b.
@@ -122,7 +130,7 @@ func (b Behaviour) Validate() error {
 		"latency.p99": b.Latency.P99, "report_delay.min": b.ReportDelay.Min, "report_delay.max": b.ReportDelay.Max,
 	} {
 		if d < 0 || time.Duration(d) > maxDelay {
-			return fmt.Errorf("%s is not within 0 and %s", name, maxDelay)
+			return fmt.Errorf("%s is %s: write a time from 0s to %s", name, time.Duration(d), maxDelay)
 		}
 	}
 	for name, r := range map[string]float64{
@@ -130,21 +138,43 @@ func (b Behaviour) Validate() error {
 		"duplicate_report_rate": b.DuplicateReportRate, "early_report_rate": b.EarlyReportRate,
 	} {
 		if !(r >= 0 && r <= 1) { // also refuses NaN
-			return fmt.Errorf("%s is not within 0 and 1", name)
+			return fmt.Errorf("%s is %v: write a share from 0 to 1", name, r)
 		}
 	}
-	if b.OverSpeedPerSecond < 0 {
-		return errors.New("over_speed_per_second is negative")
+	if b.DropAnswerRate+b.DisconnectRate > 1 {
+		return errors.New("drop_answer_rate and disconnect_rate are above 1 together: lower one of them")
 	}
-	if len(b.ReportCodes) > maxReportCodes {
-		return fmt.Errorf("report_codes has %d entries, the most is %d", len(b.ReportCodes), maxReportCodes)
+	if b.OverSpeedPerSecond < 0 || b.OverSpeedPerSecond > maxTPS {
+		return fmt.Errorf("over_speed_per_second is %d: write 0 (never) to %d", b.OverSpeedPerSecond, maxTPS)
+	}
+	return b.validateCodes()
+}
+
+func (b Behaviour) validateCodes() error {
+	if len(b.ReportCodes) > maxCodes || len(b.AnswerCodes) > maxCodes {
+		return fmt.Errorf("report_codes has %d and answer_codes %d entries: the most is %d", len(b.ReportCodes), len(b.AnswerCodes), maxCodes)
 	}
 	for code, weight := range b.ReportCodes {
 		if code == "" || len(code) > statLength || strings.Trim(code, printable) != "" {
-			return fmt.Errorf("report code %.20q is not 1 to %d printable ASCII characters", code, statLength)
+			return fmt.Errorf("report_codes: %.20q is no code: write 1 to %d printable ASCII characters, such as UNDELIV", code, statLength)
 		}
-		if !(weight > 0 && weight <= 1e9) {
-			return fmt.Errorf("the weight of report code %q is not above 0 and at most 1e9", code)
+		if !(weight > 0 && weight <= maxWeight) {
+			return fmt.Errorf("report_codes: the weight of %q is %v: write a number above 0 and at most %v", code, weight, maxWeight)
+		}
+	}
+	for code, weight := range b.AnswerCodes {
+		if !(weight > 0 && weight <= maxWeight) {
+			return fmt.Errorf("answer_codes: the weight of %d is %v: write a number above 0 and at most %v", code, weight, maxWeight)
+		}
+	}
+	return nil
+}
+
+// fits tells whether the protocol can say every one of the statuses.
+func (b Behaviour) fits(d *dialect) error {
+	for code := range b.AnswerCodes {
+		if code > d.maxStatus {
+			return fmt.Errorf("answer_codes: %d is no status of this protocol: write 0 to %d", code, d.maxStatus)
 		}
 	}
 	return nil
@@ -159,6 +189,8 @@ type Config struct {
 	GatewayID uint32    `yaml:"gateway_id" json:"gateway_id"` // in message ids: CMPP to 4,194,303, SMGP to 999,999; SGIP's node number
 	Behaviour `yaml:",inline"`
 	Seed      uint64 `yaml:"seed" json:"seed"`
+	// Idle is after what silence an SGIP connection is ended, default a minute.
+	Idle Duration `yaml:"idle" json:"idle,omitempty"`
 	// Retain is how many submits Received remembers, default 10,000.
 	Retain int `yaml:"retain" json:"retain"`
 }
@@ -182,31 +214,66 @@ func (c Config) Validate() error {
 	d := dialects[c.protocol()]
 	switch {
 	case d == nil:
-		return fmt.Errorf("protocol %.10q is none of %v", c.Protocol, Protocols())
+		return fmt.Errorf("protocol is %.10q: write one of %v", c.Protocol, Protocols())
 	case len(c.Accounts) == 0:
-		return errors.New("no accounts")
+		return errors.New("accounts is empty: write at least one, with login and secret")
 	case len(c.Accounts) > maxAccounts:
-		return fmt.Errorf("%d accounts, the most is %d", len(c.Accounts), maxAccounts)
+		return fmt.Errorf("accounts has %d entries: the most is %d", len(c.Accounts), maxAccounts)
 	case c.GatewayID >= d.gateway:
-		return fmt.Errorf("gateway_id %d is above %d", c.GatewayID, d.gateway-1)
+		return fmt.Errorf("gateway_id is %d: write 0 to %d", c.GatewayID, d.gateway-1)
 	case c.Retain < 0 || c.Retain > maxRetain:
-		return fmt.Errorf("retain %d is not within 0 and %d", c.Retain, maxRetain)
+		return fmt.Errorf("retain is %d: write 0 (the usual %d) to %d", c.Retain, defaultRetain, maxRetain)
+	case c.Idle < 0 || time.Duration(c.Idle) > maxDelay:
+		return fmt.Errorf("idle is %s: write a time from 0s (the usual minute) to %s", time.Duration(c.Idle), maxDelay)
 	}
 	seen := make(map[string]bool, len(c.Accounts))
 	for i, a := range c.Accounts {
-		if a.Login == "" || len(a.Login) > d.maxLogin || seen[a.Login] {
-			return fmt.Errorf("account %d: login is empty, longer than %d characters or used twice", i+1, d.maxLogin)
+		if seen[a.Login] {
+			return fmt.Errorf("accounts[%d]: login %.20q stands twice: give each account its own", i, a.Login)
 		}
 		seen[a.Login] = true
-		if _, ok := d.versions[orUsual(a.Version, d.usual)]; !ok {
-			return fmt.Errorf("account %d: version %.10q is none of %s", i+1, a.Version, strings.Join(slices.Sorted(maps.Keys(d.versions)), " "))
-		}
-		if (a.Callback != "") != (c.protocol() == SGIP) {
-			return fmt.Errorf("account %d: callback is where an SGIP account listens: it needs one, and no other protocol has it", i+1)
-		}
-		if a.Sessions < 0 || a.Window < 0 || a.TPS < 0 {
-			return fmt.Errorf("account %d: sessions, window and tps must not be negative", i+1)
+		if err := a.validate(c.protocol(), d); err != nil {
+			return fmt.Errorf("accounts[%d]: %w", i, err)
 		}
 	}
+	if err := c.fits(d); err != nil {
+		return err
+	}
 	return c.Behaviour.Validate()
+}
+
+// validate says what is wrong with an account of a protocol.
+func (a *Account) validate(p Protocol, d *dialect) error {
+	if a.Login == "" || len(a.Login) > d.maxLogin {
+		return fmt.Errorf("login has %d characters: write 1 to %d", len(a.Login), d.maxLogin)
+	}
+	if len(a.Secret) > d.maxSecret {
+		return fmt.Errorf("secret has %d characters: write at most %d", len(a.Secret), d.maxSecret)
+	}
+	if _, ok := d.versions[orUsual(a.Version, d.usual)]; !ok {
+		return fmt.Errorf("version is %.10q: write one of %s", a.Version, strings.Join(slices.Sorted(maps.Keys(d.versions)), " "))
+	}
+	if (a.Callback != "") != (p == SGIP) {
+		return errors.New("callback is where an SGIP account listens, host:port: set it for sgip, and leave it out for the others")
+	}
+	if most := dialects[SGIP].maxLogin; len(a.CallbackLogin) > most || len(a.CallbackSecret) > most {
+		return fmt.Errorf("callback_login and callback_secret: write at most %d characters each", most)
+	}
+	for _, x := range []struct {
+		key      string
+		is, most int
+	}{{"sessions", a.Sessions, maxSessions}, {"window", a.Window, maxWindow}, {"tps", a.TPS, maxTPS}} {
+		if x.is < 0 || x.is > x.most {
+			return fmt.Errorf("%s is %d: write 0 to %d", x.key, x.is, x.most)
+		}
+	}
+	if len(a.Codes) > maxCodes {
+		return fmt.Errorf("codes has %d entries: the most is %d", len(a.Codes), maxCodes)
+	}
+	for _, code := range a.Codes {
+		if code == "" || len(code) > maxNumber || strings.Trim(code, "0123456789") != "" {
+			return fmt.Errorf("codes: %.30q is no access code: write 1 to %d digits", code, maxNumber)
+		}
+	}
+	return nil
 }

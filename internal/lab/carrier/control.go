@@ -3,6 +3,7 @@ package carrier
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 )
@@ -37,11 +38,13 @@ func (c *Carrier) Control() http.Handler {
 	return mux
 }
 
-func (c *Carrier) reply(w http.ResponseWriter, status int, v any) {
+func (c *Carrier) reply(w http.ResponseWriter, status int, v any) { reply(c.log, w, status, v) }
+
+func reply(log *slog.Logger, w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(v); err != nil {
-		c.log.Info("control answer not written", "error", err)
+		log.Info("control answer not written", "error", err)
 	}
 }
 

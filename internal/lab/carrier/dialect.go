@@ -12,6 +12,7 @@ import (
 	"github.com/zhunxin/zhunxin/protocol/sgip"
 	"github.com/zhunxin/zhunxin/protocol/smgp"
 	"github.com/zhunxin/zhunxin/protocol/smpp"
+	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
 // Protocol is what the simulator speaks.
@@ -34,8 +35,11 @@ type dialect struct {
 	versions map[string]session.Version // by their names in an Account
 	usual    string                     // version
 	maxLogin int                        // bytes
-	maxPart  int                        // bytes of one part's content
-	gateway  uint32                     // above the highest gateway_id
+	// maxSecret is the most bytes of a secret, maxPart of one part's content.
+	maxSecret int
+	maxPart   func(coding uint8) int
+	gateway   uint32 // above the highest gateway_id
+	maxStatus uint32 // of an answer
 	// Statuses of answers.
 	unknownLogin, badLength, overSpeed, badSource uint32
 	// id makes the id of the i-th destination of the n-th submit.
@@ -46,7 +50,7 @@ var dialects = map[Protocol]*dialect{
 	CMPP: {
 		serve:    session.ServeCMPP,
 		versions: map[string]session.Version{"3.0": session.CMPP30, "2.1": session.CMPP21, "2.0": session.CMPP20}, usual: "3.0",
-		maxLogin: 6, maxPart: 159, gateway: 1 << 22, // CMPP 3.0 §7.4.3.1
+		maxLogin: 6, maxSecret: 64, maxPart: shorter(159), gateway: 1 << 22, maxStatus: 255, // CMPP 3.0 §7.4.3.1; 2.0 has one byte
 		unknownLogin: 2, badLength: 4, overSpeed: 8, badSource: 10, // CMPP 3.0 §7.4.1.2, §7.4.3.2
 		id: func(c *Carrier, _ *session.Submit, n uint64, i int) string {
 			base := cmpp.MsgID(c.now(), c.cfg.GatewayID, uint16(n)) //nolint:gosec // it wraps by design, CMPP 3.0 §7.4.3.2
@@ -54,7 +58,8 @@ var dialects = map[Protocol]*dialect{
 		},
 	},
 	SGIP: {
-		serve: session.ServeSGIP, versions: map[string]session.Version{"1.2": 0}, usual: "1.2", maxLogin: 16, maxPart: sgip.MaxContent, gateway: 1<<32 - 1,
+		serve: session.ServeSGIP, versions: map[string]session.Version{"1.2": 0}, usual: "1.2",
+		maxLogin: 16, maxSecret: 16, maxPart: shorter(sgip.MaxContent), gateway: 1<<32 - 1, maxStatus: 255,
 		unknownLogin: uint32(sgip.ResultBadLogin), badLength: uint32(sgip.ResultBadLength), overSpeed: uint32(sgip.ResultBusy), badSource: uint32(sgip.ResultBadParameter),
 		id: func(_ *Carrier, s *session.Submit, _ uint64, _ int) string {
 			return sgip.Sequence{Node: s.Sequence.Node, Time: s.Sequence.Time, Count: s.Sequence.Count}.String()
@@ -62,7 +67,7 @@ var dialects = map[Protocol]*dialect{
 	},
 	SMGP: {
 		serve: session.ServeSMGP, versions: map[string]session.Version{"3.0": session.SMGP30, "1.3": session.SMGP13}, usual: "3.0",
-		maxLogin: 8, maxPart: smgp.MaxContent, gateway: smgp.MaxMsgIDPart + 1,
+		maxLogin: 8, maxSecret: 15, maxPart: always(smgp.MaxContent), gateway: smgp.MaxMsgIDPart + 1, maxStatus: session.NoAnswer - 1,
 		unknownLogin: smgp.StatusAuth, badLength: smgp.StatusMsgLength, overSpeed: smgp.StatusBusy, badSource: smgp.StatusSrcTermID,
 		id: func(c *Carrier, _ *session.Submit, n uint64, _ int) string {
 			id, err := smgp.NewMsgID(c.now(), c.cfg.GatewayID, uint32(n%(smgp.MaxMsgIDPart+1)))
@@ -73,12 +78,26 @@ var dialects = map[Protocol]*dialect{
 		},
 	},
 	SMPP: {
-		serve: session.ServeSMPP, versions: map[string]session.Version{"3.4": session.SMPP34}, usual: "3.4", maxLogin: 15, maxPart: smpp.MaxShortMessage, gateway: 1<<32 - 1,
+		serve: session.ServeSMPP, versions: map[string]session.Version{"3.4": session.SMPP34}, usual: "3.4",
+		maxLogin: 15, maxSecret: 8, maxPart: always(smpp.MaxShortMessage), gateway: 1<<32 - 1, maxStatus: session.NoAnswer - 1,
 		unknownLogin: uint32(smpp.StatusInvSystemID), badLength: uint32(smpp.StatusInvMsgLen), overSpeed: uint32(smpp.StatusThrottled), badSource: uint32(smpp.StatusInvSrcAddr),
 		id: func(c *Carrier, _ *session.Submit, n uint64, _ int) string {
 			return fmt.Sprintf("%d%06d", c.cfg.GatewayID, n)
 		},
 	},
+}
+
+// always is a bound for every coding; shorter is one for ASCII, with the usual 140 bytes
+// for every other.
+func always(most int) func(uint8) int { return func(uint8) int { return most } }
+
+func shorter(ascii int) func(uint8) int {
+	return func(coding uint8) int {
+		if coding == uint8(smstext.ASCII) {
+			return ascii
+		}
+		return smstext.MaxContent
+	}
 }
 
 // receiver is a connection that takes reports and messages from handsets: the client's

@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/zhunxin/zhunxin/protocol/session"
 	"github.com/zhunxin/zhunxin/protocol/smstext"
@@ -35,6 +39,33 @@ type Received struct {
 	Result uint32 `json:"result"`
 	// Fate is answered, unanswered (the answer was dropped) or disconnected.
 	Fate string `json:"fate"`
+}
+
+// Line is the submit in one line for people. Unless clear is set, the middle of a number
+// and the whole text but its length are left out.
+func (r Received) Line(clear bool) string {
+	dests := slices.Clone(r.Dests)
+	text := strconv.Quote(r.Text)
+	if !clear {
+		for i := range dests {
+			dests[i] = masked(dests[i])
+		}
+		text = fmt.Sprintf("%d characters", utf8.RuneCountInString(r.Text))
+	}
+	if r.Text == "" {
+		text = fmt.Sprintf("%d bytes", len(r.Content))
+	}
+	return fmt.Sprintf("%s #%d %s/%d seq %d %s -> %s part %d/%d coding %d: %s; %s %d %s",
+		r.Time.Format("15:04:05.000"), r.Number, r.Login, r.Session, r.Sequence, r.Source, strings.Join(dests, ","),
+		max(r.Part, 1), max(r.Parts, 1), r.Coding, text, r.Fate, r.Result, r.MsgID)
+}
+
+// masked keeps the first three and the last four digits of a number.
+func masked(number string) string {
+	if len(number) <= 7 {
+		return strings.Repeat("*", len(number))
+	}
+	return number[:3] + strings.Repeat("*", len(number)-7) + number[len(number)-4:]
 }
 
 // The values of Received.Fate.
@@ -80,6 +111,7 @@ type journal struct {
 	ring []Received
 	size int
 	last uint64
+	each func(Received)
 	out  *bufio.Writer
 	err  error // the first write error; writing stops with it
 }
@@ -93,6 +125,9 @@ func (j *journal) add(r Received) {
 		j.ring = append(j.ring, r)
 	} else {
 		j.ring[(r.Number-1)%uint64(j.size)] = r
+	}
+	if j.each != nil {
+		j.each(r)
 	}
 	if j.out == nil || j.err != nil {
 		return
@@ -123,6 +158,19 @@ func (j *journal) writeTo(w io.Writer) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.out, j.err = bufio.NewWriterSize(w, 64<<10), nil
+}
+
+// count is how many there were.
+func (j *journal) count() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last
+}
+
+func (j *journal) watch(each func(Received)) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.each = each
 }
 
 // flush writes out what is buffered and returns the first error of all writes.
