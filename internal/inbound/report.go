@@ -76,7 +76,7 @@ type Told struct {
 }
 
 // Final tells whether a status ends a segment, and whether it reached the handset. Those
-// that say it is on its way end nothing. CMPP 3.0 §7.4.5.1, SMPP 3.4 §5.2.28.
+// that say it is on its way end nothing. CMPP 3.0 §8.4.5.1, SMPP 3.4 §5.2.28.
 func Final(stat string) (final, delivered bool) {
 	state, _, _ := strings.Cut(stat, ":") // a network's code may follow
 	return state != "ACCEPTD" && state != "ENROUTE", state == "DELIVRD"

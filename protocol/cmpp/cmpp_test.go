@@ -68,7 +68,7 @@ func TestFormatTime(t *testing.T) {
 	}
 }
 
-// Sizes of CMPP 3.0 §7.4.3 and §7.4.5 and of 2.0.
+// Sizes of CMPP 3.0 §8.4.3 and §8.4.5, and of 2.0.
 func TestFrameSizes(t *testing.T) {
 	submit := &Submit{PkTotal: 1, PkNumber: 1, Dest: []string{"17000000001"}, Content: []byte("123456")}
 	deliver := &Deliver{Content: []byte("T")}

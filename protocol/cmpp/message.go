@@ -7,7 +7,7 @@ import (
 	"github.com/zhunxin/zhunxin/protocol/wire"
 )
 
-// Submit is a message to handsets. CMPP 3.0 §7.4.3.1.
+// Submit is a message to handsets. CMPP 3.0 §8.4.3.1.
 type Submit struct {
 	MsgID              uint64 // zero from a service provider
 	PkTotal            uint8  // parts, from 1
@@ -36,7 +36,7 @@ type Submit struct {
 // Command is CMPP_SUBMIT.
 func (*Submit) Command() Command { return CmdSubmit }
 
-// maxContent is the most that Content may have. CMPP 3.0 §7.4.3.1: ASCII is
+// maxContent is the most that Content may have. CMPP 3.0 §8.4.3.1: ASCII is
 // shorter than 160, everything else at most 140.
 func maxContent(format uint8) int {
 	if format == 0 {
@@ -162,7 +162,7 @@ func (p *Submit) decode(body []byte, v Version) error {
 	return r.End()
 }
 
-// Deliver is a message from a handset or a status report. CMPP 3.0 §7.4.5.1.
+// Deliver is a message from a handset or a status report. CMPP 3.0 §8.4.5.1.
 type Deliver struct {
 	MsgID              uint64
 	DestID             string // access code and extension, at most 21 bytes
@@ -226,7 +226,7 @@ func (p *Deliver) decode(body []byte, v Version) error {
 	return r.End()
 }
 
-// Report is a status report, the Content of a Deliver. CMPP 3.0 §7.4.5.1.
+// Report is a status report, the Content of a Deliver. CMPP 3.0 §8.4.5.1.
 type Report struct {
 	MsgID        uint64 // from SUBMIT_RESP
 	Stat         string // seven characters, raw

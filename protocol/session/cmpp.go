@@ -22,7 +22,7 @@ const (
 	CMPP30 = Version(cmpp.V30)
 )
 
-// CMPP status values used here. CMPP 3.0 §7.4.1.2, §7.4.3.2.
+// CMPP status values used here. CMPP 3.0 §8.4.1.2, §8.4.3.2.
 const (
 	cmppMalformed       = 1
 	cmppWrongSource     = 2
@@ -57,7 +57,7 @@ func knownCMPP(v Version) bool { return v == CMPP20 || v == CMPP21 || v == CMPP3
 // cmppLogin sends CONNECT and reads the answer. The answer's size, not the
 // configured version, tells the width of its status field.
 //
-// CMPP 3.0 §7.4.1.
+// CMPP 3.0 §8.4.1.
 func cmppLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig) (binding, error) {
 	v := cmpp.Version(cfg.Version)
 	stamp := cmpp.Timestamp(cfg.Now())
@@ -105,7 +105,7 @@ func cmppLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig) (binding, err
 	return &cmppBinding{v: v, login: cfg.Login, now: cfg.Now}, nil
 }
 
-// Body sizes of CONNECT_RESP. CMPP 2.0 and 3.0 §7.4.1.2.
+// Body sizes of CONNECT_RESP. CMPP 2.0 §7.4.1.2, CMPP 3.0 §8.4.1.2.
 const (
 	cmppConnectResp20 = 18
 	cmppConnectResp30 = 21
@@ -266,7 +266,7 @@ func (b *cmppBinding) decode(frame []byte, ev *event) error {
 // hasUDH reads TP_udhi. Gateways that pass SMPP's esm_class through send 0x40.
 func hasUDH(tpUDHI uint8) bool { return tpUDHI&0x41 != 0 }
 
-// received maps SUBMIT. CMPP 3.0 §7.4.3.1.
+// received maps SUBMIT. CMPP 3.0 §8.4.3.1.
 func (b *cmppBinding) received(p *cmpp.Submit, seq uint32, ev *event) {
 	ev.kind = evSubmit
 	ev.submit = Submit{
@@ -282,7 +282,7 @@ func (b *cmppBinding) received(p *cmpp.Submit, seq uint32, ev *event) {
 // delivered maps DELIVER to a report or an MO. A report that can't be read is
 // answered as malformed, so that the gateway's retry does not cost the link.
 //
-// CMPP 3.0 §7.4.5.
+// CMPP 3.0 §8.4.5.
 func (b *cmppBinding) delivered(p *cmpp.Deliver, seq uint32, ev *event) error {
 	ev.id = cmppID(p.MsgID)
 	if p.RegisteredDelivery == 0 {
@@ -373,7 +373,7 @@ func (b *cmppBinding) toSubmit(s *Submit) *cmpp.Submit {
 
 // deliverID makes the id of a DELIVER from the server's running number.
 func (b *cmppBinding) deliverID(number uint64) uint64 {
-	return cmpp.MsgID(b.now(), b.gateway, uint16(number)) //nolint:gosec // it wraps by design, CMPP 3.0 §7.4.3.2
+	return cmpp.MsgID(b.now(), b.gateway, uint16(number)) //nolint:gosec // it wraps by design, CMPP 3.0 §8.4.3.2
 }
 
 func (b *cmppBinding) toReport(m *message) (*cmpp.Deliver, error) {
