@@ -404,3 +404,27 @@ func BenchmarkSubmitRespDecodeReused(b *testing.B) {
 		}
 	}
 }
+
+// Some gateways fill their fields up with spaces: a number is the same number.
+func TestSpacesAroundFieldsAreNoPartOfThem(t *testing.T) {
+	r := Report{MsgID: 1, Stat: "DELIVRD", SubmitTime: "2611240001", DoneTime: "2611240002", Dest: "17000000001   "}
+	content, err := r.Append(nil, V20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame, err := Append(nil, V20, 1, &Deliver{DestID: "1069000001 ", SrcTerminalID: " 17000000001", RegisteredDelivery: 1, Content: content})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, p, err := Decode(V20, frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := p.(*Deliver)
+	if d.DestID != "1069000001" || d.SrcTerminalID != "17000000001" {
+		t.Errorf("%q to %q", d.SrcTerminalID, d.DestID)
+	}
+	if got, err := ParseReport(d.Content); err != nil || got.Dest != "17000000001" {
+		t.Errorf("%q, %v", got.Dest, err)
+	}
+}

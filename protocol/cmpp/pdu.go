@@ -60,7 +60,7 @@ func (p *Connect) AppendBody(dst []byte, _ Version) ([]byte, error) {
 // DecodeBody reads the body, which is the same in all versions.
 func (p *Connect) DecodeBody(body []byte, _ Version) error {
 	r := wire.NewReader(body)
-	p.SourceAddr = r.Text(6)
+	p.SourceAddr = r.Trimmed(6)
 	copy(p.Authenticator[:], r.Bytes(16))
 	p.Version = Version(r.U8())
 	p.Timestamp = r.U32()
@@ -260,7 +260,7 @@ func (p *Query) AppendBody(dst []byte, _ Version) ([]byte, error) {
 // DecodeBody reads the body.
 func (p *Query) DecodeBody(body []byte, _ Version) error {
 	r := wire.NewReader(body)
-	p.Time, p.QueryType, p.QueryCode = r.Text(8), r.U8(), r.Text(10)
+	p.Time, p.QueryType, p.QueryCode = r.Trimmed(8), r.U8(), r.Trimmed(10)
 	r.Bytes(8)
 	return r.Err()
 }
@@ -302,7 +302,7 @@ func (p *QueryResp) AppendBody(dst []byte, _ Version) ([]byte, error) {
 // DecodeBody reads the body.
 func (p *QueryResp) DecodeBody(body []byte, _ Version) error {
 	r := wire.NewReader(body)
-	p.Time, p.QueryType, p.QueryCode = r.Text(8), r.U8(), r.Text(10)
+	p.Time, p.QueryType, p.QueryCode = r.Trimmed(8), r.U8(), r.Trimmed(10)
 	for _, c := range p.counters() {
 		*c = r.U32()
 	}
