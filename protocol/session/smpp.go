@@ -331,7 +331,7 @@ func (b *smppBinding) received(p *smpp.SubmitSM, ev *event) error {
 	}
 	if s, ok := p.TLVs.Segment(); ok && !ev.submit.UDHI && s.Total > 1 {
 		ev.submit.UDHI, ev.submit.Total, ev.submit.Number = true, s.Total, s.Number
-		ev.submit.Content = append([]byte{6, 8, 4, byte(s.Ref >> 8), byte(s.Ref), s.Total, s.Number}, content...)
+		ev.submit.Content = append(segmentHeader(s), content...)
 	}
 	if t, err := smpp.ParseTime(p.ValidityPeriod, b.now()); err == nil {
 		ev.submit.ValidUntil = t
@@ -339,10 +339,18 @@ func (b *smppBinding) received(p *smpp.SubmitSM, ev *event) error {
 	return nil
 }
 
+// segmentHeader is the user data header that says what the sar_ parameters say.
+// GSM 03.40 §9.2.3.24.1.
+func segmentHeader(s smpp.Segment) []byte {
+	return []byte{6, 8, 4, byte(s.Ref >> 8), byte(s.Ref), s.Total, s.Number}
+}
+
 // delivered maps deliver_sm to a report or an MO. A receipt that can't be read is refused
 // for good, so that the centre's retry does not cost the link.
 func (b *smppBinding) delivered(p *smpp.DeliverSM, list smpp.TLVs, receipt func() (smpp.Receipt, error), ev *event) error {
-	if !p.EsmClass.IsReceipt() {
+	// A note on the way is asked for by nobody here, and no text of a handset.
+	passing := p.EsmClass&smpp.EsmTypeMask == smpp.EsmIntermediate
+	if !p.EsmClass.IsReceipt() && !passing {
 		coding, content, err := fromSMPP(p.DataCoding, p.Payload(), p.EsmClass.HasUDH())
 		if err != nil {
 			ev.note = err.Error()
@@ -351,6 +359,9 @@ func (b *smppBinding) delivered(p *smpp.DeliverSM, list smpp.TLVs, receipt func(
 		ev.kind = evMO
 		ev.mo = MO{
 			Source: smppNumber(p.SourceTON, p.SourceAddr), Dest: p.DestAddr, ServiceID: p.ServiceType, Coding: coding, UDHI: p.EsmClass.HasUDH(), Content: content,
+		}
+		if s, ok := list.Segment(); ok && !ev.mo.UDHI && s.Total > 1 {
+			ev.mo.UDHI, ev.mo.Content = true, append(segmentHeader(s), content...)
 		}
 		if id, ok := list.CString(smpp.TagReceiptedMessageID); ok { // some centres tell it; SMPP has no other
 			ev.mo.ID = id
@@ -365,6 +376,9 @@ func (b *smppBinding) delivered(p *smpp.DeliverSM, list smpp.TLVs, receipt func(
 	ev.kind = evReport
 	ev.report = Report{
 		ID: b.receiptID(r.MessageID), Dest: smppNumber(p.SourceTON, p.SourceAddr), Source: p.DestAddr, Stat: r.Stat, SubmitTime: r.SubmitDate, DoneTime: r.DoneDate,
+	}
+	if passing {
+		ev.report.Stat = smpp.StateEnroute.Stat() // whatever it says, it ends nothing
 	}
 	if r.NetworkCode != 0 {
 		ev.report.Err = strconv.Itoa(int(r.NetworkCode))
