@@ -304,7 +304,7 @@ func toSGIPReport(r *Report) (*sgip.Report, error) {
 	p := &sgip.Report{Submit: seq, UserNumber: with86(r.Dest)}
 	switch r.Stat {
 	case "DELIVRD":
-	case "ACCEPTD":
+	case "ACCEPTD", "ENROUTE":
 		p.State = sgip.StateWaiting
 	default:
 		p.State = sgip.StateFailed

@@ -40,7 +40,7 @@ type Report struct {
 	ID     string // the id given in the answer to the submit
 	Dest   string // handset
 	Source string // access code and extension that the submit came from, if the protocol says
-	Stat   string // DELIVRD and others, up to seven characters as received; for SGIP see sgipStat
+	Stat   string // DELIVRD and others, up to seven characters as received; for SGIP see sgipReport
 	Err    string // the network's code beside it, raw; CMPP has none
 	// SubmitTime and DoneTime are the carrier's own YYMMDDHHMM, China time,
 	// and come from another clock; they are not for measuring.
