@@ -140,9 +140,15 @@ func (l *link) answered(ev *event) {
 	}
 	ev.overSpeed = ev.overSpeed || slices.Contains(l.set.retry, ev.result)
 	now := l.elapsed()
-	switch {
+	switch hold := time.Duration(0); {
 	case ev.overSpeed:
 		l.back.refused(r.sent, now)
+		if ev.dayOver {
+			hold = untilTomorrow(l.now())
+		}
+		if l.back.hold(now + hold) {
+			l.log.Warn("the day's volume is used up: nothing is sent on this connection before tomorrow", "wait", hold.Round(time.Second))
+		}
 	case ev.result == 0:
 		l.back.accepted(r.sent, now)
 	}

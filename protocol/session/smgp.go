@@ -193,8 +193,11 @@ func (b *smgpBinding) decode(frame []byte, ev *event) error {
 	case smgp.CmdSubmitResp:
 		err = b.submit.DecodeBody(frame[smgp.HeaderSize:], b.v)
 		b.answered(b.submit.Status, ev)
-		if ev.result == smgp.StatusOK {
+		switch ev.result {
+		case smgp.StatusOK:
 			ev.id = b.submit.MsgID.String()
+		case smgp.StatusVolume: // asked again today it would say the same
+			ev.overSpeed, ev.dayOver = true, true
 		}
 		return err
 	case smgp.CmdDeliverResp:
