@@ -34,8 +34,8 @@ type Tx interface {
 	InsertEvents(ctx context.Context, list []sms.Event) error
 }
 
-// Reach is how far back a report may name a submit. A carrier's ids come round
-// again after a year; reports come within days.
+// Reach is how far back a report may name a submit. A carrier's ids have no year in them
+// and come round again; reports come within days. CMPP 3.0 §8.4.3.2, SMGP 3.0.3, MsgID.
 const Reach = 7 * 24 * time.Hour
 
 // KindReport is the evidence of a carrier's report for one segment.
@@ -207,7 +207,8 @@ func (in *intake) match(ctx context.Context, channel sms.ID, list []sms.Report, 
 	return targets, nil
 }
 
-// end gives a segment its end; false means that it had one.
+// end gives a segment its end; false means that it had one: a carrier that missed our
+// answer repeats its report. CMPP 3.0 §7.1.
 func (in *intake) end(t target, r *sms.Report) bool {
 	for i := range in.segments[t.message] {
 		s := &in.segments[t.message][i]

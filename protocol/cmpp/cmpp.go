@@ -18,7 +18,8 @@ import (
 // Version is the version byte of CONNECT: major in the high nibble.
 type Version uint8
 
-// The versions. 2.1 has the layout of 2.0.
+// The versions. 2.1 has the layout of 2.0, and peers are seen that name it 0x00 or 0x01.
+// CMPP 3.0 §8.4.1.1.
 const (
 	V20 Version = 0x20
 	V21 Version = 0x21
@@ -168,7 +169,8 @@ func Append(dst []byte, v Version, sequence uint32, p PDU) ([]byte, error) {
 }
 
 // Authenticator is the client's proof: MD5 of login, nine NULs, secret and the
-// timestamp as ten digits. CMPP 3.0 §8.4.1.1.
+// timestamp as ten digits, for the integer has lost the leading zero of a month. The
+// login counts without its padding. CMPP 3.0 §8.4.1.1.
 func Authenticator(login, secret string, timestamp uint32) [16]byte {
 	b := append([]byte(login), 0, 0, 0, 0, 0, 0, 0, 0, 0)
 	b = append(b, secret...)

@@ -200,7 +200,7 @@ func (p *Deliver) AppendBody(dst []byte, v Version) ([]byte, error) {
 
 // DecodeBody reads the body. Content aliases it. What follows the content may
 // be shorter than it should: a vendor's 3.0 frame with the 60-byte report is 11
-// bytes short.
+// bytes short. CMPP 3.0 §8.4.5.1.
 func (p *Deliver) DecodeBody(body []byte, v Version) error {
 	err := p.decode(body, v)
 	if err == nil {
@@ -254,7 +254,7 @@ func (p *Report) Append(dst []byte, v Version) ([]byte, error) {
 // ParseReport reads a report. Its own length tells the layout, not the
 // connection's version: gateways send the 60-byte form on 3.0 links and the
 // other way round. A short tail leaves Dest or SMSCSequence empty; what has
-// neither id nor status is an error.
+// neither id nor status is an error. The id is binary. CMPP 3.0 §8.4.5.1.
 func ParseReport(content []byte) (Report, error) {
 	r := wire.NewReader(content)
 	p := Report{MsgID: r.U64(), Stat: r.Trimmed(7), SubmitTime: r.Trimmed(10), DoneTime: r.Trimmed(10)}

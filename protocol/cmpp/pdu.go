@@ -22,6 +22,7 @@ func putStatus(w *wire.Writer, field string, status uint32, v Version) {
 // getStatus reads a status behind which after bytes follow. Where the body has just the
 // size of one of the two forms, that decides, for peers are seen that answer in the other
 // version; otherwise the version does, and what follows is a vendor's own.
+// CMPP 2.0 §7.4.1.2, CMPP 3.0 §8.4.1.2.
 func getStatus(r *wire.Reader, v Version, after int) uint32 {
 	wide := v.is3()
 	switch r.Left() {
@@ -133,7 +134,7 @@ func (p *ActiveTestResp) AppendBody(dst []byte, _ Version) ([]byte, error) {
 	return append(dst, p.Reserved), nil
 }
 
-// DecodeBody reads the one byte; peers are seen that leave it out.
+// DecodeBody reads the one byte; peers are seen that leave it out. CMPP 3.0 §8.4.7.2.
 func (p *ActiveTestResp) DecodeBody(body []byte, _ Version) error {
 	r := wire.NewReader(body)
 	if p.Reserved = 0; r.Left() > 0 {

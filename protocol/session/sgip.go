@@ -22,7 +22,7 @@ type SGIPOptions struct {
 }
 
 // SGIP has no heartbeat, and whoever has something to say connects. Its gateways drop an
-// idle connection after a minute, so the client leaves before.
+// idle connection after a minute, so the client leaves before. SGIP 1.2 §3.7.2.
 const (
 	sgipClientIdle = 50 * time.Second
 	sgipServerIdle = 60 * time.Second
@@ -206,11 +206,12 @@ func (b *sgipBinding) decode(frame []byte, ev *event) error {
 
 func (b *sgipBinding) answered(r sgip.Result, ev *event) {
 	ev.kind, ev.result = evAnswer, uint32(r)
+	// 88 is no word of SGIP: vendors took it from SMPP. SGIP 1.2, ErrorCode.
 	ev.overSpeed = r == sgip.ResultBusy || r == sgip.ResultVendorThrottle
 }
 
 // request reads what the peer asks for. A command in the wrong direction is answered with
-// an error and does not cost the connection.
+// an error and does not cost the connection. SGIP 1.2 §3.7.2.
 func (b *sgipBinding) request(pdu sgip.PDU, seq sgip.Sequence, ev *event) (err error) {
 	var reply sgip.PDU
 	switch p := pdu.(type) {
@@ -232,7 +233,7 @@ func (b *sgipBinding) request(pdu sgip.PDU, seq sgip.Sequence, ev *event) (err e
 			return nil
 		}
 		reply = &sgip.ReportResp{Result: sgip.ResultBadCommand}
-	case *sgip.UserRpt: // a subscriber's standing with the carrier: always answered, never acted on
+	case *sgip.UserRpt: // always answered, never acted on. SGIP 1.2, USERRPT
 		reply = &sgip.UserRptResp{}
 		if !b.takesReports {
 			reply = &sgip.UserRptResp{Result: sgip.ResultBadCommand}
@@ -275,8 +276,9 @@ func (b *sgipBinding) delivered(p *sgip.Deliver, ev *event) {
 	}
 }
 
-// The states of a report in the words of the other protocols. SGIP's report says neither
-// source nor time, and a failure in a code of its own, which is kept.
+// The states of a report in the words of the other protocols; one that waits is not final.
+// SGIP's report says neither source nor time, and a failure in a code of its own, which is
+// kept. SGIP 1.2, REPORT.
 func sgipReport(p *sgip.Report) Report {
 	r := Report{ID: p.Submit.String(), Dest: without86(p.UserNumber)}
 	switch p.State {
@@ -349,7 +351,8 @@ func (b *sgipBinding) encode(dst []byte, m *message) ([]byte, error) {
 }
 
 // toSubmit maps a submit: the service provider pays, the handset did not ask for it, and
-// a report is wanted whatever its result.
+// a report is wanted whatever its result, for the default keeps silent on success. Each
+// number begins with 86. SGIP 1.2, SUBMIT.
 func (b *sgipBinding) toSubmit(s *Submit) *sgip.Submit {
 	p := &sgip.Submit{
 		SPNumber: s.Source, ChargeNumber: sgip.ChargeSP, UserNumbers: make([]string, len(s.Dests)), CorpID: b.options.CorpID,

@@ -33,7 +33,7 @@ const (
 )
 
 // SMPPIDs says in which base a centre writes its ids: some answer a submit in one and
-// send the receipt in the other.
+// send the receipt in the other. SMPP 3.4 §5.2.23 has them opaque.
 type SMPPIDs uint8
 
 // The bases.
@@ -139,7 +139,7 @@ func smppAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, re
 	}
 	a, status := smppCheck(s, bind, remote, reserve)
 	resp := &smpp.BindResp{Type: bind.Type | smpp.CmdGenericNack, SystemID: "zhunxin"}
-	plain := bind.InterfaceVersion < smpp.Version
+	plain := bind.InterfaceVersion < smpp.Version // it knows no optional parameters, SMPP 3.4 §5.2.4
 	if !plain {
 		resp.TLVs.SetU8(smpp.TagScInterfaceVersion, smpp.Version)
 	}
@@ -231,6 +231,7 @@ func (b *smppBinding) decode(frame []byte, ev *event) error {
 
 func (b *smppBinding) answered(s smpp.Status, ev *event) {
 	ev.kind, ev.result = evAnswer, uint32(s)
+	// The three that may be sent again; the others are for good. SMPP 3.4 §5.1.3.
 	ev.overSpeed = s == smpp.StatusThrottled || s == smpp.StatusMsgQueueFull || s == smpp.StatusSysErr
 }
 
@@ -317,7 +318,7 @@ func (b *smppBinding) data(p *smpp.DataSM, ev *event) error {
 }
 
 // received maps submit_sm. Parts told by sar_ parameters get the header that says the
-// same; where a peer sends both, the header counts.
+// same; where a peer sends both, the header counts. SMPP 3.4 §5.3.2.
 func (b *smppBinding) received(p *smpp.SubmitSM, ev *event) error {
 	coding, content, err := fromSMPP(p.DataCoding, p.Payload(), p.EsmClass.HasUDH())
 	if err != nil {
@@ -348,7 +349,7 @@ func segmentHeader(s smpp.Segment) []byte {
 // delivered maps deliver_sm to a report or an MO. A receipt that can't be read is refused
 // for good, so that the centre's retry does not cost the link.
 func (b *smppBinding) delivered(p *smpp.DeliverSM, list smpp.TLVs, receipt func() (smpp.Receipt, error), ev *event) error {
-	// A note on the way is asked for by nobody here, and no text of a handset.
+	// A note on the way is asked for by nobody here, and no text of a handset. SMPP 3.4 §5.2.12.
 	passing := p.EsmClass&smpp.EsmTypeMask == smpp.EsmIntermediate
 	if !p.EsmClass.IsReceipt() && !passing {
 		coding, content, err := fromSMPP(p.DataCoding, p.Payload(), p.EsmClass.HasUDH())
