@@ -126,6 +126,7 @@ func dial(ctx context.Context, cfg ClientConfig, h ClientHandler, login loginFun
 		heartbeatTries: cfg.HeartbeatTries, response: cfg.ResponseTimeout, write: cfg.WriteTimeout,
 		idle: cfg.Idle, retry: cfg.RetryStatus,
 	}, cfg.Pacer, cfg.Logger, cfg.Now)
+	c.link.lastSeq = 1 // the login's, which no request may have again
 	go c.link.run()
 	return c, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strconv"
@@ -61,7 +62,7 @@ func ServeSGIP(ctx context.Context, ln net.Listener, cfg ServerConfig, h ServerH
 }
 
 func sgipLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig, as sgip.LoginType) (binding, error) {
-	b := &sgipBinding{options: cfg.SGIP, now: cfg.Now, submits: as == sgip.LoginSP}
+	b := &sgipBinding{options: cfg.SGIP, now: cfg.Now, submits: as == sgip.LoginSP, first: rand.Uint32()} //nolint:gosec // it need not be secret
 	seq := b.ref(1)
 	frame, err := sgip.Append(nil, sgipSequence(seq), &sgip.Bind{Type: as, Name: cfg.Login, Password: cfg.Secret})
 	if err != nil {
@@ -161,17 +162,21 @@ func sgipCheck(s *Server, bind *sgip.Bind, receives bool, remote netip.Addr, res
 type sgipBinding struct {
 	options      SGIPOptions
 	now          func() time.Time
-	submits      bool // we submit here
-	takesSubmits bool // the peer does
-	takesReports bool // the peer brings reports and messages from handsets
+	first        uint32 // where the count begins, see ref
+	submits      bool   // we submit here
+	takesSubmits bool   // the peer does
+	takesReports bool   // the peer brings reports and messages from handsets
 }
 
 func (b *sgipBinding) limits() (shortest, longest int) { return sgip.HeaderSize, sgip.MaxFrame }
 func (b *sgipBinding) busy() uint32                    { return uint32(sgip.ResultBusy) }
 func (b *sgipBinding) traits() traits                  { return traits{silent: true, ownIDs: true} }
 
+// ref numbers a request. Sequences are ids, and must differ between all connections of a
+// node number, also those that begin within one second: each counts from another place.
+// SGIP 1.2 §3.4.
 func (b *sgipBinding) ref(seq uint32) Sequence {
-	return Sequence{Node: b.options.Node, Time: sgip.Timestamp(b.now()), Count: seq}
+	return Sequence{Node: b.options.Node, Time: sgip.Timestamp(b.now()), Count: b.first + seq}
 }
 
 func sgipSequence(s Sequence) sgip.Sequence {

@@ -1,7 +1,10 @@
 package session
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/zhunxin/zhunxin/protocol/sgip"
 )
@@ -13,5 +16,48 @@ func TestSGIPTellsWhatIsOnItsWay(t *testing.T) {
 		if err != nil || p.State != sgip.StateWaiting || p.ErrorCode != 0 {
 			t.Errorf("%s: %+v, %v", stat, p, err)
 		}
+	}
+}
+
+// Two connections of a node that send within one second must not give one id to two
+// messages; nor may a message have the number of its connection's login.
+func TestSGIPSequencesDifferBetweenConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ln := newPipes()
+		g := &gateway{account: Account{Login: "900001", Secret: "888888", MaxSessions: 8}}
+		g.submit = func(_ *Peer, _ Submit, answer func(string, uint32)) { answer("", 0) }
+		s := ServeSGIP(t.Context(), ln, ServerConfig{}, g)
+		seen := map[string]bool{}
+		for range 8 {
+			c, err := DialSGIP(t.Context(), ClientConfig{Login: "900001", Secret: "888888", Dial: ln.dial, SGIP: SGIPOptions{Node: 3028071320}}, newPlatform())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 20 {
+				o := <-send(c)
+				if o.Kind != Answered || seen[o.ID] {
+					t.Fatalf("%+v, known: %v", o, seen[o.ID])
+				}
+				seen[o.ID] = true
+			}
+			c.Close()
+			<-c.Done()
+		}
+		done, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := s.Shutdown(done); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestNoRequestHasTheLoginsNumber(t *testing.T) {
+	for _, p := range tongues() {
+		speak(t, p, nil, func(c *Client, _ *platform, g *gateway) {
+			<-send(c)
+			if n := g.got[0].Sequence.Count; p.name != "sgip" && n != 2 {
+				t.Errorf("the first submit has number %d", n)
+			}
+		})
 	}
 }
