@@ -322,7 +322,9 @@ func TestSGIPKnowsTheIDOfWhatIsInDoubt(t *testing.T) {
 	speak(t, p, func(_ *ClientConfig, _ *ServerConfig, g *gateway) {
 		g.submit = func(_ *Peer, _ Submit, answer func(string, uint32)) { answer("", NoAnswer) }
 	}, func(c *Client, _ *platform, g *gateway) {
-		if o := <-send(c); o.Kind != InDoubt || o.ID != idOf(g.got[0].Sequence) {
+		o := <-send(c)
+		synctest.Wait()
+		if o.Kind != InDoubt || o.ID != idOf(g.got[0].Sequence) {
 			t.Errorf("%+v", o)
 		}
 	})
