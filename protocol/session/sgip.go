@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"crypto/subtle"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -188,6 +190,10 @@ func idOf(s Sequence) string { return sgipSequence(s).String() }
 
 func (b *sgipBinding) decode(frame []byte, ev *event) error {
 	h, pdu, err := sgip.Decode(frame)
+	if errors.Is(err, sgip.ErrCommand) && h.Command&sgipAnswer == 0 {
+		ev.kind, ev.note, ev.reply = evReply, err.Error(), unknownSGIP(h)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -207,6 +213,20 @@ func (b *sgipBinding) decode(frame []byte, ev *event) error {
 		return b.request(pdu, h.Sequence, ev)
 	}
 	return nil
+}
+
+// sgipAnswer is the bit that makes a request's command its response's.
+const sgipAnswer sgip.Command = 1 << 31
+
+// unknownSGIP answers a command that is not ours to know, as those between gateways, in the
+// form that all responses have. SGIP 1.2, ErrorCode.
+func unknownSGIP(h sgip.Header) []byte {
+	const size = sgip.HeaderSize + 9
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, size), size)
+	for _, v := range [4]uint32{uint32(h.Command | sgipAnswer), h.Sequence.Node, h.Sequence.Time, h.Sequence.Count} {
+		b = binary.BigEndian.AppendUint32(b, v)
+	}
+	return append(b, byte(sgip.ResultBadCommand), 0, 0, 0, 0, 0, 0, 0, 0)
 }
 
 func (b *sgipBinding) answered(r sgip.Result, ev *event) {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"testing"
 	"testing/synctest"
@@ -16,6 +17,24 @@ func TestSGIPTellsWhatIsOnItsWay(t *testing.T) {
 		if err != nil || p.State != sgip.StateWaiting || p.ErrorCode != 0 {
 			t.Errorf("%s: %+v, %v", stat, p, err)
 		}
+	}
+}
+
+// A command that only gateways use is answered, and costs nothing.
+func TestSGIPAnswersUnknownCommands(t *testing.T) {
+	b := &sgipBinding{now: time.Now, takesReports: true}
+	frame := []byte{0, 0, 0, 20, 0, 0, 0, 0x10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
+	var ev event
+	if err := b.decode(frame, &ev); err != nil || ev.kind != evReply {
+		t.Fatalf("%+v, %v", ev, err)
+	}
+	want := []byte{0, 0, 0, 29, 0x80, 0, 0, 0x10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 7, 0, 0, 0, 0, 0, 0, 0, 0}
+	if !bytes.Equal(ev.reply, want) {
+		t.Errorf("%x", ev.reply)
+	}
+	frame[4] = 0x80 // nor is there an answer to an answer
+	if err := b.decode(frame, &event{}); err == nil {
+		t.Error("an unknown response was taken")
 	}
 }
 
