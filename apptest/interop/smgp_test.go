@@ -88,7 +88,7 @@ func TestSMGPGatewayTakesSubmits(t *testing.T) {
 	if o := must(t, take(t, out, "an answer")); o.ID != smgpID {
 		t.Errorf("outcome %+v", o)
 	}
-	for _, status := range []uint32{75, 1} { // over the day's volume; busy, which may be tried again
+	for _, status := range []uint32{46, 1} { // a bad source; busy, which may be tried again
 		out = outcome(c, part)
 		r.send(rawpeer.Header{Command: smgpSubmit | smgpAnswer, Sequence: sequence(r.read())}, rawpeer.SMGPResp{Status: status})
 		if o := take(t, out, "an answer"); o.Result != status || o.OverSpeed != (status == 1) || o.ID != "" {

@@ -317,7 +317,7 @@ func TestSimulatorPassesItsChecks(t *testing.T) {
 	}
 	c.List = true
 	out.Reset()
-	if err := c.run(t.Context(), &out); err != nil || !strings.Contains(out.String(), "CMPP 3.0 §7.4.3.1") {
+	if err := c.run(t.Context(), &out); err != nil || !strings.Contains(out.String(), "CMPP 3.0 §8.4.3.1") {
 		t.Error(err, out.String())
 	}
 }

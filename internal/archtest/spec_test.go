@@ -8,8 +8,10 @@ import (
 	"testing"
 )
 
-// cited finds what comments cite: document and section.
-var cited = regexp.MustCompile(`(CMPP|SGIP|SMGP|SMPP|GSM) ([0-9][0-9.]*[0-9])(?: and ([0-9.]+[0-9]))? (§[0-9.]*[0-9])|(RFC [0-9]+)|(PIPL|Order [0-9]+) (Art\. [0-9]+)|(C2SP) ([a-z-]+[a-z])`)
+// cited finds what comments cite: document and section, or message where a document's
+// sections have no number that all of its editions share.
+var cited = regexp.MustCompile(`(CMPP|SGIP|SMGP|SMPP|GSM) ([0-9][0-9.]*[0-9])(?: and ([0-9.]+[0-9]))? (§[0-9.]*[0-9])|(RFC [0-9]+)|(PIPL|Order [0-9]+) (Art\. [0-9]+)|(C2SP) ([a-z-]+[a-z])` +
+	`|(SGIP 1\.2|SMGP 3\.0\.3|SMPP 3\.4),? ((?:Appendix )?[A-Z][A-Za-z_]*)`)
 
 // What the code cites stands in the index, with how far it is honoured.
 func TestCitedSectionsAreInTheIndex(t *testing.T) {
@@ -65,8 +67,10 @@ func keys(m []string) (out []string) {
 		out = []string{m[5] + " whole"}
 	case m[6] != "":
 		out = []string{m[6] + " " + m[7]}
-	default:
+	case m[8] != "":
 		out = []string{m[8] + " " + m[9]}
+	default:
+		out = []string{m[10] + " " + m[11]}
 	}
 	return out
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // SGIP's gateways connect to us to bring reports and replies. Without that connection a
-// channel sends and never hears: so it is watched like a channel.
+// channel sends and never hears: so it is watched like a channel. SGIP 1.2 §3.7.2.
 
 // Back is how a gateway's connections to us do.
 type Back struct {

@@ -75,6 +75,9 @@ func (x *Receiver) received(snap *registry.Snapshot, channel sms.ID, number sms.
 		ID: x.IDs.Next(), ChannelID: channel, UpstreamID: upstream, PhoneID: x.Keys.PhoneID(number), Dest: dest,
 		Text: x.Keys.Seal(vault.PurposeMO, []byte(text)),
 	}}
+	if a.m.UpstreamID == "" { // SMPP has none: each is a message of its own
+		a.m.UpstreamID = "own " + a.m.ID.String()
+	}
 	a.m.OptOut, _ = x.Book.OptOut(text)
 	if a.sub != nil {
 		if p := snap.Party[a.sub.PartyID]; p != nil {

@@ -34,8 +34,8 @@ type Tx interface {
 	InsertEvents(ctx context.Context, list []sms.Event) error
 }
 
-// Reach is how far back a report may name a submit. A carrier's ids come round
-// again after a year; reports come within days.
+// Reach is how far back a report may name a submit. A carrier's ids have no year in them
+// and come round again; reports come within days. CMPP 3.0 §8.4.3.2, SMGP 3.0.3, MsgID.
 const Reach = 7 * 24 * time.Hour
 
 // KindReport is the evidence of a carrier's report for one segment.
@@ -83,7 +83,7 @@ type Told struct {
 }
 
 // Final tells whether a status ends a segment, and whether it reached the handset. Those
-// that say it is on its way end nothing. CMPP 3.0 §7.4.5.1, SMPP 3.4 §5.2.28.
+// that say it is on its way end nothing. CMPP 3.0 §8.4.5.1, SMPP 3.4 §5.2.28.
 func Final(stat string) (final, delivered bool) {
 	state, _, _ := strings.Cut(stat, ":") // a network's code may follow
 	return state != "ACCEPTD" && state != "ENROUTE", state == "DELIVRD"
@@ -217,7 +217,8 @@ func (in *intake) match(ctx context.Context, channel sms.ID, list []sms.Report, 
 	return targets, nil
 }
 
-// end gives a segment its end; false means that it had one.
+// end gives a segment its end; false means that it had one: a carrier that missed our
+// answer repeats its report. CMPP 3.0 §7.1.
 func (in *intake) end(t target, r *sms.Report) bool {
 	for i := range in.segments[t.message] {
 		s := &in.segments[t.message][i]

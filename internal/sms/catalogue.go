@@ -6,7 +6,7 @@ import "fmt"
 // interface; each dialect has its own column.
 type Code string
 
-// The codes. CMPP is the SUBMIT_RESP result for a whole PDU (CMPP 3.0 §7.4.3.2);
+// The codes. CMPP is the SUBMIT_RESP result for a whole PDU (CMPP 3.0 §8.4.3.2);
 // Stat is the 7-character status of the report that carries a single refusal.
 const (
 	OK                 Code = "OK"

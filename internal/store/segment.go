@@ -214,13 +214,12 @@ func (t *Tx) TakeOrphans(ctx context.Context, channel sms.ID, upstream []string,
 	return out, err
 }
 
-// InsertMO stores a message from a recipient; false means that it was stored before. One
-// without an id (SMPP) is always new.
+// InsertMO stores a message from a recipient; false means that it was stored before.
 func (t *Tx) InsertMO(ctx context.Context, m sms.MO) (bool, error) {
 	n, err := t.ExecCount(ctx, `INSERT INTO mo(id, channel_id, upstream_id, phone_id, group_id, application_id, dest, text, opt_out, received_at)
-		SELECT ?,?,?,?,?,?,?,?,?,? WHERE ? = '' OR NOT EXISTS (SELECT 1 FROM mo WHERE channel_id = ? AND upstream_id = ? AND phone_id = ? AND received_at > ?)`,
+		SELECT ?,?,?,?,?,?,?,?,?,? WHERE NOT EXISTS (SELECT 1 FROM mo WHERE channel_id = ? AND upstream_id = ? AND phone_id = ? AND received_at > ?)`,
 		int64(m.ID), int64(m.ChannelID), m.UpstreamID, m.PhoneID[:], int64(m.GroupID), int64(m.ApplicationID), m.Dest, m.Text, m.OptOut, m.ReceivedAt,
-		m.UpstreamID, int64(m.ChannelID), m.UpstreamID, m.PhoneID[:], m.ReceivedAt-moRepeat)
+		int64(m.ChannelID), m.UpstreamID, m.PhoneID[:], m.ReceivedAt-moRepeat)
 	return n == 1, err
 }
 

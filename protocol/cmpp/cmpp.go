@@ -7,7 +7,7 @@
 package cmpp
 
 import (
-	"crypto/md5" //nolint:gosec // the protocol's own proof, CMPP 3.0 §7.4.1.1
+	"crypto/md5" //nolint:gosec // the protocol's own proof, CMPP 3.0 §8.4.1.1
 	"errors"
 	"fmt"
 	"time"
@@ -18,7 +18,8 @@ import (
 // Version is the version byte of CONNECT: major in the high nibble.
 type Version uint8
 
-// The versions. 2.1 has the layout of 2.0.
+// The versions. 2.1 has the layout of 2.0, and peers are seen that name it 0x00 or 0x01.
+// CMPP 3.0 §8.4.1.1.
 const (
 	V20 Version = 0x20
 	V21 Version = 0x21
@@ -27,7 +28,7 @@ const (
 
 func (v Version) is3() bool { return v >= V30 }
 
-// phoneLen is the size of a terminal id. CMPP 3.0 §7.4.3.1.
+// phoneLen is the size of a terminal id. CMPP 3.0 §8.4.3.1.
 func (v Version) phoneLen() int {
 	if v.is3() {
 		return 32
@@ -41,11 +42,11 @@ const (
 	// MaxFrame bounds what a peer may send: a 3.0 SUBMIT to 99 numbers with
 	// 255 bytes of content has 3,586.
 	MaxFrame = 4096
-	// MaxDests is the most that one SUBMIT may name. CMPP 3.0 §7.4.3.1.
+	// MaxDests is the most that one SUBMIT may name. CMPP 3.0 §8.4.3.1.
 	MaxDests = 99
 )
 
-// Command is a Command_Id. CMPP 3.0 §8.
+// Command is a Command_Id. CMPP 3.0 §8.7.1.
 type Command uint32
 
 // The commands between a service provider and a gateway.
@@ -66,7 +67,7 @@ const (
 	CmdActiveTestResp Command = 0x80000008
 )
 
-// Header begins every frame. CMPP 3.0 §7.3.
+// Header begins every frame. CMPP 3.0 §8.3.
 type Header struct {
 	Length   uint32 // of the whole frame
 	Command  Command
@@ -168,7 +169,8 @@ func Append(dst []byte, v Version, sequence uint32, p PDU) ([]byte, error) {
 }
 
 // Authenticator is the client's proof: MD5 of login, nine NULs, secret and the
-// timestamp as ten digits. CMPP 3.0 §7.4.1.1.
+// timestamp as ten digits, for the integer has lost the leading zero of a month. The
+// login counts without its padding. CMPP 3.0 §8.4.1.1.
 func Authenticator(login, secret string, timestamp uint32) [16]byte {
 	b := append([]byte(login), 0, 0, 0, 0, 0, 0, 0, 0, 0)
 	b = append(b, secret...)
@@ -177,7 +179,7 @@ func Authenticator(login, secret string, timestamp uint32) [16]byte {
 
 // ServerAuthenticator is the gateway's proof: MD5 of status, the client's proof
 // and the secret. The status counts with its width in the dialect; gateways
-// differ here, so a client must not insist. CMPP 3.0 §7.4.1.2.
+// differ here, so a client must not insist. CMPP 3.0 §8.4.1.2.
 func ServerAuthenticator(status uint32, v Version, proof [16]byte, secret string) [16]byte {
 	w := wire.NewWriter(make([]byte, 0, 20+len(secret)))
 	putStatus(&w, "status", status&0xff, v)
@@ -190,7 +192,7 @@ func ServerAuthenticator(status uint32, v Version, proof [16]byte, secret string
 // china is the zone of every time on the wire.
 var china = time.FixedZone("CST", 8*60*60)
 
-// Timestamp is MMDDHHMMSS as an integer, in China time. CMPP 3.0 §7.4.1.1.
+// Timestamp is MMDDHHMMSS as an integer, in China time. CMPP 3.0 §8.4.1.1.
 func Timestamp(t time.Time) uint32 {
 	t = t.In(china)
 	return uint32(((int(t.Month())*100+t.Day())*100+t.Hour())*10_000 + t.Minute()*100 + t.Second())
@@ -204,7 +206,7 @@ func FormatTime(t time.Time) string { return t.In(china).Format("060102150405") 
 const MaxGateway = 1<<22 - 1
 
 // MsgID makes a Msg_Id: month, day, hour, minute, second, gateway code (22
-// bits) and sequence. Ids of other gateways are opaque. CMPP 3.0 §7.4.3.2.
+// bits) and sequence. Ids of other gateways are opaque. CMPP 3.0 §8.4.3.2.
 func MsgID(t time.Time, gateway uint32, sequence uint16) uint64 {
 	t = t.In(china)
 	return uint64(t.Month())<<60 | uint64(t.Day())<<55 | uint64(t.Hour())<<50 | uint64(t.Minute())<<44 |

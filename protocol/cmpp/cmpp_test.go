@@ -68,7 +68,7 @@ func TestFormatTime(t *testing.T) {
 	}
 }
 
-// Sizes of CMPP 3.0 §7.4.3 and §7.4.5 and of 2.0.
+// Sizes of CMPP 3.0 §8.4.3 and §8.4.5, and of 2.0.
 func TestFrameSizes(t *testing.T) {
 	submit := &Submit{PkTotal: 1, PkNumber: 1, Dest: []string{"17000000001"}, Content: []byte("123456")}
 	deliver := &Deliver{Content: []byte("T")}
@@ -402,5 +402,29 @@ func BenchmarkSubmitRespDecodeReused(b *testing.B) {
 		if err := p.DecodeBody(body, V30); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Some gateways fill their fields up with spaces: a number is the same number.
+func TestSpacesAroundFieldsAreNoPartOfThem(t *testing.T) {
+	r := Report{MsgID: 1, Stat: "DELIVRD", SubmitTime: "2611240001", DoneTime: "2611240002", Dest: "17000000001   "}
+	content, err := r.Append(nil, V20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame, err := Append(nil, V20, 1, &Deliver{DestID: "1069000001 ", SrcTerminalID: " 17000000001", RegisteredDelivery: 1, Content: content})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, p, err := Decode(V20, frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := p.(*Deliver)
+	if d.DestID != "1069000001" || d.SrcTerminalID != "17000000001" {
+		t.Errorf("%q to %q", d.SrcTerminalID, d.DestID)
+	}
+	if got, err := ParseReport(d.Content); err != nil || got.Dest != "17000000001" {
+		t.Errorf("%q, %v", got.Dest, err)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/zhunxin/zhunxin/protocol/wire"
 )
 
-// Submit is a message to handsets. CMPP 3.0 §7.4.3.1.
+// Submit is a message to handsets. CMPP 3.0 §8.4.3.1.
 type Submit struct {
 	MsgID              uint64 // zero from a service provider
 	PkTotal            uint8  // parts, from 1
@@ -36,7 +36,7 @@ type Submit struct {
 // Command is CMPP_SUBMIT.
 func (*Submit) Command() Command { return CmdSubmit }
 
-// maxContent is the most that Content may have. CMPP 3.0 §7.4.3.1: ASCII is
+// maxContent is the most that Content may have. CMPP 3.0 §8.4.3.1: ASCII is
 // shorter than 160, everything else at most 140.
 func maxContent(format uint8) int {
 	if format == 0 {
@@ -137,32 +137,32 @@ func (p *Submit) decode(body []byte, v Version) error {
 	r := wire.NewReader(body)
 	p.MsgID = r.U64()
 	p.PkTotal, p.PkNumber, p.RegisteredDelivery, p.MsgLevel = r.U8(), r.U8(), r.U8(), r.U8()
-	p.ServiceID, p.FeeUserType, p.FeeTerminalID = r.Text(10), r.U8(), r.Text(v.phoneLen())
+	p.ServiceID, p.FeeUserType, p.FeeTerminalID = r.Trimmed(10), r.U8(), r.Trimmed(v.phoneLen())
 	p.FeeTerminalType = 0
 	if v.is3() {
 		p.FeeTerminalType = r.U8()
 	}
 	p.TPPID, p.TPUDHI, p.MsgFmt = r.U8(), r.U8(), r.U8()
-	p.MsgSrc, p.FeeType, p.FeeCode = r.Text(6), r.Text(2), r.Text(6)
-	p.ValidTime, p.AtTime, p.SrcID = r.Text(17), r.Text(17), r.Text(21)
+	p.MsgSrc, p.FeeType, p.FeeCode = r.Trimmed(6), r.Trimmed(2), r.Trimmed(6)
+	p.ValidTime, p.AtTime, p.SrcID = r.Trimmed(17), r.Trimmed(17), r.Trimmed(21)
 	n := int(r.U8())
 	if r.Err() == nil && (n < 1 || n > MaxDests) {
 		return fmt.Errorf("%w: %d", errDests, n)
 	}
 	p.Dest = p.Dest[:0]
 	for range n {
-		p.Dest = append(p.Dest, r.Text(v.phoneLen()))
+		p.Dest = append(p.Dest, r.Trimmed(v.phoneLen()))
 	}
 	p.DestTerminalType = 0
 	if v.is3() {
 		p.DestTerminalType = r.U8()
 	}
 	p.Content = r.Bytes(int(r.U8()))
-	p.LinkID = r.Text(v.linkLen())
+	p.LinkID = r.Trimmed(v.linkLen())
 	return r.End()
 }
 
-// Deliver is a message from a handset or a status report. CMPP 3.0 §7.4.5.1.
+// Deliver is a message from a handset or a status report. CMPP 3.0 §8.4.5.1.
 type Deliver struct {
 	MsgID              uint64
 	DestID             string // access code and extension, at most 21 bytes
@@ -200,7 +200,7 @@ func (p *Deliver) AppendBody(dst []byte, v Version) ([]byte, error) {
 
 // DecodeBody reads the body. Content aliases it. What follows the content may
 // be shorter than it should: a vendor's 3.0 frame with the 60-byte report is 11
-// bytes short.
+// bytes short. CMPP 3.0 §8.4.5.1.
 func (p *Deliver) DecodeBody(body []byte, v Version) error {
 	err := p.decode(body, v)
 	if err == nil {
@@ -213,23 +213,23 @@ func (p *Deliver) DecodeBody(body []byte, v Version) error {
 func (p *Deliver) decode(body []byte, v Version) error {
 	r := wire.NewReader(body)
 	p.MsgID = r.U64()
-	p.DestID, p.ServiceID = r.Text(21), r.Text(10)
+	p.DestID, p.ServiceID = r.Trimmed(21), r.Trimmed(10)
 	p.TPPID, p.TPUDHI, p.MsgFmt = r.U8(), r.U8(), r.U8()
-	p.SrcTerminalID, p.SrcTerminalType = r.Text(v.phoneLen()), 0
+	p.SrcTerminalID, p.SrcTerminalType = r.Trimmed(v.phoneLen()), 0
 	if v.is3() {
 		p.SrcTerminalType = r.U8()
 	}
 	p.RegisteredDelivery = r.U8()
 	n := int(r.U8())
 	p.Content = r.Bytes(n)
-	p.LinkID = r.Text(min(r.Left(), v.linkLen()))
+	p.LinkID = r.Trimmed(min(r.Left(), v.linkLen()))
 	return r.End()
 }
 
-// Report is a status report, the Content of a Deliver. CMPP 3.0 §7.4.5.1.
+// Report is a status report, the Content of a Deliver. CMPP 3.0 §8.4.5.1.
 type Report struct {
 	MsgID        uint64 // from SUBMIT_RESP
-	Stat         string // seven characters, raw
+	Stat         string // seven characters, raw but for spaces around them
 	SubmitTime   string // YYMMDDHHMM
 	DoneTime     string // YYMMDDHHMM, from another clock
 	Dest         string
@@ -254,10 +254,10 @@ func (p *Report) Append(dst []byte, v Version) ([]byte, error) {
 // ParseReport reads a report. Its own length tells the layout, not the
 // connection's version: gateways send the 60-byte form on 3.0 links and the
 // other way round. A short tail leaves Dest or SMSCSequence empty; what has
-// neither id nor status is an error.
+// neither id nor status is an error. The id is binary. CMPP 3.0 §8.4.5.1.
 func ParseReport(content []byte) (Report, error) {
 	r := wire.NewReader(content)
-	p := Report{MsgID: r.U64(), Stat: r.Text(7), SubmitTime: r.Text(10), DoneTime: r.Text(10)}
+	p := Report{MsgID: r.U64(), Stat: r.Trimmed(7), SubmitTime: r.Trimmed(10), DoneTime: r.Trimmed(10)}
 	if r.Err() != nil {
 		return Report{}, fmt.Errorf("cmpp: report of %d bytes, at least %d are needed: %w", len(content), reportHead, r.Err())
 	}
@@ -265,7 +265,7 @@ func ParseReport(content []byte) (Report, error) {
 	if r.Left() >= V30.phoneLen() {
 		phone = V30.phoneLen()
 	}
-	p.Dest = r.Text(min(phone, r.Left()))
+	p.Dest = r.Trimmed(min(phone, r.Left()))
 	if r.Left() >= 4 {
 		p.SMSCSequence = r.U32()
 	}

@@ -22,6 +22,7 @@ func putStatus(w *wire.Writer, field string, status uint32, v Version) {
 // getStatus reads a status behind which after bytes follow. Where the body has just the
 // size of one of the two forms, that decides, for peers are seen that answer in the other
 // version; otherwise the version does, and what follows is a vendor's own.
+// CMPP 2.0 §7.4.1.2, CMPP 3.0 §8.4.1.2.
 func getStatus(r *wire.Reader, v Version, after int) uint32 {
 	wide := v.is3()
 	switch r.Left() {
@@ -36,7 +37,7 @@ func getStatus(r *wire.Reader, v Version, after int) uint32 {
 	return uint32(r.U8())
 }
 
-// Connect logs in. CMPP 3.0 §7.4.1.1.
+// Connect logs in. CMPP 3.0 §8.4.1.1.
 type Connect struct {
 	SourceAddr    string // enterprise code, at most 6 bytes
 	Authenticator [16]byte
@@ -60,14 +61,14 @@ func (p *Connect) AppendBody(dst []byte, _ Version) ([]byte, error) {
 // DecodeBody reads the body, which is the same in all versions.
 func (p *Connect) DecodeBody(body []byte, _ Version) error {
 	r := wire.NewReader(body)
-	p.SourceAddr = r.Text(6)
+	p.SourceAddr = r.Trimmed(6)
 	copy(p.Authenticator[:], r.Bytes(16))
 	p.Version = Version(r.U8())
 	p.Timestamp = r.U32()
 	return r.Err()
 }
 
-// ConnectResp answers a login. CMPP 3.0 §7.4.1.2.
+// ConnectResp answers a login. CMPP 3.0 §8.4.1.2.
 type ConnectResp struct {
 	Status        uint32 // 0 is success
 	Authenticator [16]byte
@@ -104,25 +105,25 @@ func (empty) AppendBody(dst []byte, _ Version) ([]byte, error) { return dst, nil
 // DecodeBody reads nothing, whatever a vendor appended.
 func (empty) DecodeBody([]byte, Version) error { return nil }
 
-// Terminate logs out; either side may. CMPP 3.0 §7.4.2.1.
+// Terminate logs out; either side may. CMPP 3.0 §8.4.2.1.
 type Terminate struct{ empty }
 
 // Command is CMPP_TERMINATE.
 func (*Terminate) Command() Command { return CmdTerminate }
 
-// TerminateResp answers Terminate. CMPP 3.0 §7.4.2.2.
+// TerminateResp answers Terminate. CMPP 3.0 §8.4.2.2.
 type TerminateResp struct{ empty }
 
 // Command is CMPP_TERMINATE_RESP.
 func (*TerminateResp) Command() Command { return CmdTerminateResp }
 
-// ActiveTest asks whether the peer lives. CMPP 3.0 §7.4.8.1.
+// ActiveTest asks whether the peer lives. CMPP 3.0 §8.4.7.1.
 type ActiveTest struct{ empty }
 
 // Command is CMPP_ACTIVE_TEST.
 func (*ActiveTest) Command() Command { return CmdActiveTest }
 
-// ActiveTestResp answers ActiveTest. CMPP 3.0 §7.4.8.2.
+// ActiveTestResp answers ActiveTest. CMPP 3.0 §8.4.7.2.
 type ActiveTestResp struct{ Reserved uint8 }
 
 // Command is CMPP_ACTIVE_TEST_RESP.
@@ -133,7 +134,7 @@ func (p *ActiveTestResp) AppendBody(dst []byte, _ Version) ([]byte, error) {
 	return append(dst, p.Reserved), nil
 }
 
-// DecodeBody reads the one byte; peers are seen that leave it out.
+// DecodeBody reads the one byte; peers are seen that leave it out. CMPP 3.0 §8.4.7.2.
 func (p *ActiveTestResp) DecodeBody(body []byte, _ Version) error {
 	r := wire.NewReader(body)
 	if p.Reserved = 0; r.Left() > 0 {
@@ -157,7 +158,7 @@ func decodeAnswer(body []byte, v Version) (id uint64, result uint32, err error) 
 	return id, result, r.Err()
 }
 
-// SubmitResp answers a submit. CMPP 3.0 §7.4.3.2.
+// SubmitResp answers a submit. CMPP 3.0 §8.4.3.2.
 type SubmitResp struct {
 	MsgID  uint64 // the gateway's id, opaque
 	Result uint32 // 0 is accepted, 8 over speed
@@ -177,7 +178,7 @@ func (p *SubmitResp) DecodeBody(body []byte, v Version) (err error) {
 	return err
 }
 
-// DeliverResp answers a deliver. CMPP 3.0 §7.4.5.2.
+// DeliverResp answers a deliver. CMPP 3.0 §8.4.5.2.
 type DeliverResp struct {
 	MsgID  uint64 // of the DELIVER
 	Result uint32
@@ -197,7 +198,7 @@ func (p *DeliverResp) DecodeBody(body []byte, v Version) (err error) {
 	return err
 }
 
-// Cancel asks to take a submit back. CMPP 3.0 §7.4.7.1.
+// Cancel asks to take a submit back. CMPP 3.0 §8.4.6.1.
 type Cancel struct{ MsgID uint64 }
 
 // Command is CMPP_CANCEL.
@@ -217,7 +218,7 @@ func (p *Cancel) DecodeBody(body []byte, _ Version) error {
 	return r.Err()
 }
 
-// CancelResp answers Cancel. CMPP 3.0 §7.4.7.2.
+// CancelResp answers Cancel. CMPP 3.0 §8.4.6.2.
 type CancelResp struct{ SuccessID uint32 } // 0 done, 1 failed
 
 // Command is CMPP_CANCEL_RESP.
@@ -237,7 +238,7 @@ func (p *CancelResp) DecodeBody(body []byte, v Version) error {
 	return r.Err()
 }
 
-// Query asks for the day's counters. CMPP 3.0 §7.4.6.1.
+// Query asks for the day's counters. CMPP 3.0 §8.4.4.1.
 type Query struct {
 	Time      string // YYYYMMDD
 	QueryType uint8  // 0 totals, 1 by service
@@ -260,14 +261,14 @@ func (p *Query) AppendBody(dst []byte, _ Version) ([]byte, error) {
 // DecodeBody reads the body.
 func (p *Query) DecodeBody(body []byte, _ Version) error {
 	r := wire.NewReader(body)
-	p.Time, p.QueryType, p.QueryCode = r.Text(8), r.U8(), r.Text(10)
+	p.Time, p.QueryType, p.QueryCode = r.Trimmed(8), r.U8(), r.Trimmed(10)
 	r.Bytes(8)
 	return r.Err()
 }
 
 // QueryResp has the counters: messages and users received from the service
 // provider, delivered, waiting, failed; and what came from handsets delivered,
-// waiting, failed. CMPP 3.0 §7.4.6.2.
+// waiting, failed. CMPP 3.0 §8.4.4.2.
 type QueryResp struct {
 	Time      string
 	QueryType uint8
@@ -302,7 +303,7 @@ func (p *QueryResp) AppendBody(dst []byte, _ Version) ([]byte, error) {
 // DecodeBody reads the body.
 func (p *QueryResp) DecodeBody(body []byte, _ Version) error {
 	r := wire.NewReader(body)
-	p.Time, p.QueryType, p.QueryCode = r.Text(8), r.U8(), r.Text(10)
+	p.Time, p.QueryType, p.QueryCode = r.Trimmed(8), r.U8(), r.Trimmed(10)
 	for _, c := range p.counters() {
 		*c = r.U32()
 	}

@@ -24,7 +24,7 @@ type ClientConfig struct {
 	SMGP SMGPOptions
 	SMPP SMPPOptions
 	// RetryStatus are statuses of submits that mean over-speed on this channel besides
-	// the protocol's own.
+	// the protocol's own: vendors have theirs. CMPP 3.0 §8.7.2, SMGP 3.0.3 §6.2.6.
 	RetryStatus []uint32
 	// Window is how many submits may be unanswered, 1 to 65,536, default 16.
 	Window int

@@ -22,7 +22,8 @@ const (
 	CMPP30 = Version(cmpp.V30)
 )
 
-// CMPP status values used here. CMPP 3.0 §7.4.1.2, §7.4.3.2.
+// CMPP status values used here. CMPP 3.0 §8.4.1.2, §8.4.3.2; what is not listed is a
+// vendor's and kept as it is, CMPP 3.0 §8.7.2.
 const (
 	cmppMalformed       = 1
 	cmppWrongSource     = 2
@@ -57,7 +58,7 @@ func knownCMPP(v Version) bool { return v == CMPP20 || v == CMPP21 || v == CMPP3
 // cmppLogin sends CONNECT and reads the answer. The answer's size, not the
 // configured version, tells the width of its status field.
 //
-// CMPP 3.0 §7.4.1.
+// CMPP 3.0 §8.4.1.
 func cmppLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig) (binding, error) {
 	v := cmpp.Version(cfg.Version)
 	stamp := cmpp.Timestamp(cfg.Now())
@@ -96,6 +97,8 @@ func cmppLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig) (binding, err
 	if (spoken == cmpp.V30) != (v == cmpp.V30) {
 		return nil, &LoginError{Status: 0, Reason: fmt.Sprintf("the server accepts but speaks another version than 0x%02x", uint8(v))}
 	}
+	// Servers hash the status with one byte or four, or send what they like: the link is
+	// not refused for it. CMPP 3.0 §8.4.1.2.
 	if want := cmpp.ServerAuthenticator(0, v, proof, cfg.Secret); resp.Authenticator != want {
 		cfg.Logger.Info("the server's login proof is not the expected one")
 	}
@@ -105,7 +108,7 @@ func cmppLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig) (binding, err
 	return &cmppBinding{v: v, login: cfg.Login, now: cfg.Now}, nil
 }
 
-// Body sizes of CONNECT_RESP. CMPP 2.0 and 3.0 §7.4.1.2.
+// Body sizes of CONNECT_RESP. CMPP 2.0 §7.4.1.2, CMPP 3.0 §8.4.1.2.
 const (
 	cmppConnectResp20 = 18
 	cmppConnectResp30 = 21
@@ -130,7 +133,7 @@ func cmppLoginReason(status uint32) string {
 var errLoginRefused = errors.New("login refused")
 
 // cmppAdmit reads CONNECT and answers it. The dialect is the account's: 2.0
-// clients are known to send 0x00 and 0x01 as their version.
+// clients are known to send 0x00 and 0x01 as their version. CMPP 3.0 §8.4.1.1.
 func cmppAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, reserve func(Account) bool) (admission, error) {
 	frame, err := readFrame(br, cmpp.HeaderSize, cmpp.MaxFrame)
 	if err != nil {
@@ -178,7 +181,8 @@ func cmppAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, re
 	return admission{binding: &cmppBinding{v: v, login: a.Login, now: s.cfg.Now, gateway: s.cfg.GatewayID}, account: a}, nil
 }
 
-// cmppCheck decides about a login. The proof is compared in constant time.
+// cmppCheck decides about a login. The proof is compared in constant time. How old its
+// time stamp is does not count: many clients' clocks are wrong. CMPP 3.0 §8.4.1.1.
 func cmppCheck(s *Server, c *cmpp.Connect, remote netip.Addr, reserve func(Account) bool) (Account, uint32) {
 	a, status := s.handler.Account(c.SourceAddr, remote)
 	if status != 0 {
@@ -226,6 +230,8 @@ func (b *cmppBinding) decode(frame []byte, ev *event) error {
 		if ev.result == 0 { // else it is made of zeros
 			ev.id = cmppID(b.submit.MsgID)
 		}
+		// The only result of which the message was not taken and may come again; every
+		// other that is not 0 is a refusal, known or not. CMPP 3.0 §8.4.3.2.
 		ev.overSpeed = ev.result == cmppOverSpeed
 		return err
 	case cmpp.CmdDeliverResp:
@@ -263,10 +269,11 @@ func (b *cmppBinding) decode(frame []byte, ev *event) error {
 	return err
 }
 
-// hasUDH reads TP_udhi. Gateways that pass SMPP's esm_class through send 0x40.
+// hasUDH reads TP_udhi, of CMPP, SGIP and SMGP alike. Gateways that pass SMPP's esm_class
+// through send 0x40. CMPP 3.0 §8.4.5.1.
 func hasUDH(tpUDHI uint8) bool { return tpUDHI&0x41 != 0 }
 
-// received maps SUBMIT. CMPP 3.0 §7.4.3.1.
+// received maps SUBMIT. CMPP 3.0 §8.4.3.1.
 func (b *cmppBinding) received(p *cmpp.Submit, seq uint32, ev *event) {
 	ev.kind = evSubmit
 	ev.submit = Submit{
@@ -282,7 +289,7 @@ func (b *cmppBinding) received(p *cmpp.Submit, seq uint32, ev *event) {
 // delivered maps DELIVER to a report or an MO. A report that can't be read is
 // answered as malformed, so that the gateway's retry does not cost the link.
 //
-// CMPP 3.0 §7.4.5.
+// CMPP 3.0 §8.4.5.
 func (b *cmppBinding) delivered(p *cmpp.Deliver, seq uint32, ev *event) error {
 	ev.id = cmppID(p.MsgID)
 	if p.RegisteredDelivery == 0 {
@@ -373,7 +380,7 @@ func (b *cmppBinding) toSubmit(s *Submit) *cmpp.Submit {
 
 // deliverID makes the id of a DELIVER from the server's running number.
 func (b *cmppBinding) deliverID(number uint64) uint64 {
-	return cmpp.MsgID(b.now(), b.gateway, uint16(number)) //nolint:gosec // it wraps by design, CMPP 3.0 §7.4.3.2
+	return cmpp.MsgID(b.now(), b.gateway, uint16(number)) //nolint:gosec // it wraps by design, CMPP 3.0 §8.4.3.2
 }
 
 func (b *cmppBinding) toReport(m *message) (*cmpp.Deliver, error) {
@@ -409,7 +416,9 @@ func (b *cmppBinding) toMO(m *message) (*cmpp.Deliver, error) {
 	}, nil
 }
 
-// cmppID is the text of a Msg_Id: 64 bits in decimal, opaque.
+// cmppID is the text of a Msg_Id: 64 unsigned bits in decimal, opaque, for many gateways
+// do not keep to the layout. Text, because JSON is exact to 53 bits only.
+// CMPP 3.0 §8.4.3.2.
 func cmppID(id uint64) string { return strconv.FormatUint(id, 10) }
 
 func parseCMPPID(s string) (uint64, error) {

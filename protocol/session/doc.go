@@ -6,6 +6,8 @@
 //
 //   - Nothing is sent twice. A request is written at most once and its outcome
 //     is reported exactly once: answered, certainly not written, or in doubt.
+//     CMPP 3.0 §7.1 has it repeated after a minute, which may deliver it twice;
+//     heartbeats alone are repeated.
 //   - "Not written" is claimed only when no byte of the request was taken by the
 //     connection; one byte is enough for "in doubt".
 //   - At most the window's number of requests is open at any moment. An

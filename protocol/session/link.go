@@ -47,6 +47,7 @@ type event struct {
 	id        string
 	result    uint32
 	overSpeed bool
+	dayOver   bool // over speed, and nothing more is taken before the next day
 	submit    Submit
 	report    Report
 	mo        MO

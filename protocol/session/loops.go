@@ -12,7 +12,8 @@ import (
 )
 
 // readFrame returns the next whole frame. It stays valid until the caller has
-// discarded its length from br. The length is checked before anything is read.
+// discarded its length from br. The length, which is unsigned and counts the header, is
+// checked before anything is read. CMPP 3.0 §8.3, SMPP 3.4 §3.2.
 func readFrame(br *bufio.Reader, shortest, longest int) ([]byte, error) {
 	head, err := br.Peek(4)
 	if err != nil {
@@ -133,7 +134,8 @@ func (l *link) hasQuit() bool {
 	return l.quitting
 }
 
-// answered ends the request that the event answers.
+// answered ends the request that the event answers. An answer to none is logged and
+// passed over: it may come after its time. CMPP 3.0 §7.1.
 func (l *link) answered(ev *event) {
 	l.mu.Lock()
 	r := l.open[ev.ref]
@@ -148,9 +150,15 @@ func (l *link) answered(ev *event) {
 	}
 	ev.overSpeed = ev.overSpeed || slices.Contains(l.set.retry, ev.result)
 	now := l.elapsed()
-	switch {
+	switch hold := time.Duration(0); {
 	case ev.overSpeed:
 		l.back.refused(r.sent, now)
+		if ev.dayOver {
+			hold = untilTomorrow(l.now())
+		}
+		if l.back.hold(now + hold) {
+			l.log.Warn("the day's volume is used up: nothing is sent on this connection before tomorrow", "wait", hold.Round(time.Second))
+		}
 	case ev.result == 0:
 		l.back.accepted(r.sent, now)
 	}
@@ -175,7 +183,8 @@ func (l *link) answered(ev *event) {
 // the peer, which cannot be heard meanwhile, is forgiven.
 const longPause = time.Second
 
-// takeSlot waits until the owner has answered enough of the peer's messages.
+// takeSlot waits until the owner has answered enough of the peer's messages: the window is
+// of each connection, and kept by not reading. CMPP 3.0 §7.1.
 func (l *link) takeSlot() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -306,7 +315,7 @@ func (l *link) expire(now time.Duration, late *[]*request) time.Duration {
 
 // heartbeat tests a peer that has been quiet, and gives it up when every test
 // was left unanswered. It returns when to look again.
-// Tests are a response timeout apart and repeat the same number.
+// Tests are a response timeout apart and repeat the same number. CMPP 3.0 §7.1.
 func (l *link) heartbeat(now time.Duration) time.Duration {
 	if l.bind.traits().silent {
 		return l.rest(now)
@@ -338,7 +347,7 @@ func (l *link) heartbeat(now time.Duration) time.Duration {
 }
 
 // rest logs out on a connection of a protocol without heartbeat that has been idle: its
-// client comes back with the next message (SGIP).
+// client comes back with the next message. SGIP 1.2 §3.7.2.
 func (l *link) rest(now time.Duration) time.Duration {
 	if l.quitting {
 		if l.tests > 0 && now >= l.testAt+l.set.response { // the peer does not answer our log-out

@@ -2,6 +2,9 @@ package session
 
 import "strings"
 
+// In CMPP and SMGP 86 may stand before a number or not, in SGIP it must, and SMPP's type of
+// number says whether it does: CMPP 3.0 §8.4.3.1, SMPP 3.4 §5.2.5. Here they are one.
+//
 // Numbers of handsets are 11 digits of the mainland, or a plus sign and E.164, so that
 // +1 302 is not taken for a number of the mainland that begins alike.
 

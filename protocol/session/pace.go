@@ -109,6 +109,29 @@ func (b *backOff) refused(sent, now time.Duration) {
 	b.until = now + b.delay
 }
 
+// hold forbids sending for longer than a pause, and tells whether that is news.
+func (b *backOff) hold(until time.Duration) bool {
+	if until <= b.until {
+		return false
+	}
+	b.until = until
+	return true
+}
+
+// dayBegins is how long a day is so young that a carrier's clock may still stand in the
+// one before.
+const dayBegins = time.Hour
+
+// untilTomorrow is how much of the day is left in China; nothing when it has just begun.
+func untilTomorrow(now time.Time) time.Duration {
+	now = now.In(chinaTime())
+	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
+	if now.Sub(today) < dayBegins {
+		return 0
+	}
+	return today.AddDate(0, 0, 1).Sub(now)
+}
+
 // accepted notes a success. The delay is forgotten once the peer has gone
 // without complaint for as long as the last pause was.
 func (b *backOff) accepted(sent, now time.Duration) {

@@ -216,8 +216,9 @@ func (s *Server) leave(conn net.Conn, remote netip.Addr) {
 	}
 }
 
-// reserve takes a session of the account. Connections open at once share the
-// pace; a changed rate holds for all of them from the next login on.
+// reserve takes a session of the account. One too many is refused, and the old ones live
+// on: 5 in CMPP 3.0 §8.4.1.2, 2 in SMGP 3.0.3 §6.2.6, 3 in SGIP. Connections open at once
+// share the pace; a changed rate holds for all of them from the next login on.
 func (s *Server) reserve(a Account) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -257,7 +258,8 @@ func (s *Server) pace(login string) *Pacer {
 	return nil
 }
 
-// serveConn is the life of one connection.
+// serveConn is the life of one connection. One whose first frame is no login, or comes too
+// late, is closed.
 func (s *Server) serveConn(conn net.Conn, remote netip.Addr) {
 	defer s.leave(conn, remote)
 	reserved := ""

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"crypto/subtle"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -22,7 +24,7 @@ type SGIPOptions struct {
 }
 
 // SGIP has no heartbeat, and whoever has something to say connects. Its gateways drop an
-// idle connection after a minute, so the client leaves before.
+// idle connection after a minute, so the client leaves before. SGIP 1.2 §3.7.2.
 const (
 	sgipClientIdle = 50 * time.Second
 	sgipServerIdle = 60 * time.Second
@@ -170,6 +172,9 @@ func (b *sgipBinding) limits() (shortest, longest int) { return sgip.HeaderSize,
 func (b *sgipBinding) busy() uint32                    { return uint32(sgip.ResultBusy) }
 func (b *sgipBinding) traits() traits                  { return traits{silent: true, ownIDs: true} }
 
+// ref numbers a request. Sequences are ids, and must differ between all connections of a
+// node number, also those that begin within one second: each counts from another place.
+// SGIP 1.2 §3.4.
 func (b *sgipBinding) ref(seq uint32) Sequence {
 	return Sequence{Node: b.options.Node, Time: sgip.Timestamp(b.now()), Count: seq}
 }
@@ -183,6 +188,10 @@ func idOf(s Sequence) string { return sgipSequence(s).String() }
 
 func (b *sgipBinding) decode(frame []byte, ev *event) error {
 	h, pdu, err := sgip.Decode(frame)
+	if errors.Is(err, sgip.ErrCommand) && h.Command&sgipAnswer == 0 {
+		ev.kind, ev.note, ev.reply = evReply, err.Error(), unknownSGIP(h)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -204,13 +213,28 @@ func (b *sgipBinding) decode(frame []byte, ev *event) error {
 	return nil
 }
 
+// sgipAnswer is the bit that makes a request's command its response's.
+const sgipAnswer sgip.Command = 1 << 31
+
+// unknownSGIP answers a command that is not ours to know, as those between gateways, in the
+// form that all responses have. SGIP 1.2, ErrorCode.
+func unknownSGIP(h sgip.Header) []byte {
+	const size = sgip.HeaderSize + 9
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, size), size)
+	for _, v := range [4]uint32{uint32(h.Command | sgipAnswer), h.Sequence.Node, h.Sequence.Time, h.Sequence.Count} {
+		b = binary.BigEndian.AppendUint32(b, v)
+	}
+	return append(b, byte(sgip.ResultBadCommand), 0, 0, 0, 0, 0, 0, 0, 0)
+}
+
 func (b *sgipBinding) answered(r sgip.Result, ev *event) {
 	ev.kind, ev.result = evAnswer, uint32(r)
+	// 88 is no word of SGIP: vendors took it from SMPP. SGIP 1.2, ErrorCode.
 	ev.overSpeed = r == sgip.ResultBusy || r == sgip.ResultVendorThrottle
 }
 
 // request reads what the peer asks for. A command in the wrong direction is answered with
-// an error and does not cost the connection.
+// an error and does not cost the connection. SGIP 1.2 §3.7.2.
 func (b *sgipBinding) request(pdu sgip.PDU, seq sgip.Sequence, ev *event) (err error) {
 	var reply sgip.PDU
 	switch p := pdu.(type) {
@@ -232,7 +256,7 @@ func (b *sgipBinding) request(pdu sgip.PDU, seq sgip.Sequence, ev *event) (err e
 			return nil
 		}
 		reply = &sgip.ReportResp{Result: sgip.ResultBadCommand}
-	case *sgip.UserRpt: // a subscriber's standing with the carrier: always answered, never acted on
+	case *sgip.UserRpt: // always answered, never acted on. SGIP 1.2, USERRPT
 		reply = &sgip.UserRptResp{}
 		if !b.takesReports {
 			reply = &sgip.UserRptResp{Result: sgip.ResultBadCommand}
@@ -275,8 +299,9 @@ func (b *sgipBinding) delivered(p *sgip.Deliver, ev *event) {
 	}
 }
 
-// The states of a report in the words of the other protocols. SGIP's report says neither
-// source nor time, and a failure in a code of its own, which is kept.
+// The states of a report in the words of the other protocols; one that waits is not final.
+// SGIP's report says neither source nor time, and a failure in a code of its own, which is
+// kept. SGIP 1.2, REPORT.
 func sgipReport(p *sgip.Report) Report {
 	r := Report{ID: p.Submit.String(), Dest: without86(p.UserNumber)}
 	switch p.State {
@@ -304,7 +329,7 @@ func toSGIPReport(r *Report) (*sgip.Report, error) {
 	p := &sgip.Report{Submit: seq, UserNumber: with86(r.Dest)}
 	switch r.Stat {
 	case "DELIVRD":
-	case "ACCEPTD":
+	case "ACCEPTD", "ENROUTE":
 		p.State = sgip.StateWaiting
 	default:
 		p.State = sgip.StateFailed
@@ -349,7 +374,8 @@ func (b *sgipBinding) encode(dst []byte, m *message) ([]byte, error) {
 }
 
 // toSubmit maps a submit: the service provider pays, the handset did not ask for it, and
-// a report is wanted whatever its result.
+// a report is wanted whatever its result, for the default keeps silent on success. Each
+// number begins with 86. SGIP 1.2, SUBMIT.
 func (b *sgipBinding) toSubmit(s *Submit) *sgip.Submit {
 	p := &sgip.Submit{
 		SPNumber: s.Source, ChargeNumber: sgip.ChargeSP, UserNumbers: make([]string, len(s.Dests)), CorpID: b.options.CorpID,

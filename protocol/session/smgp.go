@@ -31,7 +31,7 @@ const (
 )
 
 // SMGPOptions are what only SMGP has. Which optional fields a gateway wants, and which it
-// refuses, differs: one that is empty is not sent.
+// refuses, differs: one that is empty is not sent. SMGP 3.0.3 §6.3.
 type SMGPOptions struct {
 	Mode       SMGPMode
 	MsgSrc     string // enterprise code, at most 8 bytes
@@ -39,7 +39,7 @@ type SMGPOptions struct {
 }
 
 // DialSMGP connects, logs in and returns the running connection. The server's own proof
-// is not insisted on: gateways send any bytes.
+// is not insisted on: gateways send any bytes. SMGP 3.0.3 §6.2.7.
 func DialSMGP(ctx context.Context, cfg ClientConfig, h ClientHandler) (*Client, error) {
 	if cfg.Version == 0 {
 		cfg.Version = SMGP30
@@ -99,7 +99,7 @@ func smgpLoginReason(status uint32) string {
 		return "too many connections"
 	case smgp.StatusAddress:
 		return "address not allowed"
-	case smgp.StatusAuth, cmppWrongProof: // servers are seen that answer with CMPP's number
+	case smgp.StatusAuth, cmppWrongProof: // SMGP 3.0.3 §6.2.6; servers are seen that answer with CMPP's number
 		return "authentication failed"
 	case smgp.StatusVersion:
 		return "version too high"
@@ -200,8 +200,11 @@ func (b *smgpBinding) decode(frame []byte, ev *event) error {
 	case smgp.CmdSubmitResp:
 		err = b.submit.DecodeBody(frame[smgp.HeaderSize:], b.v)
 		b.answered(b.submit.Status, ev)
-		if ev.result == smgp.StatusOK {
+		switch ev.result {
+		case smgp.StatusOK:
 			ev.id = b.submit.MsgID.String()
+		case smgp.StatusVolume: // asked again today it would say the same, SMGP 3.0.3 §6.2.6
+			ev.overSpeed, ev.dayOver = true, true
 		}
 		return err
 	case smgp.CmdDeliverResp:
@@ -210,7 +213,7 @@ func (b *smgpBinding) decode(frame []byte, ev *event) error {
 		return err
 	}
 	_, pdu, err := smgp.Decode(b.v, frame)
-	if errors.Is(err, smgp.ErrTLV) { // what it says is known, all but its options
+	if errors.Is(err, smgp.ErrTLV) { // what it says is known, all but its options, SMGP 3.0.3 §6.3
 		return b.malformed(pdu, h.Sequence, ev, err)
 	}
 	if err != nil {
@@ -237,7 +240,7 @@ func (b *smgpBinding) decode(frame []byte, ev *event) error {
 	return nil
 }
 
-// answered: no status says over speed; busy may be tried again.
+// answered: no status says over speed; busy may be tried again. SMGP 3.0.3 §6.2.6.
 func (b *smgpBinding) answered(status uint32, ev *event) {
 	ev.kind, ev.result, ev.overSpeed = evAnswer, status, status == smgp.StatusBusy
 }

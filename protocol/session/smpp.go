@@ -33,7 +33,7 @@ const (
 )
 
 // SMPPIDs says in which base a centre writes its ids: some answer a submit in one and
-// send the receipt in the other.
+// send the receipt in the other. SMPP 3.4 §5.2.23 has them opaque.
 type SMPPIDs uint8
 
 // The bases.
@@ -139,7 +139,7 @@ func smppAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, re
 	}
 	a, status := smppCheck(s, bind, remote, reserve)
 	resp := &smpp.BindResp{Type: bind.Type | smpp.CmdGenericNack}
-	plain := bind.InterfaceVersion < smpp.Version
+	plain := bind.InterfaceVersion < smpp.Version // it knows no optional parameters, SMPP 3.4 §5.2.4
 	if status == smpp.StatusOK {
 		resp.SystemID = "zhunxin"
 		if !plain {
@@ -234,6 +234,7 @@ func (b *smppBinding) decode(frame []byte, ev *event) error {
 
 func (b *smppBinding) answered(s smpp.Status, ev *event) {
 	ev.kind, ev.result = evAnswer, uint32(s)
+	// The three that may be sent again; the others are for good. SMPP 3.4 §5.1.3.
 	ev.overSpeed = s == smpp.StatusThrottled || s == smpp.StatusMsgQueueFull || s == smpp.StatusSysErr
 }
 
@@ -320,7 +321,7 @@ func (b *smppBinding) data(p *smpp.DataSM, ev *event) error {
 }
 
 // received maps submit_sm. Parts told by sar_ parameters get the header that says the
-// same; where a peer sends both, the header counts.
+// same; where a peer sends both, the header counts. SMPP 3.4 §5.3.2.
 func (b *smppBinding) received(p *smpp.SubmitSM, ev *event) error {
 	coding, content, err := fromSMPP(p.DataCoding, p.Payload(), p.EsmClass.HasUDH())
 	if err != nil {
@@ -334,7 +335,7 @@ func (b *smppBinding) received(p *smpp.SubmitSM, ev *event) error {
 	}
 	if s, ok := p.TLVs.Segment(); ok && !ev.submit.UDHI && s.Total > 1 {
 		ev.submit.UDHI, ev.submit.Total, ev.submit.Number = true, s.Total, s.Number
-		ev.submit.Content = append([]byte{6, 8, 4, byte(s.Ref >> 8), byte(s.Ref), s.Total, s.Number}, content...)
+		ev.submit.Content = append(segmentHeader(s), content...)
 	}
 	if t, err := smpp.ParseTime(p.ValidityPeriod, b.now()); err == nil {
 		ev.submit.ValidUntil = t
@@ -355,10 +356,18 @@ func (b *smppBinding) refuseSubmit(ev *event, why error) error {
 	return b.reply(ev, status, &smpp.SubmitSMResp{})
 }
 
+// segmentHeader is the user data header that says what the sar_ parameters say.
+// GSM 03.40 §9.2.3.24.1.
+func segmentHeader(s smpp.Segment) []byte {
+	return []byte{6, 8, 4, byte(s.Ref >> 8), byte(s.Ref), s.Total, s.Number}
+}
+
 // delivered maps deliver_sm to a report or an MO. A receipt that can't be read is refused
 // for good, so that the centre's retry does not cost the link.
 func (b *smppBinding) delivered(p *smpp.DeliverSM, list smpp.TLVs, receipt func() (smpp.Receipt, error), ev *event) error {
-	if !p.EsmClass.IsReceipt() {
+	// A note on the way is asked for by nobody here, and no text of a handset. SMPP 3.4 §5.2.12.
+	passing := p.EsmClass&smpp.EsmTypeMask == smpp.EsmIntermediate
+	if !p.EsmClass.IsReceipt() && !passing {
 		coding, content, err := fromSMPP(p.DataCoding, p.Payload(), p.EsmClass.HasUDH())
 		if err != nil {
 			ev.note = err.Error()
@@ -367,6 +376,9 @@ func (b *smppBinding) delivered(p *smpp.DeliverSM, list smpp.TLVs, receipt func(
 		ev.kind = evMO
 		ev.mo = MO{
 			Source: smppNumber(p.SourceTON, p.SourceAddr), Dest: p.DestAddr, ServiceID: p.ServiceType, Coding: coding, UDHI: p.EsmClass.HasUDH(), Content: content,
+		}
+		if s, ok := list.Segment(); ok && !ev.mo.UDHI && s.Total > 1 {
+			ev.mo.UDHI, ev.mo.Content = true, append(segmentHeader(s), content...)
 		}
 		if id, ok := list.CString(smpp.TagReceiptedMessageID); ok { // some centres tell it; SMPP has no other
 			ev.mo.ID = id
@@ -381,6 +393,9 @@ func (b *smppBinding) delivered(p *smpp.DeliverSM, list smpp.TLVs, receipt func(
 	ev.kind = evReport
 	ev.report = Report{
 		ID: b.receiptID(r.MessageID), Dest: smppNumber(p.SourceTON, p.SourceAddr), Source: p.DestAddr, Stat: r.Stat, SubmitTime: r.SubmitDate, DoneTime: r.DoneDate,
+	}
+	if passing {
+		ev.report.Stat = smpp.StateEnroute.Stat() // whatever it says, it ends nothing
 	}
 	if r.NetworkCode != 0 {
 		ev.report.Err = strconv.Itoa(int(r.NetworkCode))

@@ -19,14 +19,17 @@ func (s Sequence) String() string { return idOf(s) }
 
 // Submit is one message PDU on its way to handsets (MT).
 type Submit struct {
-	Source    string   // access code and extension shown on the handset
-	Dests     []string // 11 digits of the mainland, or + and E.164; one upstream, up to 99 from a customer
-	ServiceID string   // business code; empty means the connection's own
-	Coding    uint8    // 0 ASCII, 4 binary, 8 UCS2, 15 GB18030
-	UDHI      bool     // Content begins with a user data header
-	Total     uint8    // parts of the long message; 0 and 1 both mean one
-	Number    uint8    // which part, from 1
-	Content   []byte   // at most 140 bytes (ASCII: 159)
+	Source string // access code and extension shown on the handset
+	// Dests are 11 digits of the mainland, or + and E.164. Upstream there is one: of a group
+	// one bad number fails all, and gateways differ in the ids. From a customer there are
+	// up to 99, in SGIP and SMGP 100. CMPP 3.0 §9.
+	Dests     []string
+	ServiceID string // business code; empty means the connection's own
+	Coding    uint8  // 0 ASCII, 4 binary, 8 UCS2, 15 GB18030
+	UDHI      bool   // Content begins with a user data header
+	Total     uint8  // parts of the long message; 0 and 1 both mean one
+	Number    uint8  // which part, from 1
+	Content   []byte // at most 140 bytes (ASCII: 159)
 	// WantReport asks for a status report for each destination.
 	WantReport bool
 	// ValidUntil is when the carrier shall give up; zero means its default.
@@ -40,10 +43,10 @@ type Report struct {
 	ID     string // the id given in the answer to the submit
 	Dest   string // handset
 	Source string // access code and extension that the submit came from, if the protocol says
-	Stat   string // DELIVRD and others, up to seven characters as received; for SGIP see sgipStat
+	Stat   string // DELIVRD and others, up to seven characters as received; for SGIP see sgipReport
 	Err    string // the network's code beside it, raw; CMPP has none
 	// SubmitTime and DoneTime are the carrier's own YYMMDDHHMM, China time,
-	// and come from another clock; they are not for measuring.
+	// and come from another clock; they are not for measuring. CMPP 3.0 §8.4.5.1.
 	SubmitTime string
 	DoneTime   string
 }

@@ -22,7 +22,7 @@ const (
 	ReportBilling   uint8 = 3 // billing only: nothing reaches the handset, a report comes
 )
 
-// Submit is a message to handsets. Its id is the frame's Sequence.
+// Submit is a message to handsets. Its id is the frame's Sequence. SGIP 1.2, SUBMIT.
 type Submit struct {
 	SPNumber         string   // access code and extension, at most 21 bytes
 	ChargeNumber     string   // payer with 86; empty is the receiver, ChargeSP the service provider
@@ -105,7 +105,7 @@ func (p *Submit) DecodeBody(body []byte) (err error) {
 	return r.Err()
 }
 
-// Deliver is a message from a handset.
+// Deliver is a message from a handset. SGIP 1.2, DELIVER.
 type Deliver struct {
 	UserNumber    string // handset, with 86
 	SPNumber      string // access code and extension, at most 21 bytes
@@ -162,7 +162,7 @@ func putContent(w *wire.Writer, coding uint8, content []byte) {
 }
 
 // getContent reads what putContent wrote. The length has four bytes, so it is
-// bounded here before it becomes an int or a slice.
+// bounded here before it becomes an int or a slice. SGIP 1.2, SUBMIT.
 func getContent(r *wire.Reader) ([]byte, error) {
 	n := r.U32()
 	if n > MaxContent {

@@ -21,7 +21,7 @@ const (
 )
 
 // Bind logs in. Name and password are given by the side that was connected to,
-// and are in clear text.
+// and are in clear text. SGIP 1.2 §3.5; SGIP 1.2, BIND.
 type Bind struct {
 	Type     LoginType
 	Name     string // at most 16 bytes
@@ -56,8 +56,8 @@ type empty struct{}
 // AppendBody appends nothing.
 func (empty) AppendBody(dst []byte) ([]byte, error) { return dst, nil }
 
-// DecodeBody reads nothing, whatever there is. Quirk: servers are seen that
-// answer UNBIND with the 9 bytes of every other response.
+// DecodeBody reads nothing, whatever there is: servers are seen that answer UNBIND with the
+// 9 bytes of every other response. SGIP 1.2, UNBIND.
 func (empty) DecodeBody([]byte) error { return nil }
 
 // Unbind logs out; either side may.
@@ -108,7 +108,7 @@ func (p *BindResp) DecodeBody(body []byte) (err error) {
 	return err
 }
 
-// SubmitResp answers a submit. It has no id but the frame's Sequence.
+// SubmitResp answers a submit. It has no id but the frame's Sequence. SGIP 1.2, SUBMIT.
 type SubmitResp struct {
 	Result  Result
 	Reserve [8]byte
@@ -148,7 +148,7 @@ func (p *DeliverResp) DecodeBody(body []byte) (err error) {
 	return err
 }
 
-// Report is a status report. It has no time: note when it came.
+// Report is a status report. It has no time: note when it came. SGIP 1.2, REPORT.
 type Report struct {
 	Submit     Sequence // of the message
 	Type       uint8    // 0 about a SUBMIT, 1 about a DELIVER that was forwarded
@@ -203,7 +203,7 @@ func (p *ReportResp) DecodeBody(body []byte) (err error) {
 }
 
 // UserRpt tells of a change of a subscriber. It must be answered, even by who
-// ignores it.
+// ignores it. SGIP 1.2, USERRPT.
 type UserRpt struct {
 	SPNumber      string
 	UserNumber    string
@@ -252,7 +252,7 @@ func (p *UserRptResp) DecodeBody(body []byte) (err error) {
 	return err
 }
 
-// Trace asks which way a message went.
+// Trace asks which way a message went. SGIP 1.2, TRACE.
 type Trace struct {
 	Submit     Sequence // of the message
 	UserNumber string   // which of the SUBMIT's numbers

@@ -1,7 +1,7 @@
 package sgip
 
 // Result is what a response says of its request, and in a Report why a message
-// failed.
+// failed. SGIP 1.2, ErrorCode.
 type Result uint8
 
 // Results of responses.
@@ -38,7 +38,7 @@ const (
 	ResultCentreFull    Result = 33 // message centre's queue is full
 )
 
-// State is what became of a message, in a Report.
+// State is what became of a message, in a Report. SGIP 1.2, REPORT.
 type State uint8
 
 // The states.

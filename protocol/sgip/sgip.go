@@ -7,7 +7,10 @@
 // because vendors append their own.
 //
 // Whoever has something to say connects: a gateway brings handset messages and
-// reports over a connection of its own.
+// reports over a connection of its own. SGIP 1.2 §3.7.2.
+//
+// Sections are cited by number where they have one in the edition of October 2001, the
+// messages by their names.
 package sgip
 
 import (
@@ -60,9 +63,9 @@ const (
 
 // Sequence is a Sequence Number of 12 bytes. That of a SUBMIT is the message's
 // id: the answer has no other, and REPORT refers back to it, so keep it before
-// sending. A response has the sequence of its request.
+// sending. A response has the sequence of its request. SGIP 1.2 §3.4.
 type Sequence struct {
-	Node  uint32 // who made it; see SPNode
+	Node  uint32 // who made it, above 2^31 for a service provider; see SPNode
 	Time  uint32 // see Timestamp
 	Count uint32 // from 0, wraps
 }
@@ -210,7 +213,7 @@ func Append(dst []byte, seq Sequence, p PDU) ([]byte, error) {
 
 // SPNode is the node id of a service provider: a 3, the area code with its
 // leading 0 (three or four digits, filled up with zeros behind) and the
-// enterprise code of five digits.
+// enterprise code of five digits. SGIP 1.2 §3.3.
 func SPNode(area, corp string) (uint32, error) {
 	if len(area) >= 3 && len(area) <= 4 && len(corp) == 5 {
 		digits := "3" + area + "0"[:4-len(area)] + corp

@@ -22,7 +22,7 @@ var errDests = errors.New("DestTermIDCount is not within 1 and 100")
 
 // Submit is a message to handsets. Part numbers, the user data header's flag and
 // the enterprise code are TLVs; which of them a gateway wants, or refuses,
-// differs.
+// differs. SMGP 3.0.3 §5.2.2.2.1.
 type Submit struct {
 	MsgType      uint8  // MsgTypeMT
 	NeedReport   uint8  // 1 asks for a status report
@@ -112,7 +112,7 @@ func (p *Submit) DecodeBody(body []byte, v Version) (err error) {
 	return err
 }
 
-// Deliver is a message from a handset or a status report.
+// Deliver is a message from a handset or a status report. SMGP 3.0.3, Deliver.
 type Deliver struct {
 	MsgID      MsgID
 	IsReport   uint8  // 1: Content is a Report

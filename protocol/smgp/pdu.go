@@ -5,14 +5,14 @@ import (
 )
 
 // What a connection is for, Login's LoginMode. Some gateways want two
-// connections, one to send and one to receive.
+// connections, one to send and one to receive. SMGP 3.0.3 §6.2.3.
 const (
 	ModeSend    uint8 = 0
 	ModeReceive uint8 = 1
 	ModeBoth    uint8 = 2
 )
 
-// Login begins a connection.
+// Login begins a connection. SMGP 3.0.3 §5.2.2.1.1.
 type Login struct {
 	ClientID      string // account, at most 8 bytes
 	Authenticator [16]byte
@@ -46,7 +46,7 @@ func (p *Login) DecodeBody(body []byte, _ Version) error {
 	return r.Err()
 }
 
-// LoginResp answers a login.
+// LoginResp answers a login. SMGP 3.0.3 §5.2.2.1.2.
 type LoginResp struct {
 	Status        uint32   // StatusOK or why not; servers are seen that refuse with CMPP's numbers
 	Authenticator [16]byte // see ServerAuthenticator; zeros when refused
@@ -81,7 +81,7 @@ type empty struct{}
 func (empty) AppendBody(dst []byte, _ Version) ([]byte, error) { return dst, nil }
 
 // DecodeBody passes over what is there: peers are seen that answer Active_Test
-// with CMPP's reserved byte.
+// with CMPP's reserved byte. SMGP 3.0.3, Active_Test_Resp.
 func (empty) DecodeBody([]byte, Version) error { return nil }
 
 // ActiveTest asks whether the peer lives.
@@ -163,7 +163,7 @@ func (p *DeliverResp) DecodeBody(body []byte, _ Version) (err error) {
 	return err
 }
 
-// Query asks for the day's counters. Gateways need not have it.
+// Query asks for the day's counters. Gateways need not have it. SMGP 3.0.3, Query.
 type Query struct {
 	Time      string // YYYYMMDD
 	QueryType uint8  // 0 totals, 1 by service

@@ -86,6 +86,7 @@ func (p *Report) Append(dst []byte) ([]byte, error) {
 // ParseReport reads a report. One of 122 bytes is read by offset whatever its
 // labels are: gateways write them in other cases, with underscores, and with
 // other separators than spaces. Any other length is read by its labels.
+// SMGP 3.0.3, Deliver.
 func ParseReport(content []byte) (Report, error) {
 	var p Report
 	var err error

@@ -8,7 +8,7 @@
 package smgp
 
 import (
-	"crypto/md5" //nolint:gosec // the protocol's own proof, SMGP 3.0.3, Login
+	"crypto/md5" //nolint:gosec // the protocol's own proof, SMGP 3.0.3 §6.2.2
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,6 +21,7 @@ import (
 type Version uint8
 
 // The dialects. 1.3 has no FixedFee in its Submit and is otherwise the same.
+// SMGP 3.0.3 §5.2.2.2.1.
 const (
 	V13 Version = 0x13
 	V30 Version = 0x30
@@ -42,7 +43,7 @@ const (
 	MaxContent = 140
 )
 
-// Command is a RequestID. Those of Submit, Deliver and Active_Test are not CMPP's.
+// Command is a RequestID. Those of Submit, Deliver and Active_Test are not CMPP's. SMGP 3.0.3 §6.1.
 type Command uint32
 
 // The commands. Forward is for gateways among themselves and has no PDU here;
@@ -64,7 +65,7 @@ const (
 	CmdQueryResp      Command = 0x80000007
 )
 
-// Header begins every frame.
+// Header begins every frame. SMGP 3.0.3 §5.2.1.
 type Header struct {
 	Length   uint32 // of the whole frame
 	Command  Command
@@ -175,7 +176,7 @@ func Append(dst []byte, v Version, sequence uint32, p PDU) ([]byte, error) {
 
 // Authenticator is the client's proof: MD5 of login, seven NULs (CMPP has nine),
 // secret and the timestamp as ten digits. The login counts without padding; a
-// secret has at most 15 bytes. SMGP 3.0.3, Login.
+// secret has at most 15 bytes. SMGP 3.0.3 §6.2.2.
 func Authenticator(login, secret string, timestamp uint32) [16]byte {
 	b := append([]byte(login), 0, 0, 0, 0, 0, 0, 0)
 	b = append(b, secret...)
@@ -184,7 +185,7 @@ func Authenticator(login, secret string, timestamp uint32) [16]byte {
 
 // ServerAuthenticator is the gateway's proof: MD5 of the four-byte status, the
 // client's proof and the secret. A client must not insist on it: gateways are
-// seen that send any bytes. SMGP 3.0.3, Login_Resp.
+// seen that send any bytes. SMGP 3.0.3 §6.2.7.
 func ServerAuthenticator(status uint32, proof [16]byte, secret string) [16]byte {
 	w := wire.NewWriter(make([]byte, 0, 20+len(secret)))
 	w.U32(status)

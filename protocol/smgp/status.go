@@ -1,6 +1,6 @@
 package smgp
 
-// Values of the Status fields; 3 to 9, 13 to 19 and 23 to 29 are reserved, 50 to
+// Values of the Status fields (SMGP 3.0.3 §6.2.6); 3 to 9, 13 to 19 and 23 to 29 are reserved, 50 to
 // 55 and 112 to 116 have other uses. None of them says over speed:
 // StatusBusy may be tried again after a while, StatusVolume not before the next
 // day. Which others may be tried again differs between gateways.

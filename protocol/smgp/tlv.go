@@ -8,7 +8,7 @@ import (
 )
 
 // Tags of the optional fields of a Submit (S), of a Deliver (D) and of what
-// gateways forward to each other (F). A size is fixed unless it says any.
+// gateways forward to each other (F). A size is fixed unless it says any. SMGP 3.0.3 §6.3.
 const (
 	TagTPPID            uint16 = 0x0001 // S D, 1 byte: GSM protocol identifier
 	TagTPUDHI           uint16 = 0x0002 // S D, 1 byte: 1 when the content begins with a user data header
@@ -85,8 +85,9 @@ func (t TLVs) Text(tag uint16) string {
 	return r.Trimmed(len(v))
 }
 
-// HasUDH tells whether the content begins with a user data header. Gateways that
-// pass SMPP's esm_class through say so with 0x40 instead of 1.
+// HasUDH tells whether the content begins with a user data header; nothing else in SMGP
+// does. Gateways that pass SMPP's esm_class through say so with 0x40 instead of 1.
+// SMGP 3.0.3 §6.3.
 func (t TLVs) HasUDH() bool {
 	v, _ := t.Byte(TagTPUDHI)
 	return v&0x41 != 0
@@ -158,7 +159,8 @@ func (t TLVs) write(w *wire.Writer) {
 }
 
 // read takes what is left of a body as fields, of whatever size: a known tag
-// with another size than its own is the caller's to judge.
+// with another size than its own is the caller's to judge, an unknown one is kept.
+// SMGP 3.0.3 §6.3.
 func (t TLVs) read(r *wire.Reader) (TLVs, error) {
 	if err := r.Err(); err != nil {
 		return t, err

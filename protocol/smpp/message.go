@@ -83,7 +83,7 @@ func (p *SubmitSM) DecodeBody(body []byte) error {
 }
 
 // payload gives the text wherever it stands. A short_message counts before a
-// message_payload: only peers that break the rule send both.
+// message_payload: only peers that break the rule send both. SMPP 3.4 §5.3.2.
 func payload(text []byte, list TLVs) []byte {
 	if len(text) > 0 {
 		return text

@@ -119,11 +119,9 @@ type empty struct{}
 // AppendBody appends nothing.
 func (empty) AppendBody(dst []byte) ([]byte, error) { return dst, nil }
 
-// DecodeBody checks that there is nothing.
-func (empty) DecodeBody(body []byte) error {
-	r := newReader(body)
-	return r.end()
-}
+// DecodeBody passes over what is there: a vendor's parameter behind a heartbeat must not
+// cost the connection. SMPP 3.4 §5.3.
+func (empty) DecodeBody([]byte) error { return nil }
 
 // Unbind logs out; either side may. SMPP 3.4 §4.2.1.
 type Unbind struct{ empty }

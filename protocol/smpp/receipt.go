@@ -224,7 +224,7 @@ func nameLen(s, name string) int {
 
 // Receipt reads the receipt that the message is; EsmClass.IsReceipt tells
 // whether it is one. The parameters receipted_message_id and message_state win
-// over the text, which may then be missing.
+// over the text, which may then be missing. SMPP 3.4 §5.3.2.
 func (p *DeliverSM) Receipt() (Receipt, error) { return readReceipt(p.Payload(), p.TLVs) }
 
 // Receipt reads the receipt that the message is, like that of DeliverSM.
@@ -279,7 +279,7 @@ func (p *DeliverSM) SetReceipt(r Receipt) error {
 }
 
 // ReceiptTime reads a date of a receipt: YYMMDDhhmm, or with ss. No zone is
-// told; it is usually the centre's own, which the caller must know.
+// told; it is usually the centre's own, which the caller must know. SMPP 3.4 Appendix B.
 func ReceiptTime(s string, zone *time.Location) (time.Time, error) {
 	layout := "20060102150405"
 	if len(s) == dateSize-2 {

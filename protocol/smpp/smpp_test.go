@@ -412,7 +412,6 @@ func TestWhatCanNotBeRead(t *testing.T) {
 	}{
 		"length field":    {`00000011 00000015 00000000 00000007`, "length field 17"},
 		"unknown command": {`00000010 00000021 00000000 00000007`, "0x00000021"},
-		"body of none":    {`00000011 00000015 00000000 00000007 00`, "too long"},
 		"no NUL":          {`00000013 80000004 00000000 00000007 313233`, "message_id ends without its NUL"},
 		"long system_id":  {`00000022 0000000b 00000000 00000007 31313131313131313131313131313131 3100`, "system_id has no NUL within its 16 bytes"},
 		"half a TLV":      {`00000013 80000004 00000000 00000007 00 0204`, "2 bytes are left"},

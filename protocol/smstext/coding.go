@@ -12,7 +12,7 @@ import (
 )
 
 // Coding is how content is written. Below 0x100 it is the value of CMPP's Msg_Fmt
-// (CMPP 3.0 §7.4.3), which the other Chinese protocols share. From 0x100 on it has
+// (CMPP 3.0 §8.4.3), which the other Chinese protocols share. From 0x100 on it has
 // no Msg_Fmt of its own, so that no byte off the wire is ever taken for it; Format
 // tells which byte it is given.
 type Coding uint16

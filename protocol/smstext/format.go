@@ -16,7 +16,7 @@ const (
 	compressed = 0x20
 )
 
-// ParseMsgFmt reads the coding byte of CMPP (CMPP 3.0 §7.4.3), SGIP and SMGP.
+// ParseMsgFmt reads the coding byte of CMPP (CMPP 3.0 §8.4.3), SGIP and SMGP.
 // Bytes of GSM 03.38 §4, which gateways pass through, are read as such: 0x18 is
 // UCS2 that flashes, 0xF6 (SMGP's 246) is binary for the SIM card. What neither
 // defines is an ErrCoding.

@@ -88,7 +88,7 @@ func (r *Reader) Text(n int) string {
 }
 
 // Trimmed is Text without the spaces around it: some peers fill their fields up with
-// spaces.
+// spaces in place of NUL. CMPP 3.0 §8.1.
 func (r *Reader) Trimmed(n int) string { return strings.Trim(r.Text(n), " ") }
 
 // End is the first error, or ErrTrailing if something is left.
@@ -133,9 +133,9 @@ func (w *Writer) U64(v uint64) { w.b = binary.BigEndian.AppendUint64(w.b, v) }
 // Bytes appends b as it is.
 func (w *Writer) Bytes(b []byte) { w.b = append(w.b, b...) }
 
-// Text appends s, filled up with NUL to n bytes. A longer s, or one with a NUL
-// in it, is an error that names the field: a number cut short would be another
-// number.
+// Text appends s, filled up with NUL to n bytes; a full field has none. A longer s, or
+// one with a NUL in it, is an error that names the field: a number cut short would be
+// another number. CMPP 3.0 §8.1.
 func (w *Writer) Text(field, s string, n int) {
 	if len(s) > n {
 		w.Fail(fmt.Errorf("wire: %s has %d bytes, the most is %d", field, len(s), n))

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -281,7 +282,7 @@ func (a *API) adminSecrets() {
 	operation(a, ScopeAdmin, op("new-key", http.MethodPost, "/v1/admin/keys", "New API key 新建密钥"), a.newKey)
 	operation(a, ScopeAdmin, op("revoke-key", http.MethodDelete, "/v1/admin/keys/{id}", "Revoke an API key 停用密钥"), a.revokeKey)
 	operation(a, ScopeAdmin, op("put-channels", http.MethodPut, "/v1/admin/channels/{id}", "Channel 通道"), a.putChannel)
-	operation(a, ScopeAdmin, op("put-logins", http.MethodPut, "/v1/admin/logins/{id}", "Customer's CMPP login 客户接入账号"), a.putLogin)
+	operation(a, ScopeAdmin, op("put-logins", http.MethodPut, "/v1/admin/logins/{id}", "Customer's protocol login 客户接入账号"), a.putLogin)
 	operation(a, ScopeAdmin, op("self-test", http.MethodPost, "/v1/admin/channels/{id}/self-test", "Can the SGIP gateway reach us? 反向连接自检"), a.selfTest)
 	operation(a, ScopeAdmin, op("channels", http.MethodGet, "/v1/admin/channels", "Channels and how they do 通道状态"), func(ctx context.Context, _ *struct{}) (*ChannelsOut, error) {
 		if !operatorAdmin(callerOf(ctx)) {
@@ -364,6 +365,13 @@ func (a *API) putChannel(ctx context.Context, in *ChannelIn) (*PutOut[registry.C
 	}
 	ch := in.Body.Channel
 	ch.ID = id
+	if b := ch.Options.BackLogin; b != "" {
+		for _, x := range c.snap.Channels { // the gateway's log-in must tell which channel it brings reports for
+			if x.ID != id && x.Options.BackLogin == b {
+				return nil, sms.Errorf(sms.BadRequest, "body.options.back_login", "channel %s has it already", x.ID)
+			}
+		}
+	}
 	if old := c.snap.Channel[id]; old != nil {
 		ch.Secret, ch.BackSecret = old.Secret, old.BackSecret
 	}
@@ -411,7 +419,13 @@ func (a *API) putLogin(ctx context.Context, in *LoginIn) (*LoginOut, error) {
 	out := &LoginOut{}
 	login := in.Body.SPAccount
 	login.ID = id
+	if err := checkLogin(&login, in.Body.Secret); err != nil {
+		return nil, err
+	}
 	old := c.snap.Login(login.Protocol, login.Login)
+	if old == nil { // it may be renamed
+		old = c.snap.LoginByID(id)
+	}
 	secret := in.Body.Secret
 	switch {
 	case old != nil && old.ID != id:
@@ -419,9 +433,8 @@ func (a *API) putLogin(ctx context.Context, in *LoginIn) (*LoginOut, error) {
 	case secret == "" && old != nil:
 		login.Secret = old.Secret
 	case secret == "":
-		if secret = vault.NewPassword(); login.Protocol == "smpp" {
-			secret = secret[:8] // SMPP 3.4 §4.1.1
-		}
+		secret = vault.NewPassword()
+		secret = secret[:min(len(secret), loginShapes[login.Protocol].secret)]
 		out.Body.Secret = secret
 	}
 	if secret != "" {
@@ -435,6 +448,31 @@ func (a *API) putLogin(ctx context.Context, in *LoginIn) (*LoginOut, error) {
 	}
 	out.Body.SPAccount = login
 	return out, a.store(ctx, c, "put logins", id, login, "")
+}
+
+// loginShapes are how long a name and a secret may be, and which versions there are.
+var loginShapes = map[string]struct {
+	name, secret int
+	versions     []int64
+}{
+	"cmpp": {6, 64, []int64{0x20, 0x21, 0x30}}, // CMPP 3.0 §8.4.1.1
+	"sgip": {16, 16, []int64{0}},
+	"smgp": {8, 15, []int64{0x13, 0x30}},
+	"smpp": {15, 8, []int64{0, 0x34}}, // SMPP 3.4 §4.1.1
+}
+
+// checkLogin refuses what no client of the protocol could log in by.
+func checkLogin(a *registry.SPAccount, secret string) error {
+	shape := loginShapes[a.Protocol]
+	switch {
+	case len(a.Login) > shape.name:
+		return sms.Errorf(sms.BadRequest, "body.login", "%s takes at most %d characters", a.Protocol, shape.name)
+	case len(secret) > shape.secret:
+		return sms.Errorf(sms.BadRequest, "body.secret", "%s takes at most %d characters", a.Protocol, shape.secret)
+	case !slices.Contains(shape.versions, a.Version):
+		return sms.Errorf(sms.BadRequest, "body.version", "%s has the versions %v", a.Protocol, shape.versions)
+	}
+	return nil
 }
 
 // ChangeIn posts money by hand.

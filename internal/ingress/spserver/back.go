@@ -11,7 +11,7 @@ import (
 )
 
 // SGIP's gateway connects to its customer to bring reports and replies. We do so when
-// there are some, and leave when there are none.
+// there are some, and leave when there are none. SGIP 1.2 §3.7.2.
 const (
 	callEvery  = time.Second
 	callFailed = 10 * time.Second // until the next try at a customer that was not reached

@@ -63,7 +63,7 @@ func (s *Server) reportID(id sms.ID, ref string) string {
 	return id.String()
 }
 
-// reportTime is the form of times in reports. CMPP 3.0 §7.4.5.1.
+// reportTime is the form of times in reports. CMPP 3.0 §8.4.5.1.
 const reportTime = "0601021504"
 
 // push tells customers by their own protocol what they have not acknowledged.
@@ -286,7 +286,7 @@ func (s *Server) reports(ctx context.Context, tx Tx, snap *registry.Snapshot, e 
 
 var chinaTime = time.FixedZone("CST", 8*60*60)
 
-// statOf is the report's seven characters. CMPP 3.0 §7.4.5.1; refusals of ours have
+// statOf is the report's seven characters. CMPP 3.0 §8.4.5.1; refusals of ours have
 // a status of their own from the catalogue.
 func statOf(state sms.State, code string) string {
 	own := sms.Lookup(sms.Code(code))

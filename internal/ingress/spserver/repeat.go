@@ -12,8 +12,9 @@ import (
 const maxRepeats = 1 << 16
 
 // repeats is what one connection has answered: a client that had no answer sends
-// the same Sequence_Id with the same bytes again, and gets the first answer. The
-// same number with other bytes is a new message, because numbers come round.
+// the same Sequence_Id with the same bytes again, and gets the first answer.
+// CMPP 3.0 §7.1. The same number with other bytes is a new message, because numbers come round;
+// those of SGIP do not, and other bytes are an error there. SGIP 1.2 §3.7.2.
 type repeats struct {
 	window time.Duration
 	clash  uint32 // what the protocol answers to other bytes under the same number, 0 if they are a new message

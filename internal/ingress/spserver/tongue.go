@@ -38,7 +38,7 @@ type tongue struct {
 }
 
 var tongues = map[string]tongue{
-	CMPP: {serve: session.ServeCMPP, badAddress: 2, badLogin: 3, otherLogin: 5}, // CMPP 3.0 §7.4.1.2
+	CMPP: {serve: session.ServeCMPP, badAddress: 2, badLogin: 3, otherLogin: 5}, // CMPP 3.0 §8.4.1.2
 	SGIP: {
 		serve: session.ServeSGIP, badAddress: uint32(sgip.ResultBadLogin), badLogin: uint32(sgip.ResultBadLogin), otherLogin: uint32(sgip.ResultBusy),
 		clash:   uint32(sgip.ResultBadSequence),

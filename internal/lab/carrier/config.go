@@ -118,7 +118,7 @@ const (
 	maxWindow     = 1 << 16
 	maxTPS        = 1_000_000
 	maxNumber     = 20 // digits of an access code
-	statLength    = 7  // CMPP 3.0 §7.4.5.1
+	statLength    = 7  // CMPP 3.0 §8.4.5.1
 	defaultRetain = 10_000
 	maxRetain     = 1_000_000
 )

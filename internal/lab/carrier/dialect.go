@@ -50,10 +50,10 @@ var dialects = map[Protocol]*dialect{
 	CMPP: {
 		serve:    session.ServeCMPP,
 		versions: map[string]session.Version{"3.0": session.CMPP30, "2.1": session.CMPP21, "2.0": session.CMPP20}, usual: "3.0",
-		maxLogin: 6, maxSecret: 64, maxPart: shorter(159), gateway: 1 << 22, maxStatus: 255, // CMPP 3.0 §7.4.3.1; 2.0 has one byte
-		unknownLogin: 2, badLength: 4, overSpeed: 8, badSource: 10, // CMPP 3.0 §7.4.1.2, §7.4.3.2
+		maxLogin: 6, maxSecret: 64, maxPart: shorter(159), gateway: 1 << 22, maxStatus: 255, // CMPP 3.0 §8.4.3.1; 2.0 has one byte
+		unknownLogin: 2, badLength: 4, overSpeed: 8, badSource: 10, // CMPP 3.0 §8.4.1.2, §8.4.3.2
 		id: func(c *Carrier, _ *session.Submit, n uint64, i int) string {
-			base := cmpp.MsgID(c.now(), c.cfg.GatewayID, uint16(n)) //nolint:gosec // it wraps by design, CMPP 3.0 §7.4.3.2
+			base := cmpp.MsgID(c.now(), c.cfg.GatewayID, uint16(n)) //nolint:gosec // it wraps by design, CMPP 3.0 §8.4.3.2
 			return strconv.FormatUint(base+uint64(i), 10)           //nolint:gosec // a place in a list
 		},
 	},

@@ -10,7 +10,7 @@ import (
 )
 
 // Bounds of an account's outgoing queue and how a gateway repeats: three times
-// without an answer (CMPP 3.0 §6.2.2), a few times after a refusal.
+// without an answer (CMPP 3.0 §7.1), a few times after a refusal.
 const (
 	maxOutbox    = 200_000
 	maxTries     = 3

@@ -33,9 +33,9 @@ func cmppTongue(v cmpp.Version) *tongue {
 	if v == cmpp.V30 {
 		t.tail = 20
 		t.sections = map[topic]string{
-			aboutHeader: "CMPP 3.0 §7.3", aboutUnknown: "CMPP 3.0 §7.3", aboutLogin: "CMPP 3.0 §7.4.1.1", aboutLoginAnswer: "CMPP 3.0 §7.4.1.2", aboutSubmit: "CMPP 3.0 §7.4.3.1",
-			aboutSubmitAnswer: "CMPP 3.0 §7.4.3.2", aboutDeliver: "CMPP 3.0 §7.4.5.1", aboutReport: "CMPP 3.0 §7.4.5.1", aboutPing: "CMPP 3.0 §7.4.8.1",
-			aboutQuit: "CMPP 3.0 §7.4.2.1", aboutQuery: "CMPP 3.0 §7.4.6.1", aboutWindow: "CMPP 3.0 §6.2.2",
+			aboutHeader: "CMPP 3.0 §8.3", aboutUnknown: "CMPP 3.0 §8.3", aboutLogin: "CMPP 3.0 §8.4.1.1", aboutLoginAnswer: "CMPP 3.0 §8.4.1.2", aboutSubmit: "CMPP 3.0 §8.4.3.1",
+			aboutSubmitAnswer: "CMPP 3.0 §8.4.3.2", aboutDeliver: "CMPP 3.0 §8.4.5.1", aboutReport: "CMPP 3.0 §8.4.5.1", aboutPing: "CMPP 3.0 §8.4.7.1",
+			aboutQuit: "CMPP 3.0 §8.4.2.1", aboutQuery: "CMPP 3.0 §8.4.4.1", aboutWindow: "CMPP 3.0 §7.1",
 		}
 	}
 	return t
