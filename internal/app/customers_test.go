@@ -2,16 +2,19 @@ package app
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zhunxin/zhunxin/internal/config"
 	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 	"github.com/zhunxin/zhunxin/internal/vault"
+	"github.com/zhunxin/zhunxin/protocol/cmpp"
 	"github.com/zhunxin/zhunxin/protocol/session"
 )
 
@@ -150,4 +153,58 @@ func (n *node) listenFor(c *client) {
 	if err != nil {
 		n.t.Fatal(err)
 	}
+}
+
+// A customer's wish to send later is heard in every protocol: the message waits.
+func TestCustomersMaySendLater(t *testing.T) {
+	cfg := config.Default()
+	cfg.SGIP.Listen, cfg.SMGP.Listen, cfg.SMPP.Listen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	n := start(t, cfg)
+	id := n.later(t)
+	n.until(id, sms.Scheduled)
+}
+
+// later submits by a PDU of CMPP that names a time, which our own client never does.
+func (n *node) later(t *testing.T) sms.ID {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", n.customerAt(spserver.CMPP))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // a test's connection
+	stamp := cmpp.Timestamp(time.Now())
+	part := pdus(t, otpText, member)[0]
+	for seq, pdu := range []cmpp.PDU{
+		&cmpp.Connect{SourceAddr: "zx0001", Authenticator: cmpp.Authenticator("zx0001", n.secret, stamp), Version: cmpp.V30, Timestamp: stamp},
+		&cmpp.Submit{
+			PkTotal: 1, PkNumber: 1, RegisteredDelivery: 1, MsgFmt: part.Coding, MsgSrc: "zx0001", SrcID: part.Source, Dest: part.Dests, Content: part.Content,
+			AtTime: cmpp.FormatTime(n.Now().Add(time.Hour)), ValidTime: cmpp.FormatTime(n.Now().Add(2 * time.Hour)),
+		},
+	} {
+		frame, err := cmpp.Append(nil, cmpp.V30, uint32(seq+1), pdu)
+		if err == nil {
+			_, err = conn.Write(frame)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, size := range []int{33, 24} {
+		frame := make([]byte, size)
+		if _, err := io.ReadFull(conn, frame); err != nil {
+			t.Fatal(err)
+		}
+		_, pdu, err := cmpp.Decode(cmpp.V30, frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, ok := pdu.(*cmpp.SubmitResp); ok {
+			if r.Result != 0 {
+				t.Fatalf("result %d", r.Result)
+			}
+			return sms.ID(r.MsgID)
+		}
+	}
+	t.Fatal("no answer")
+	return 0
 }

@@ -284,6 +284,9 @@ func (b *cmppBinding) received(p *cmpp.Submit, seq uint32, ev *event) {
 	if t, ok := parseValidity(p.ValidTime, b.now()); ok {
 		ev.submit.ValidUntil = t
 	}
+	if t, ok := parseValidity(p.AtTime, b.now()); ok {
+		ev.submit.SendAt = t
+	}
 }
 
 // delivered maps DELIVER to a report or an MO. A report that can't be read is

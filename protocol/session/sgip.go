@@ -288,6 +288,9 @@ func (b *sgipBinding) received(p *sgip.Submit, ev *event) {
 	if t, ok := parseValidity(p.ExpireTime, b.now()); ok {
 		ev.submit.ValidUntil = t
 	}
+	if t, ok := parseValidity(p.ScheduleTime, b.now()); ok {
+		ev.submit.SendAt = t
+	}
 }
 
 // delivered maps DELIVER, whose id is its sequence.

@@ -279,6 +279,9 @@ func (b *smgpBinding) received(p *smgp.Submit, ev *event) error {
 	if t, ok := parseValidity(p.ValidTime, b.now()); ok {
 		ev.submit.ValidUntil = t
 	}
+	if t, ok := parseValidity(p.AtTime, b.now()); ok {
+		ev.submit.SendAt = t
+	}
 	return nil
 }
 

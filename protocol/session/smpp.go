@@ -340,6 +340,9 @@ func (b *smppBinding) received(p *smpp.SubmitSM, ev *event) error {
 	if t, err := smpp.ParseTime(p.ValidityPeriod, b.now()); err == nil {
 		ev.submit.ValidUntil = t
 	}
+	if t, err := smpp.ParseTime(p.ScheduleDeliveryTime, b.now()); err == nil {
+		ev.submit.SendAt = t
+	}
 	return nil
 }
 

@@ -34,6 +34,8 @@ type Submit struct {
 	WantReport bool
 	// ValidUntil is when the carrier shall give up; zero means its default.
 	ValidUntil time.Time
+	// SendAt is when a customer wants it sent, zero is now; set on receipt only.
+	SendAt time.Time
 	// Sequence is the PDU's number on its connection, set on receipt only.
 	Sequence Sequence
 }

@@ -25,6 +25,7 @@ type partContent struct {
 	Until   time.Time `json:"until,omitzero"`
 	Service string    `json:"service,omitempty"`
 	Ref     string    `json:"ref,omitempty"` // what SGIP's report names
+	At      time.Time `json:"at,omitzero"`
 }
 
 // maxOpenParts bounds the parts of one set: what repeats itself beyond that is
@@ -34,7 +35,7 @@ const maxOpenParts = 64
 // part stores a part, answers it with an id of its own, and has the message
 // decided when it was the last (design: parts sent by customers).
 func (s *Server) part(a *registry.SPAccount, in session.Submit, head smstext.UDH, body []byte, answer func(string, uint32)) {
-	c, err := json.Marshal(partContent{in.Source, in.Dests, in.Coding, body, in.ValidUntil, in.ServiceID, in.Sequence.String()})
+	c, err := json.Marshal(partContent{in.Source, in.Dests, in.Coding, body, in.ValidUntil, in.ServiceID, in.Sequence.String(), in.SendAt})
 	if err != nil {
 		answer("", s.Refusal(sms.Internal))
 		return
@@ -174,7 +175,7 @@ func (s *Server) join(set []sms.Part) (*gate.Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	call := s.call(a, text, extension, recipients, session.Submit{ValidUntil: first.Until})
+	call := s.call(a, text, extension, recipients, session.Submit{ValidUntil: first.Until, SendAt: first.At})
 	call.PDU, call.Answered, call.Key, call.Payload = set[0].ID, true, "parts:"+set[0].ID.String(), []byte(text)
 	return call, nil
 }

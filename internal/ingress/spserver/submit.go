@@ -75,7 +75,7 @@ func (s *Server) submit(p *session.Peer, in session.Submit, answer func(string, 
 // call is what the gate decides for a PDU, or for all parts of a long text.
 func (s *Server) call(a *registry.SPAccount, text, extension string, recipients []gate.Recipient, in session.Submit) *gate.Call {
 	return &gate.Call{
-		Application: a.ApplicationID, Extension: extension, Via: a.ID, NotAfter: in.ValidUntil,
+		Application: a.ApplicationID, Extension: extension, Via: a.ID, NotAfter: in.ValidUntil, SendAt: in.SendAt,
 		Parts: []gate.Part{{Text: text, Otherwise: a.Category, Recipients: recipients}},
 	}
 }
