@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"time"
 
@@ -21,32 +20,37 @@ func (s spStore) Read(ctx context.Context, fn func(context.Context, spserver.Tx)
 	return s.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 }
 
-// listeners are where customers connect by the carriers' protocols.
-func (p *Platform) listeners() map[string]string {
+// listeners are where customers connect by the carriers' protocols, plain and under TLS.
+func (p *Platform) listeners() map[string][2]string {
 	c := &p.Config
-	return map[string]string{spserver.CMPP: c.CMPP.Listen, spserver.SGIP: c.SGIP.Listen, spserver.SMGP: c.SMGP.Listen, spserver.SMPP: c.SMPP.Listen}
+	return map[string][2]string{
+		spserver.CMPP: {c.CMPP.Listen, c.CMPP.ListenTLS}, spserver.SGIP: {c.SGIP.Listen, c.SGIP.ListenTLS},
+		spserver.SMGP: {c.SMGP.Listen, c.SMGP.ListenTLS}, spserver.SMPP: {c.SMPP.Listen, c.SMPP.ListenTLS},
+	}
 }
 
 // letIn lets customers in by every protocol for which the settings say where.
-func (p *Platform) letIn(ctx context.Context) (map[string]net.Addr, error) {
-	addrs := map[string]net.Addr{}
+func (p *Platform) letIn(ctx context.Context, a *Addresses) error {
+	a.Customers, a.CustomersTLS = map[string]net.Addr{}, map[string]net.Addr{}
 	for _, protocol := range spserver.Protocols() {
-		listen := p.listeners()[protocol]
-		if listen == "" {
-			continue
-		}
-		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+		at := p.listeners()[protocol]
+		d, err := openDoors(ctx, &p.sockets, "customers' "+protocol, at[0], at[1])
 		if err != nil {
-			return nil, fmt.Errorf("listen for customers' %s: %w", protocol, err)
+			return err
 		}
-		addrs[protocol] = p.serveCustomers(protocol, ln)
+		if lns := d.list(); len(lns) > 0 {
+			if err := p.serveCustomers(protocol, lns); err != nil {
+				return err
+			}
+		}
+		a.Customers[protocol], a.CustomersTLS[protocol] = d.addrs()
 	}
-	return addrs, nil
+	return nil
 }
 
-func (p *Platform) serveCustomers(protocol string, ln net.Listener) net.Addr {
+func (p *Platform) serveCustomers(protocol string, lns []net.Listener) error {
 	cfg := &p.Config.CMPP
-	s := spserver.Start(ln, spserver.Config{
+	s := spserver.Start(lns[0], spserver.Config{
 		Protocol: protocol, Gate: p.Gate, Store: spStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Wait: p.untold.next, Logger: p.Logger,
 		MaxConnections: cfg.MaxConnections, MaxPerAddress: cfg.MaxPerAddress, Heartbeat: heartbeat(protocol, cfg.Heartbeat), RepeatWindow: cfg.RepeatWindow,
 		PartsWithin: cfg.PartsWithin, GatewayID: uint32(p.Config.Node),
@@ -57,7 +61,7 @@ func (p *Platform) serveCustomers(protocol string, ln net.Listener) net.Addr {
 		defer cancel()
 		return s.Stop(ctx)
 	})
-	return s.Addr()
+	return alsoOn(s, lns[1:])
 }
 
 // heartbeat leaves SMPP its own, shorter one.
@@ -76,19 +80,19 @@ func (p *Platform) addCustomers(s *spserver.Server) {
 }
 
 // carriers lets SGIP's gateways in, if the settings say where.
-func (p *Platform) carriers(ctx context.Context) (net.Addr, error) {
-	if p.Config.SGIP.Carriers == "" {
-		return nil, nil
+func (p *Platform) carriers(ctx context.Context, a *Addresses) error {
+	c := &p.Config
+	d, err := openDoors(ctx, &p.sockets, "SGIP gateways", c.SGIP.Carriers, c.SGIP.CarriersTLS)
+	lns := d.list()
+	if err != nil || len(lns) == 0 {
+		return err
 	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", p.Config.SGIP.Carriers)
-	if err != nil {
-		return nil, fmt.Errorf("listen for SGIP gateways: %w", err)
-	}
-	s := p.Channels.ServeBack(context.WithoutCancel(ctx), ln, p.Config.CMPP.MaxConnections, p.Config.CMPP.MaxPerAddress)
+	s := p.Channels.ServeBack(context.WithoutCancel(ctx), lns[0], c.CMPP.MaxConnections, c.CMPP.MaxPerAddress)
 	p.stops = append(p.stops, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience/3)
 		defer cancel()
 		return s.Shutdown(ctx)
 	})
-	return s.Addr(), nil
+	a.Carriers, a.CarriersTLS = d.addrs()
+	return alsoOn(s, lns[1:])
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/evidence/checkpoint"
 	"github.com/zhunxin/zhunxin/internal/ingress/httpapi"
+	"github.com/zhunxin/zhunxin/internal/ingress/listener"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
@@ -33,7 +34,7 @@ func (s apiStore) Read(ctx context.Context, fn func(context.Context, httpapi.Tx)
 }
 
 // web serves HTTP: the API, the evidence log and the state of the node.
-func (p *Platform) web(ctx context.Context) (net.Addr, error) {
+func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	mux := http.NewServeMux()
 	httpapi.New(httpapi.Config{
 		Gate: p.Gate, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, Wait: p.events.next, Settle: p.settle(),
@@ -52,38 +53,42 @@ func (p *Platform) web(ctx context.Context) (net.Addr, error) {
 	mux.HandleFunc("POST /evidence/cosignatures", p.takeCosignature)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", p.serveReady)
-	addr, err := p.listen(ctx, p.Config.HTTP.Listen, mux, func() http.Handler {
-		if p.Config.HTTP.Metrics != "" {
-			return nil
-		}
-		return p.metrics()
-	})
-	if err != nil || p.Config.HTTP.Metrics == "" {
-		return addr, err
+	by := webSockets(p.Config.Proxy, p.sockets)
+	d, err := openDoors(ctx, &by, "HTTP", p.Config.HTTP.Listen, p.Config.HTTP.ListenTLS)
+	if err != nil {
+		return err
+	}
+	a.HTTP, a.HTTPS = d.addrs()
+	if p.Config.HTTP.Metrics == "" {
+		mux.Handle("GET /metrics", p.metrics())
+	}
+	p.serveHTTP(mux, d)
+	if p.Config.HTTP.Metrics == "" {
+		return nil
+	}
+	// Whoever watches the node does so without a balancer.
+	if d, err = openDoors(ctx, &listener.Config{}, "/metrics", p.Config.HTTP.Metrics, ""); err != nil {
+		return err
 	}
 	side := http.NewServeMux()
-	_, err = p.listen(ctx, p.Config.HTTP.Metrics, side, p.metrics)
-	return addr, err
+	side.Handle("GET /metrics", p.metrics())
+	p.serveHTTP(side, d)
+	return nil
 }
 
-// listen serves a mux on an address until the platform stops.
-func (p *Platform) listen(ctx context.Context, at string, mux *http.ServeMux, metrics func() http.Handler) (net.Addr, error) {
-	if h := metrics(); h != nil {
-		mux.Handle("GET /metrics", h)
-	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", at)
-	if err != nil {
-		return nil, fmt.Errorf("listen for HTTP: %w", err)
-	}
+// serveHTTP serves a mux until the platform stops.
+func (p *Platform) serveHTTP(mux *http.ServeMux, d doors) {
 	s := &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: p.Config.HTTP.ReadTimeout, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		Handler: mux, ErrorLog: slog.NewLogLogger(p.Logger.Handler(), slog.LevelInfo), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: p.Config.HTTP.ReadTimeout, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 32 << 10,
 	}
-	go func() {
-		if err := s.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			p.Logger.Error("HTTP stopped", "err", err)
-		}
-	}()
+	for _, ln := range d.list() {
+		go func() {
+			if err := s.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+				p.Logger.Error("HTTP stopped", "err", err)
+			}
+		}()
+	}
 	p.stops = append(p.stops, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
@@ -92,7 +97,6 @@ func (p *Platform) listen(ctx context.Context, at string, mux *http.ServeMux, me
 		}
 		return nil
 	})
-	return ln.Addr(), nil
 }
 
 // Pack writes a message's evidence. What was written a moment ago gets its place

@@ -19,6 +19,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/dispatch"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/inbound"
+	"github.com/zhunxin/zhunxin/internal/ingress/listener"
 	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
@@ -49,6 +50,7 @@ type Platform struct {
 	events    *bell                              // rings when there is something new for readers of the feed
 	untold    *bell                              // rings when there is something new in the database for protocol logins
 	customers atomic.Pointer[[]*spserver.Server] // by protocol
+	sockets   listener.Config                    // set by Listen
 
 	latency latencies
 	stops   []func(context.Context) error // in the order of start

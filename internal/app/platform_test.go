@@ -27,6 +27,7 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 type node struct {
 	*Platform
 	t       *testing.T
+	addrs   Addresses
 	base    string
 	key     string
 	cmpp    string
@@ -150,6 +151,7 @@ func (n *node) fill(empty bool) {
 		if err != nil {
 			n.t.Fatal(err)
 		}
+		n.addrs = addrs
 		n.base = "http://" + addrs.HTTP.String()
 		return
 	}
@@ -162,7 +164,7 @@ func (n *node) fill(empty bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.base = "http://" + addrs.HTTP.String()
+	n.addrs, n.base = addrs, "http://"+addrs.HTTP.String()
 	if addrs.of("cmpp") != "" {
 		n.cmpp = addrs.of("cmpp")
 	}

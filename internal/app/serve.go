@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -68,15 +69,7 @@ func (s *Serve) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("zhunxin serves: API and /docs on http://%s\n", addrs.HTTP)
-	for _, protocol := range spserver.Protocols() {
-		if at := addrs.of(protocol); at != "" {
-			fmt.Printf("customers' %s on %s\n", strings.ToUpper(protocol), at)
-		}
-	}
-	if addrs.Carriers != nil {
-		fmt.Printf("SGIP gateways of carriers on %s\n", addrs.Carriers)
-	}
+	addrs.tell(os.Stdout)
 	if token != "" {
 		fmt.Printf("first administrator: POST http://%s/v1/setup with this one-time token (首次设置令牌，仅显示一次): %s\n", addrs.HTTP, token)
 	}
@@ -99,9 +92,9 @@ func newLogger(l config.Log) (*slog.Logger, error) {
 
 // Addresses are where the node listens.
 type Addresses struct {
-	HTTP      net.Addr
-	Customers map[string]net.Addr // by protocol
-	Carriers  net.Addr            // SGIP gateways, nil when there is none
+	HTTP, HTTPS             net.Addr
+	Customers, CustomersTLS map[string]net.Addr // by protocol
+	Carriers, CarriersTLS   net.Addr            // SGIP gateways
 }
 
 // of is a listener's address as text.
@@ -112,19 +105,38 @@ func (a *Addresses) of(protocol string) string {
 	return ""
 }
 
+// tell prints where the node listens.
+func (a *Addresses) tell(w io.Writer) {
+	say := func(what string, addr net.Addr) {
+		if addr != nil {
+			fmt.Fprintf(w, what+"\n", addr)
+		}
+	}
+	say("zhunxin serves: API and /docs on http://%s", a.HTTP)
+	say("the same on https://%s", a.HTTPS)
+	for _, protocol := range spserver.Protocols() {
+		say("customers' "+strings.ToUpper(protocol)+" on %s", a.Customers[protocol])
+		say("customers' "+strings.ToUpper(protocol)+" under TLS on %s", a.CustomersTLS[protocol])
+	}
+	say("SGIP gateways of carriers on %s", a.Carriers)
+	say("SGIP gateways of carriers under TLS on %s", a.CarriersTLS)
+}
+
 // Listen starts everything, and lets customers in last.
 func (p *Platform) Listen(ctx context.Context) (a Addresses, err error) {
+	if err := p.openSockets(); err != nil {
+		return a, err
+	}
 	if err := p.Start(ctx); err != nil {
 		return a, err
 	}
-	if a.Carriers, err = p.carriers(ctx); err != nil {
+	if err := p.carriers(ctx, &a); err != nil {
 		return a, err
 	}
-	if a.Customers, err = p.letIn(ctx); err != nil {
+	if err := p.letIn(ctx, &a); err != nil {
 		return a, err
 	}
-	a.HTTP, err = p.web(ctx)
-	return a, err
+	return a, p.web(ctx, &a)
 }
 
 // setupToken makes the one-time token of the first administrator, while there is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -91,8 +92,13 @@ const backWindow = 32
 const maxBacks = 64
 
 // Account implements session.ServerHandler.
-func (g *gateways) Account(login string, _ netip.Addr) (session.Account, uint32) {
+func (g *gateways) Account(login string, remote netip.Addr) (session.Account, uint32) {
 	c := g.channel(login)
+	if c != nil && !within(c.def.Options.BackAllow, remote) {
+		g.cfg.Logger.Warn("an SGIP gateway logs in from an address that its channel does not allow", "channel", c.def.ID, "remote", remote)
+		g.cfg.backs.of(login, func(b *Back) { b.Refused = "it came from " + remote.String() + ", which back_allow does not name" })
+		return session.Account{}, uint32(sgip.ResultBadLogin)
+	}
 	if c == nil {
 		g.cfg.Logger.Warn("an SGIP gateway logs in by a name that no active channel has", "login", login)
 		return session.Account{}, uint32(sgip.ResultBadLogin)
@@ -103,6 +109,20 @@ func (g *gateways) Account(login string, _ netip.Addr) (session.Account, uint32)
 		return session.Account{}, uint32(sgip.ResultBadLogin)
 	}
 	return session.Account{Login: login, Secret: secret, MaxSessions: maxBacks, Window: backWindow}, 0
+}
+
+// within tells whether an address is in a list of ranges; an empty list is any. A range
+// that can't be read lets nobody in.
+func within(list string, addr netip.Addr) bool {
+	if list == "" {
+		return true
+	}
+	for _, text := range strings.Split(list, ",") {
+		if p, err := netip.ParsePrefix(strings.TrimSpace(text)); err == nil && p.Contains(addr.Unmap()) {
+			return true
+		}
+	}
+	return false
 }
 
 // OnOpen implements session.ServerHandler.

@@ -6,10 +6,13 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +35,8 @@ type Config struct {
 	SGIP     SGIP          `koanf:"sgip"`
 	SMGP     Listener      `koanf:"smgp"`
 	SMPP     Listener      `koanf:"smpp"`
+	TLS      TLS           `koanf:"tls"`
+	Proxy    Proxy         `koanf:"proxy"`
 	Gate     Gate          `koanf:"gate"`
 	Channel  Channel       `koanf:"channel"`
 	Evidence Evidence      `koanf:"evidence"`
@@ -50,7 +55,8 @@ type Database struct {
 
 // HTTP is the API's listener.
 type HTTP struct {
-	Listen      string        `koanf:"listen" doc:"host:port of the HTTP API, /docs, /metrics and /evidence/; put TLS in front of it"`
+	Listen      string        `koanf:"listen" doc:"host:port of the HTTP API, /docs, /metrics and /evidence/; put TLS in front of it, or use listen_tls"`
+	ListenTLS   string        `koanf:"listen_tls" doc:"host:port of the same under TLS (HTTPS), empty is none; see tls"`
 	MaxBody     int           `koanf:"max_body" doc:"most bytes of a request body"`
 	ReadTimeout time.Duration `koanf:"read_timeout" doc:"longest time for a whole request to arrive"`
 	Rate        int           `koanf:"rate" doc:"requests a second of one API key; bursts of as many are let through"`
@@ -60,7 +66,8 @@ type HTTP struct {
 // CMPP is the customers' listener, and what holds for those of the other protocols too.
 type CMPP struct {
 	Listen         string        `koanf:"listen" doc:"host:port where customers' CMPP clients connect, empty is none"`
-	MaxConnections int           `koanf:"max_connections" doc:"at once at each listener of any protocol, logged in or not"`
+	ListenTLS      string        `koanf:"listen_tls" doc:"host:port for the same under TLS, empty is none; see tls"`
+	MaxConnections int           `koanf:"max_connections" doc:"at once at the listeners of one protocol, logged in or not"`
 	MaxPerAddress  int           `koanf:"max_per_address" doc:"connections at once from one address"`
 	Heartbeat      time.Duration `koanf:"heartbeat" doc:"silence after which a client of CMPP or SMGP is tested"`
 	RepeatWindow   time.Duration `koanf:"repeat_window" doc:"how long a repeated Sequence_Id with the same bytes gets the first response again"`
@@ -69,13 +76,28 @@ type CMPP struct {
 
 // SGIP has listeners for both sides: China Unicom's gateways connect to us, too.
 type SGIP struct {
-	Listen   string `koanf:"listen" doc:"host:port where customers' SGIP clients connect, empty is none"`
-	Carriers string `koanf:"carriers" doc:"host:port where SGIP gateways connect to bring reports and replies, empty is none; channels of SGIP need it"`
+	Listen      string `koanf:"listen" doc:"host:port where customers' SGIP clients connect, empty is none"`
+	ListenTLS   string `koanf:"listen_tls" doc:"host:port for the same under TLS, empty is none; see tls"`
+	Carriers    string `koanf:"carriers" doc:"host:port where SGIP gateways connect to bring reports and replies, empty is none; channels of SGIP need it"`
+	CarriersTLS string `koanf:"carriers_tls" doc:"host:port for the same under TLS, empty is none; see tls"`
 }
 
 // Listener is another protocol's.
 type Listener struct {
-	Listen string `koanf:"listen" doc:"host:port where customers' clients connect, empty is none"`
+	Listen    string `koanf:"listen" doc:"host:port where customers' clients connect, empty is none"`
+	ListenTLS string `koanf:"listen_tls" doc:"host:port for the same under TLS, empty is none; see tls"`
+}
+
+// TLS is the certificate of every listener under TLS.
+type TLS struct {
+	CertFile string `koanf:"cert_file" doc:"PEM file of the certificate and its chain; read again within a minute after it changes"`
+	KeyFile  string `koanf:"key_file" doc:"PEM file of its private key, mode 0600"`
+}
+
+// Proxy is about load balancers that tell a client's address by the PROXY protocol.
+type Proxy struct {
+	From []string `koanf:"from" doc:"addresses or CIDR ranges of load balancers that begin every connection with a PROXY header (version 1 or 2); from these it is required and believed, from others it is refused; empty is none"`
+	HTTP bool     `koanf:"http" doc:"whether they do so to http.listen and http.listen_tls too; false if what stands in front of these sends none"`
 }
 
 // Gate is how decisions are batched.
@@ -144,7 +166,8 @@ func Default() Config {
 			Listen: "127.0.0.1:7890", MaxConnections: 4096, MaxPerAddress: 64, Heartbeat: 180 * time.Second, RepeatWindow: 180 * time.Second,
 			PartsWithin: 2 * time.Minute,
 		},
-		Gate: Gate{BatchRecipients: 500, BatchWait: 2 * time.Millisecond, Queue: 20_000, Workers: 4, IdempotencyKept: 24 * time.Hour},
+		Proxy: Proxy{From: []string{}, HTTP: true},
+		Gate:  Gate{BatchRecipients: 500, BatchWait: 2 * time.Millisecond, Queue: 20_000, Workers: 4, IdempotencyKept: 24 * time.Hour},
 		Channel: Channel{
 			ResponseTimeout: time.Minute, ReportTimeout: 72 * time.Hour,
 			// They take out what hardly works, and nothing that works badly.
@@ -227,14 +250,7 @@ func (c Config) Validate() error {
 	default:
 		wrong("database.kind", "%q is neither sqlite nor postgres", c.Database.Kind)
 	}
-	for key, addr := range map[string]string{
-		"http.listen": c.HTTP.Listen, "cmpp.listen": c.CMPP.Listen, "http.metrics": c.HTTP.Metrics,
-		"sgip.listen": c.SGIP.Listen, "sgip.carriers": c.SGIP.Carriers, "smgp.listen": c.SMGP.Listen, "smpp.listen": c.SMPP.Listen,
-	} {
-		if _, _, err := net.SplitHostPort(addr); err != nil && (addr != "" || key == "http.listen") {
-			wrong(key, "%q is not host:port", addr)
-		}
-	}
+	c.validateListeners(wrong)
 	for key, n := range map[string]int{
 		"gate.batch_recipients": c.Gate.BatchRecipients, "gate.queue": c.Gate.Queue, "gate.workers": c.Gate.Workers,
 		"http.max_body": c.HTTP.MaxBody, "http.rate": c.HTTP.Rate, "cmpp.max_connections": c.CMPP.MaxConnections, "cmpp.max_per_address": c.CMPP.MaxPerAddress,
@@ -283,6 +299,66 @@ func (b Breaker) validate(wrong func(key, format string, args ...any)) {
 	if b.CoolMost < b.CoolDown {
 		wrong(at+"cool_most", "%s is below cool_down", b.CoolMost)
 	}
+}
+
+// ListensTLS lists the keys of the listeners that are to be under TLS, with their addresses.
+func (c Config) ListensTLS() map[string]string {
+	all := map[string]string{
+		"http.listen_tls": c.HTTP.ListenTLS, "cmpp.listen_tls": c.CMPP.ListenTLS, "sgip.listen_tls": c.SGIP.ListenTLS,
+		"sgip.carriers_tls": c.SGIP.CarriersTLS, "smgp.listen_tls": c.SMGP.ListenTLS, "smpp.listen_tls": c.SMPP.ListenTLS,
+	}
+	maps.DeleteFunc(all, func(_, addr string) bool { return addr == "" })
+	return all
+}
+
+func (c Config) validateListeners(wrong func(key, format string, args ...any)) {
+	all := map[string]string{
+		"http.listen": c.HTTP.Listen, "cmpp.listen": c.CMPP.Listen, "http.metrics": c.HTTP.Metrics,
+		"sgip.listen": c.SGIP.Listen, "sgip.carriers": c.SGIP.Carriers, "smgp.listen": c.SMGP.Listen, "smpp.listen": c.SMPP.Listen,
+	}
+	secret := c.ListensTLS()
+	maps.Copy(all, secret)
+	for key, addr := range all {
+		if _, _, err := net.SplitHostPort(addr); err != nil && (addr != "" || key == "http.listen") {
+			wrong(key, "%q is not host:port", addr)
+		}
+	}
+	for key, file := range map[string]string{"tls.cert_file": c.TLS.CertFile, "tls.key_file": c.TLS.KeyFile} {
+		if file == "" && len(secret) > 0 {
+			wrong(key, "it is empty, and %s needs a certificate with its key", slices.Min(slices.Collect(maps.Keys(secret))))
+		}
+	}
+	for _, from := range c.Proxy.From {
+		switch p, err := parseRange(from); {
+		case err != nil:
+			wrong("proxy.from", "%q is neither an address nor a CIDR range", from)
+		case p.Bits() == 0:
+			wrong("proxy.from", "%q is everybody, who could then claim any address: list the load balancers alone", from)
+		}
+	}
+}
+
+// Balancers are the ranges of proxy.from.
+func (c Config) Balancers() []netip.Prefix {
+	list := make([]netip.Prefix, 0, len(c.Proxy.From))
+	for _, from := range c.Proxy.From {
+		if p, err := parseRange(from); err == nil { // Validate has named those that are wrong
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func parseRange(s string) (netip.Prefix, error) {
+	s = strings.TrimSpace(s)
+	if strings.Contains(s, "/") {
+		return netip.ParsePrefix(s)
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return a.Unmap().Prefix(a.Unmap().BitLen())
 }
 
 // DSN reads the PostgreSQL connection string from its file.

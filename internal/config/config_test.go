@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -44,6 +45,12 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		{"database: {kind: mysql}", "", "mysql"},
 		{"database: {kind: postgres}", "", "dsn_file"},
 		{"http: {listen: nowhere}", "", "host:port"},
+		{"smpp: {listen_tls: nowhere}", "", "smpp.listen_tls"},
+		{"smpp: {listen_tls: '127.0.0.1:1'}", "", "tls.cert_file: it is empty, and smpp.listen_tls"},
+		{"smpp: {listen_tls: '127.0.0.1:1'}\ntls: {cert_file: a}", "", "tls.key_file"},
+		{"proxy: {from: ['10.0.0.0/33']}", "", "10.0.0.0/33"},
+		{"proxy: {from: ['::/0']}", "", "everybody"},
+		{"", "ZHUNXIN_PROXY__FROM=10.0.0.1,balancer", `"balancer"`},
 		{"evidence: {every: soon}", "", "evidence.every"},
 		{"node: [", "", "zhunxin.yaml"},
 	} {
@@ -54,6 +61,13 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		if _, err := Load(write(t, c.text), environ); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s%s: %v", c.text, c.env, err)
 		}
+	}
+}
+
+func TestBalancers(t *testing.T) {
+	c, err := Load("", []string{"ZHUNXIN_PROXY__FROM=10.0.0.1, 10.1.0.0/16,::ffff:10.2.0.1"})
+	if got := fmt.Sprint(c.Balancers()); err != nil || got != "[10.0.0.1/32 10.1.0.0/16 10.2.0.1/32]" {
+		t.Errorf("%s, %v", got, err)
 	}
 }
 

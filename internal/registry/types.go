@@ -190,6 +190,7 @@ type ChannelOptions struct {
 	Node        uint32   `json:"node,omitempty" doc:"SGIP: our node number, 3AAAAQQQQQ of area code and enterprise code"`
 	CorpID      string   `json:"corp_id,omitempty" maxLength:"5" doc:"SGIP: enterprise code"`
 	BackLogin   string   `json:"back_login,omitempty" maxLength:"16" doc:"SGIP: the name by which the gateway logs in to our listener; it brings reports and replies there"`
+	BackAllow   string   `json:"back_allow,omitempty" maxLength:"1000" doc:"SGIP: addresses from which the gateway may come, as CIDR ranges separated by commas; empty is any. Its password goes in clear: name them"`
 	MsgSrc      string   `json:"msg_src,omitempty" maxLength:"8" doc:"SMGP: enterprise code, for gateways that want it"`
 	MServiceID  string   `json:"m_service_id,omitempty" maxLength:"21" doc:"SMGP: product id, for gateways that want it"`
 	SystemType  string   `json:"system_type,omitempty" maxLength:"12" doc:"SMPP: as agreed with the centre"`

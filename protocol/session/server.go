@@ -113,7 +113,6 @@ type sharedAccount struct {
 type Server struct {
 	cfg     ServerConfig
 	handler ServerHandler
-	ln      net.Listener
 	admit   admitFunc
 	ids     atomic.Uint64
 	numbers atomic.Uint64 // of delivers
@@ -121,7 +120,8 @@ type Server struct {
 	halt    context.CancelFunc
 
 	mu       sync.Mutex
-	conns    map[net.Conn]netip.Addr
+	lns      []net.Listener // the first is what serve was given
+	conns    map[net.Conn]bool
 	perIP    map[netip.Addr]int
 	peers    map[uint64]*Peer
 	accounts map[string]*sharedAccount
@@ -132,11 +132,11 @@ type Server struct {
 func serve(ctx context.Context, ln net.Listener, cfg ServerConfig, h ServerHandler, admit admitFunc) *Server {
 	ctx, halt := context.WithCancel(ctx)
 	s := &Server{
-		cfg: cfg.withDefaults(), handler: h, ln: ln, admit: admit, halt: halt,
-		conns: make(map[net.Conn]netip.Addr), perIP: make(map[netip.Addr]int),
+		cfg: cfg.withDefaults(), handler: h, admit: admit, halt: halt, lns: []net.Listener{ln},
+		conns: make(map[net.Conn]bool), perIP: make(map[netip.Addr]int),
 		peers: make(map[uint64]*Peer), accounts: make(map[string]*sharedAccount),
 	}
-	s.parts.Go(s.acceptLoop)
+	s.parts.Go(func() { s.acceptLoop(ln) })
 	s.parts.Go(func() {
 		<-ctx.Done()
 		s.closeAll()
@@ -144,15 +144,34 @@ func serve(ctx context.Context, ln net.Listener, cfg ServerConfig, h ServerHandl
 	return s
 }
 
-// Addr is the listener's address.
-func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+// AlsoOn accepts on another listener too. Its connections share the limits, the sessions
+// and the pace of the first one's, which two servers would each grant in full.
+func (s *Server) AlsoOn(ln net.Listener) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return errors.Join(ErrClosed, ln.Close())
+	}
+	s.lns = append(s.lns, ln)
+	s.parts.Go(func() { s.acceptLoop(ln) })
+	return nil
+}
+
+// Addr is the first listener's address.
+func (s *Server) Addr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lns[0].Addr()
+}
 
 // acceptPause bounds the loop when accept fails for lack of descriptors.
 const acceptPause = 50 * time.Millisecond
 
-func (s *Server) acceptLoop() {
+// acceptLoop never waits for a peer: a slow one must not keep the others out. So it asks
+// no connection for its address, which behind a load balancer has to be read first.
+func (s *Server) acceptLoop(ln net.Listener) {
 	for {
-		conn, err := s.ln.Accept()
+		conn, err := ln.Accept()
 		if err != nil {
 			if s.isClosing() || errors.Is(err, net.ErrClosed) {
 				return
@@ -161,13 +180,12 @@ func (s *Server) acceptLoop() {
 			<-time.After(acceptPause)
 			continue
 		}
-		remote := remoteAddr(conn)
-		if why := s.enter(conn, remote); why != "" {
-			s.cfg.Logger.Info("connection refused", "remote", remote, "reason", why)
+		if why := s.enter(conn); why != "" {
+			s.cfg.Logger.Info("connection refused", "reason", why)
 			s.discard(conn)
 			continue
 		}
-		s.parts.Go(func() { s.serveConn(conn, remote) })
+		s.parts.Go(func() { s.serveConn(conn) })
 	}
 }
 
@@ -191,7 +209,7 @@ func (s *Server) isClosing() bool {
 }
 
 // enter counts the connection, or says why it may not come in.
-func (s *Server) enter(conn net.Conn, remote netip.Addr) string {
+func (s *Server) enter(conn net.Conn) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -199,18 +217,31 @@ func (s *Server) enter(conn net.Conn, remote netip.Addr) string {
 		return "server is closing"
 	case len(s.conns) >= s.cfg.MaxConnections:
 		return "too many connections"
-	case s.perIP[remote] >= s.cfg.MaxConnectionsPerIP:
-		return "too many connections from this address"
 	}
-	s.conns[conn] = remote
-	s.perIP[remote]++
+	s.conns[conn] = true
 	return ""
 }
 
-func (s *Server) leave(conn net.Conn, remote netip.Addr) {
+func (s *Server) leave(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, conn)
+}
+
+// count counts the connection for its address too, or tells that there are too many.
+func (s *Server) count(remote netip.Addr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.perIP[remote] >= s.cfg.MaxConnectionsPerIP {
+		return false
+	}
+	s.perIP[remote]++
+	return true
+}
+
+func (s *Server) uncount(remote netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.perIP[remote]--; s.perIP[remote] <= 0 {
 		delete(s.perIP, remote)
 	}
@@ -260,8 +291,18 @@ func (s *Server) pace(login string) *Pacer {
 
 // serveConn is the life of one connection. One whose first frame is no login, or comes too
 // late, is closed.
-func (s *Server) serveConn(conn net.Conn, remote netip.Addr) {
-	defer s.leave(conn, remote)
+func (s *Server) serveConn(conn net.Conn) {
+	defer s.leave(conn)
+	// The deadline holds for whatever comes before the login as well: the header of a load
+	// balancer, which is read when the address is asked for, and the handshake of TLS.
+	err := conn.SetDeadline(time.Now().Add(s.cfg.LoginTimeout))
+	remote := remoteAddr(conn)
+	if !s.count(remote) {
+		s.cfg.Logger.Info("connection refused", "remote", remote, "reason", "too many connections from this address")
+		s.discard(conn)
+		return
+	}
+	defer s.uncount(remote)
 	reserved := ""
 	defer func() {
 		if reserved != "" {
@@ -269,7 +310,6 @@ func (s *Server) serveConn(conn net.Conn, remote netip.Addr) {
 		}
 	}()
 	br := bufio.NewReaderSize(conn, readBuffer)
-	err := conn.SetDeadline(time.Now().Add(s.cfg.LoginTimeout))
 	var adm admission
 	if err == nil {
 		adm, err = s.admit(conn, br, s, remote, func(a Account) bool {
@@ -314,19 +354,20 @@ func (s *Server) servePeer(conn net.Conn, br *bufio.Reader, remote netip.Addr, a
 	p.link.run()
 }
 
-// stopAccepting closes the listener once.
-func (s *Server) stopAccepting() error {
+// stopAccepting closes the listeners once.
+func (s *Server) stopAccepting() (err error) {
 	s.mu.Lock()
-	was := s.closing
-	s.closing = true
-	s.mu.Unlock()
-	if was {
+	defer s.mu.Unlock()
+	if s.closing {
 		return nil
 	}
-	if err := s.ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return fmt.Errorf("session: close listener: %w", err)
+	s.closing = true
+	for _, ln := range s.lns {
+		if e := ln.Close(); e != nil && !errors.Is(e, net.ErrClosed) {
+			err = errors.Join(err, fmt.Errorf("session: close listener: %w", e))
+		}
 	}
-	return nil
+	return err
 }
 
 func (s *Server) closeAll() {

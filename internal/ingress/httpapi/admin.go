@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -365,6 +366,11 @@ func (a *API) putChannel(ctx context.Context, in *ChannelIn) (*PutOut[registry.C
 	}
 	ch := in.Body.Channel
 	ch.ID = id
+	for _, text := range strings.Split(ch.Options.BackAllow, ",") {
+		if _, err := netip.ParsePrefix(strings.TrimSpace(text)); err != nil && ch.Options.BackAllow != "" {
+			return nil, sms.Errorf(sms.BadRequest, "body.options.back_allow", "%q is no range such as 192.0.2.0/24", text)
+		}
+	}
 	if b := ch.Options.BackLogin; b != "" {
 		for _, x := range c.snap.Channels { // the gateway's log-in must tell which channel it brings reports for
 			if x.ID != id && x.Options.BackLogin == b {

@@ -95,6 +95,9 @@ func Start(ln net.Listener, cfg Config) *Server {
 // Addr is the listener's address.
 func (s *Server) Addr() net.Addr { return s.server.Addr() }
 
+// AlsoOn lets customers in by another listener too; see session.Server.
+func (s *Server) AlsoOn(ln net.Listener) error { return s.server.AlsoOn(ln) }
+
 // Stop answers what is open, logs the customers out and ends.
 func (s *Server) Stop(ctx context.Context) error {
 	err := s.server.Shutdown(ctx)
