@@ -15,6 +15,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/ingress/httpapi"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
+	"github.com/zhunxin/zhunxin/internal/vendorcode"
 )
 
 // apiStore is the store as the HTTP API sees it.
@@ -34,9 +35,14 @@ func (s apiStore) Read(ctx context.Context, fn func(context.Context, httpapi.Tx)
 
 // web serves HTTP: the API, the evidence log and the state of the node.
 func (p *Platform) web(ctx context.Context) (net.Addr, error) {
+	codes, err := vendorcode.Builtin()
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	httpapi.New(httpapi.Config{
-		Gate: p.Gate, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, Wait: p.events.next, Settle: p.settle(),
+		Codes: codes,
+		Gate:  p.Gate, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, Wait: p.events.next, Settle: p.settle(),
 		Channels: p.channelStates, SelfTest: p.Channels.SelfTest, MaxBody: p.Config.HTTP.MaxBody, Rate: p.Config.HTTP.Rate, Retention: p.Config.Keep, Logger: p.Logger,
 		End: func(ctx context.Context, m *sms.Message, to sms.State, by sms.Actor) error {
 			return p.end(ctx, []*sms.Message{m}, to, by, "")

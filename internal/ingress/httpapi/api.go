@@ -28,6 +28,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
+	"github.com/zhunxin/zhunxin/internal/vendorcode"
 )
 
 // Tx is what the interface needs of a transaction.
@@ -91,6 +92,8 @@ type Config struct {
 	// transactions follow one another, and ids with them.
 	Settle   time.Duration
 	Channels func() []channel.State
+	// Codes says what carriers' codes mean.
+	Codes *vendorcode.Table
 	// SelfTest logs in at an address as an SGIP channel's gateway would.
 	SelfTest func(ctx context.Context, channel *registry.Channel, address string) error
 	MaxBody  int
