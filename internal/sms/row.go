@@ -40,6 +40,7 @@ type Report struct {
 	Delivered  bool
 	Final      bool
 	ReceivedAt int64
+	MatchedAt  int64 // when a kept report found its submit, 0 before
 }
 
 // Breaker is whether a channel is used, as the nodes tell each other.
