@@ -36,7 +36,7 @@ func TestReportThatComesAgainIsKept(t *testing.T) {
 			w.T.Errorf("a report that was booked is kept: %+v", list)
 		}
 		report(w, r, "42", "UNDELIV")
-		if list := kept(w, r.Message.PhoneID); len(list) != 1 || list[0].Stat != "UNDELIV" || list[0].MatchedAt == 0 || list[0].UpstreamID != "42" {
+		if list := kept(w, r.Message.PhoneID); len(list) != 1 || list[0].Stat != "UNDELIV" || list[0].MatchedAt == 0 || !list[0].Again || list[0].UpstreamID != "42" {
 			w.T.Errorf("%+v", list)
 		}
 		report(w, r, "43", "DELIVRD")
@@ -70,7 +70,7 @@ func TestEarlyReportsThatComeTwice(t *testing.T) {
 			return err
 		})
 		list := kept(w, r.Message.PhoneID)
-		if len(list) != 2 || list[0].MatchedAt == 0 || list[1].MatchedAt == 0 {
+		if len(list) != 2 || list[0].MatchedAt == 0 || list[1].MatchedAt == 0 || list[0].Again {
 			w.T.Errorf("%+v", list)
 		}
 	})

@@ -131,7 +131,7 @@ func book(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, list []sms.R
 	var kept []sms.Report
 	var keptIDs []sms.ID
 	keep := func(r sms.Report, matched int64) {
-		r.MatchedAt = matched
+		r.MatchedAt, r.Again = matched, matched != 0
 		kept, keptIDs = append(kept, r), append(keptIDs, ids.Next())
 	}
 	for i := range list {

@@ -499,7 +499,8 @@ CREATE TABLE orphan_report (
   phone_id    BLOB NOT NULL,
   stat        TEXT NOT NULL,
   received_at INTEGER NOT NULL,
-  matched_at  INTEGER
+  matched_at  INTEGER,
+  again       INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX orphan_report_key ON orphan_report(channel_id, upstream_id) WHERE matched_at IS NULL;
 CREATE INDEX orphan_report_phone ON orphan_report(phone_id, received_at);
