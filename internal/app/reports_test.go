@@ -83,11 +83,11 @@ func (n *node) why(id sms.ID, want string) (v reportStatusView) {
 	return v
 }
 
-// strayReport brings a report with an id that nobody knows.
-func (n *node) strayReport(ch sms.ID, to string) {
+// bring hands the node a report, as a channel's session does.
+func (n *node) bring(ch sms.ID, r session.Report) {
 	n.t.Helper()
 	done := make(chan bool, 1)
-	n.Receiver.Report(ch, session.Report{ID: "999", Dest: to, Stat: "DELIVRD"}, func(ok bool) { done <- ok })
+	n.Receiver.Report(ch, r, func(ok bool) { done <- ok })
 	if !<-done {
 		n.t.Fatal("the report was not stored")
 	}
@@ -118,7 +118,7 @@ func TestWhyHasThisMessageNoReport(t *testing.T) {
 		if v := n.why(waits, "within_timeout"); v.TimeoutMS != (72*time.Hour).Milliseconds() || v.WaitedMS < 0 || v.Segments != 1 || v.Reported != 0 || v.Channel != nil {
 			n.t.Errorf("%+v", v)
 		}
-		n.strayReport(ch, "14200000014")
+		n.bring(ch, session.Report{ID: "999", Dest: "14200000014", Stat: "DELIVRD"}) // nobody knows the id
 		if v := n.why(lost, "unmatched"); v.Unmatched != 1 {
 			n.t.Errorf("%+v", v)
 		}
@@ -143,6 +143,11 @@ func TestWhyHasThisMessageNoReport(t *testing.T) {
 		if v := n.why(waits, "timed_out"); v.Channel == nil || v.Channel.ID != ch || v.Channel.Sessions != 0 {
 			n.t.Errorf("to an administrator: %+v", v)
 		}
+		var late messageView // its report comes after all
+		n.do(http.MethodGet, "/v1/messages/"+waits.String(), nil, &late)
+		n.bring(ch, session.Report{ID: late.Segments[0].UpstreamID, Dest: "14200000013", Stat: "DELIVRD"})
+		n.why(waits, "reported")
+		n.untilMetrics("zhunxin_reports_late_total 1", "zhunxin_reports_unmatched_total 1")
 		var p struct{ Code sms.Code }
 		if n.do(http.MethodGet, "/v1/messages/1/report-status", nil, &p); p.Code != sms.NotFound {
 			n.t.Errorf("a message that is not: %+v", p)
