@@ -64,7 +64,7 @@ func (p *Platform) metrics() http.Handler {
 	counter("dispatch_failures_total", "Transactions of dispatch that failed.", w.Failures.Load)
 	counter("reports_total", "Reports that were stored.", in.Reports.Load)
 	counter("reports_unmatched_total", "Reports that matched no submit when they came.", in.Unmatched.Load)
-	counter("reports_duplicate_total", "Reports that came again.", in.Duplicates.Load)
+	counter("reports_duplicate_total", "Reports that came again.", func() int64 { return in.Duplicates.Load() + w.Twice.Load() })
 	counter("reports_early_total", "Reports that came before the answers to their submits, and were matched with them; each was unmatched first.", w.Early.Load)
 	counter("reports_late_total", "Reports that came after the message had been given up for want of one.", in.Late.Load)
 	counter("reports_partial_total", "Times that reports left a message of which other segments have no report yet.", func() int64 { return in.Partial.Load() + w.Partly.Load() })
