@@ -53,6 +53,7 @@ type Platform struct {
 	sockets   listener.Config                    // set by Listen
 
 	latency latencies
+	delays  inbound.Delays
 	stops   []func(context.Context) error // in the order of start
 }
 
@@ -162,7 +163,7 @@ func (p *Platform) join() {
 	}, GateStore{p.DB}, p.Book, p.Keys, p.IDs)
 	p.Receiver = &inbound.Receiver{
 		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, Book: p.Book, Registry: p.Gate.Snapshot, Now: p.Now, Logger: p.Logger,
-		OnReports: p.reported, OnMO: p.told, OnEnded: p.Worker.Reported,
+		OnReports: p.reported, OnMO: p.told, OnEnded: p.ended,
 	}
 	p.Channels = channel.NewSet(channel.Config{
 		Leases: &leases{p.DB, cfg.Node, p.Worker}, Inbound: p.Receiver, OnCredit: p.Worker.Wake, Now: p.Now, Logger: p.Logger,
@@ -306,6 +307,12 @@ func (p *Platform) channelStates() []channel.State {
 func (p *Platform) told() {
 	p.events.ring()
 	p.untold.ring()
+}
+
+// ended tells the channel's breaker, and remembers what its reports take.
+func (p *Platform) ended(channel sms.ID, list []inbound.Ended) {
+	p.Worker.Reported(channel, list)
+	p.delays.Note(channel, list)
 }
 
 // reported hands what was booked to the customers' protocol servers, which need not

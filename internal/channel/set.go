@@ -27,9 +27,11 @@ func NewSet(cfg Config, use func([]dispatch.Line)) *Set {
 
 // same tells whether a change of definition leaves the sessions as they are.
 func same(a, b *registry.Channel) bool {
+	x, y := a.Options, b.Options
+	x.Codes, y.Codes = nil, nil // they only say what is shown
 	return a.Address == b.Address && a.Login == b.Login && bytes.Equal(a.Secret, b.Secret) && a.Protocol == b.Protocol &&
 		a.ServiceID == b.ServiceID && a.Sessions == b.Sessions && a.Window == b.Window && a.TPS == b.TPS &&
-		bytes.Equal(a.BackSecret, b.BackSecret) && reflect.DeepEqual(a.Options, b.Options)
+		bytes.Equal(a.BackSecret, b.BackSecret) && reflect.DeepEqual(x, y)
 }
 
 // Sync starts the channels that are active, and ends those that are not any more

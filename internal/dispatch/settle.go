@@ -48,6 +48,9 @@ type Settled struct {
 	Resend []Part       // segments certainly not taken, of messages of which others were
 	Told   bool         // customers were told something
 	Moved  int          // of Again, those that go to another channel
+	Early  int          // reports that had come before the answers to their submits
+	Twice  int          // reports that had come before them, and again
+	Partly int          // of their messages, those of which other segments have no end yet
 
 	Answers, Reports []Sample // what it says of the channels
 }

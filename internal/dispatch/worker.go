@@ -94,7 +94,7 @@ type Worker struct {
 
 // Stats counts what the worker did since it started.
 type Stats struct {
-	Cycles, Claimed, Cancelled, SentBack, Written, Answers, Failures, Damaged, Moved atomic.Int64
+	Cycles, Claimed, Cancelled, SentBack, Written, Answers, Failures, Damaged, Moved, Early, Twice, Partly atomic.Int64
 }
 
 // NewWorker makes a worker; Run makes it work.
@@ -377,6 +377,7 @@ func (w *Worker) settle(ctx context.Context, tx WorkTx, answers []Answer) (Settl
 			return left, err
 		}
 		left.Told = left.Told || n.Booked > 0
+		left.Early, left.Twice, left.Partly = left.Early+n.Booked, left.Twice+n.Duplicates, left.Partly+n.Partial
 		left.Reports = append(left.Reports, reportSamples(channel, n.Ended)...)
 	}
 	return left, nil
@@ -436,6 +437,9 @@ func (w *Worker) settled(answers []Answer, left Settled) {
 	}
 	w.Stats.Answers.Add(int64(len(answers)))
 	w.Stats.Moved.Add(int64(left.Moved))
+	w.Stats.Early.Add(int64(left.Early))
+	w.Stats.Twice.Add(int64(left.Twice))
+	w.Stats.Partly.Add(int64(left.Partly))
 	w.health.answered(left.Answers)
 	w.health.reported(left.Reports)
 	for _, p := range left.Resend {

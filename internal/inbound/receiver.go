@@ -58,7 +58,7 @@ type Receiver struct {
 
 // Stats counts what came in since the start.
 type Stats struct {
-	Reports, Booked, Duplicates, Unmatched, MOs, OptOuts, Refused, Failures atomic.Int64
+	Reports, Booked, Late, Partial, Duplicates, Unmatched, MOs, OptOuts, Refused, Failures atomic.Int64
 }
 
 type report struct {
@@ -209,6 +209,8 @@ func (x *Receiver) storeChannel(ctx context.Context, channel sms.ID, list []repo
 		}
 		x.Stats.Reports.Add(int64(hi - lo))
 		x.Stats.Booked.Add(int64(n.Booked))
+		x.Stats.Late.Add(int64(n.Late))
+		x.Stats.Partial.Add(int64(n.Partial))
 		x.Stats.Duplicates.Add(int64(n.Duplicates))
 		x.Stats.Unmatched.Add(int64(n.Unmatched))
 		for i := range n.Told {

@@ -56,6 +56,8 @@ func ReportRecord(m *sms.Message, s *sms.Segment) leaf.Record {
 // Counts is what became of a batch of reports.
 type Counts struct {
 	Booked     int // a segment has its end
+	Late       int // of these, the message had been given up: its report timeout had passed
+	Partial    int // messages of which other segments have no end yet
 	Duplicates int // the segment had its end before
 	Passing    int // not final: ACCEPTD
 	Unmatched  int // kept, because no submit is known by that id
@@ -66,6 +68,7 @@ type Counts struct {
 // Ended is the end of a segment, as it speaks for its channel or against it.
 type Ended struct {
 	SubmitAt  int64 // epoch milliseconds
+	At        int64 // when the report was booked
 	Delivered bool
 }
 
@@ -100,12 +103,19 @@ type intake struct {
 	supplied []sms.Segment // in doubt until now: the report gave the id
 	ended    []sms.Segment
 	hashes   [][32]byte
+	partial  int
 	told     []Told
 }
 
 // Reports books the reports of one channel. What matches no submit is kept: the
-// report may have come before the answer to its submit.
+// report may have come before the answer to its submit. What comes again is kept too,
+// for it may say something else.
 func Reports(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, list []sms.Report) (n Counts, err error) {
+	return book(ctx, tx, ids, channel, list, true)
+}
+
+// book books reports; fresh ones are not in the store yet.
+func book(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, list []sms.Report, fresh bool) (n Counts, err error) {
 	if err := tx.LockChannel(ctx, channel); err != nil {
 		return n, fmt.Errorf("lock the channel: %w", err)
 	}
@@ -118,8 +128,12 @@ func Reports(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, list []sm
 	if err != nil {
 		return n, err
 	}
-	var orphans []sms.Report
-	var orphanIDs []sms.ID
+	var kept []sms.Report
+	var keptIDs []sms.ID
+	keep := func(r sms.Report, matched int64) {
+		r.MatchedAt, r.Again = matched, matched != 0
+		kept, keptIDs = append(kept, r), append(keptIDs, ids.Next())
+	}
 	for i := range list {
 		r := &list[i]
 		final, _ := Final(r.Stat)
@@ -128,20 +142,26 @@ func Reports(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, list []sm
 			n.Passing++
 		case ok && in.end(t, r):
 			n.Booked++
+			if in.rows[t.message].State == sms.Unknown {
+				n.Late++
+			}
 		case ok:
 			n.Duplicates++
+			if fresh {
+				keep(*r, in.at)
+			}
 		default:
 			n.Unmatched++
-			orphans, orphanIDs = append(orphans, *r), append(orphanIDs, ids.Next())
+			keep(*r, 0)
 		}
 	}
-	if err := tx.InsertOrphans(ctx, orphanIDs, orphans); err != nil {
-		return n, fmt.Errorf("keep unmatched reports: %w", err)
+	if err := tx.InsertOrphans(ctx, keptIDs, kept); err != nil {
+		return n, fmt.Errorf("keep reports: %w", err)
 	}
 	err = in.write(ctx)
-	n.Told = in.told
+	n.Told, n.Partial = in.told, in.partial
 	for i := range in.ended {
-		n.Ended = append(n.Ended, Ended{in.ended[i].SubmitAt, in.ended[i].State == sms.SegDelivered})
+		n.Ended = append(n.Ended, Ended{in.ended[i].SubmitAt, in.at, in.ended[i].State == sms.SegDelivered})
 	}
 	return n, err
 }
@@ -157,7 +177,7 @@ func Early(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, upstream []
 	if err != nil || len(kept) == 0 {
 		return n, err
 	}
-	return Reports(ctx, tx, ids, channel, kept)
+	return book(ctx, tx, ids, channel, kept, false)
 }
 
 // target is a segment that a report is about.
@@ -277,9 +297,16 @@ func (in *intake) fold(ctx context.Context) error {
 	for _, id := range slices.Sorted(maps.Keys(in.touched)) {
 		m, all := in.rows[id], in.segments[id]
 		if m.State == sms.Submitting {
+			in.partial++
 			continue // other segments are still open: dispatch closes the message
 		}
 		to := sms.StateOf(all)
+		if !to.Final() {
+			in.partial++
+			if m.State == sms.Unknown { // given up already: the other segments' reports may still come
+				to = sms.Unknown
+			}
+		}
 		c := sms.Change{ID: id, From: m.State, To: to, Reason: m.Reason, Held: m.Held, Captured: m.Captured, ChannelID: m.ChannelID, At: in.at}
 		if to == sms.Failed {
 			c.Reason = failure(all)

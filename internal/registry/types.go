@@ -196,6 +196,17 @@ type ChannelOptions struct {
 	SystemType  string   `json:"system_type,omitempty" maxLength:"12" doc:"SMPP: as agreed with the centre"`
 	IDs         string   `json:"ids,omitempty" enum:",same,hex-decimal,decimal-hex" doc:"SMPP: base of message ids in answers and in receipts, where the centre writes them differently"`
 	SAR         bool     `json:"sar,omitempty" doc:"SMPP: tell the parts of a long message by parameters in place of a header"`
+	// Codes only say what is shown; no connection depends on them.
+	Codes []ChannelCode `json:"codes,omitempty" maxItems:"256" doc:"what this carrier's own codes mean; they go before the built-in table 状态码翻译"`
+}
+
+// ChannelCode is what a carrier's code means on one channel.
+type ChannelCode struct {
+	Code  string `json:"code" minLength:"1" maxLength:"24" doc:"as the carrier writes it, STAT or STAT:ERR; one that ends with * is a beginning"`
+	On    string `json:"on,omitempty" enum:",report,result" doc:"a report's status (also when empty), or the number of an answer to a submit"`
+	Class string `json:"class" enum:"delivered,pending,temporary,number,carrier,blocked,frequency,content,unknown"`
+	Zh    string `json:"zh" minLength:"1" maxLength:"200"`
+	En    string `json:"en" minLength:"1" maxLength:"200"`
 }
 
 // Carries tells whether the channel may carry messages of a category.

@@ -176,14 +176,21 @@ func (t *Tx) InDoubtFor(ctx context.Context, channel sms.ID, phone [16]byte, sou
 	return out, err
 }
 
-// InsertOrphans keeps reports that match nothing yet.
+// InsertOrphans keeps reports that match nothing yet, and those that came again.
 func (t *Tx) InsertOrphans(ctx context.Context, ids []sms.ID, list []sms.Report) error {
-	args := make([]any, 0, len(list)*6)
+	args := make([]any, 0, len(list)*8)
 	for i := range list {
 		o := &list[i]
-		args = append(args, int64(ids[i]), int64(o.ChannelID), o.UpstreamID, o.PhoneID[:], o.Stat, o.ReceivedAt)
+		matched, again := any(nil), int64(0)
+		if o.MatchedAt != 0 {
+			matched = o.MatchedAt
+		}
+		if o.Again {
+			again = 1
+		}
+		args = append(args, int64(ids[i]), int64(o.ChannelID), o.UpstreamID, o.PhoneID[:], o.Stat, o.ReceivedAt, matched, again)
 	}
-	return t.insert(ctx, "INSERT INTO orphan_report(id, channel_id, upstream_id, phone_id, stat, received_at) VALUES ", 6, "", args)
+	return t.insert(ctx, "INSERT INTO orphan_report(id, channel_id, upstream_id, phone_id, stat, received_at, matched_at, again) VALUES ", 8, "", args)
 }
 
 // TakeOrphans reads and marks kept reports whose id has become known.
@@ -211,6 +218,21 @@ func (t *Tx) TakeOrphans(ctx context.Context, channel sms.ID, upstream []string,
 		return nil, err
 	}
 	_, err = t.inExec(ctx, "UPDATE orphan_report SET matched_at = ? WHERE id IN (%s)", []any{at}, ids)
+	return out, err
+}
+
+// KeptReports reads the newest reports about a phone that were kept since a moment: those
+// that match nothing, and, with the moment of their match, those that came before their
+// submit's answer or came again.
+func (t *Tx) KeptReports(ctx context.Context, phone [16]byte, since int64, limit int) ([]sms.Report, error) {
+	var out []sms.Report
+	err := t.Query(ctx, `SELECT channel_id, upstream_id, stat, received_at, COALESCE(matched_at, 0), again <> 0 FROM orphan_report
+		WHERE phone_id = ? AND received_at >= ? ORDER BY received_at DESC LIMIT ?`, []any{phone[:], since, int64(limit)}, func(r *sql.Rows) error {
+		o := sms.Report{PhoneID: phone}
+		err := r.Scan(&o.ChannelID, &o.UpstreamID, &o.Stat, &o.ReceivedAt, &o.MatchedAt, &o.Again)
+		out = append(out, o)
+		return err
+	})
 	return out, err
 }
 

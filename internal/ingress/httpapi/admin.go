@@ -20,6 +20,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
+	"github.com/zhunxin/zhunxin/internal/vendorcode"
 )
 
 // KindAction is the evidence of what an administrator did.
@@ -377,6 +378,9 @@ func (a *API) putChannel(ctx context.Context, in *ChannelIn) (*PutOut[registry.C
 				return nil, sms.Errorf(sms.BadRequest, "body.options.back_login", "channel %s has it already", x.ID)
 			}
 		}
+	}
+	if err := vendorcode.Check(ch.Options.Codes); err != nil {
+		return nil, sms.Errorf(sms.BadRequest, "body.options.codes", "%s", err)
 	}
 	if old := c.snap.Channel[id]; old != nil {
 		ch.Secret, ch.BackSecret = old.Secret, old.BackSecret

@@ -28,6 +28,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
+	"github.com/zhunxin/zhunxin/internal/vendorcode"
 )
 
 // Tx is what the interface needs of a transaction.
@@ -43,6 +44,7 @@ type Tx interface {
 	ListMessages(ctx context.Context, application, before sms.ID, limit int) ([]*sms.Message, error)
 	Decision(ctx context.Context, id sms.ID) (sms.Decision, error)
 	SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error
+	KeptReports(ctx context.Context, phone [16]byte, since int64, limit int) ([]sms.Report, error)
 	Endings(ctx context.Context, message sms.ID) ([]sms.Ending, error)
 	Events(ctx context.Context, application, after sms.ID, limit int) ([]sms.Event, error)
 	MOs(ctx context.Context, ids []sms.ID, each func(sms.MO)) error
@@ -91,6 +93,12 @@ type Config struct {
 	// transactions follow one another, and ids with them.
 	Settle   time.Duration
 	Channels func() []channel.State
+	// ReportTimeout is how long a message's contract waits for its report; Usual is what the
+	// newest reports of a channel took.
+	ReportTimeout func(snap *registry.Snapshot, m *sms.Message) time.Duration
+	Usual         func(channel sms.ID) (median, p95 time.Duration, ok bool)
+	// Codes says what carriers' codes mean.
+	Codes *vendorcode.Table
 	// SelfTest logs in at an address as an SGIP channel's gateway would.
 	SelfTest func(ctx context.Context, channel *registry.Channel, address string) error
 	MaxBody  int
@@ -119,6 +127,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	h.RejectUnknownQueryParameters = true
 	a := &API{Config: cfg, huma: humago.New(mux, h)}
 	a.messages()
+	a.reports()
 	a.people()
 	a.account()
 	a.feed()

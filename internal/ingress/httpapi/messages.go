@@ -12,6 +12,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/vendorcode"
 )
 
 // Recipient is one number of a request.
@@ -152,16 +153,17 @@ type MessageIn struct {
 
 // SegmentView is a PDU of a message.
 type SegmentView struct {
-	No         int              `json:"no"`
-	State      sms.SegmentState `json:"state"`
-	UpstreamID string           `json:"upstream_id,omitempty" doc:"the carrier's own id: compare it with the carrier's statement"`
-	Source     string           `json:"source" doc:"number that the handset shows"`
-	Result     int64            `json:"result" doc:"the carrier's answer, raw"`
-	Stat       string           `json:"stat,omitempty" doc:"the report's status, raw"`
-	Attempt    int              `json:"attempt"`
-	SubmitAt   int64            `json:"submit_at"`
-	AnswerAt   int64            `json:"answer_at,omitempty"`
-	ReportAt   int64            `json:"report_at,omitempty"`
+	No         int                 `json:"no"`
+	State      sms.SegmentState    `json:"state"`
+	UpstreamID string              `json:"upstream_id,omitempty" doc:"the carrier's own id: compare it with the carrier's statement"`
+	Source     string              `json:"source" doc:"number that the handset shows"`
+	Result     int64               `json:"result" doc:"the carrier's answer, raw"`
+	Stat       string              `json:"stat,omitempty" doc:"the report's status, raw"`
+	Meaning    *vendorcode.Meaning `json:"meaning,omitempty" doc:"what stat means, or result when it is an error and no report came"`
+	Attempt    int                 `json:"attempt"`
+	SubmitAt   int64               `json:"submit_at"`
+	AnswerAt   int64               `json:"answer_at,omitempty"`
+	ReportAt   int64               `json:"report_at,omitempty"`
 }
 
 // MessageView is a message as its sender sees it. The number is masked.
@@ -265,9 +267,7 @@ func (a *API) message(ctx context.Context, in *MessageIn) (*MessageOut, error) {
 		}
 		out.Body = view(m, to[m.PhoneID])
 		if err := tx.SegmentsOf(ctx, []sms.ID{m.ID}, func(s sms.Segment) {
-			out.Body.Segments = append(out.Body.Segments, SegmentView{
-				s.No, s.State, s.UpstreamID, s.Source, s.Result, s.Stat, s.Attempt, s.SubmitAt, s.AnswerAt, s.ReportAt,
-			})
+			out.Body.Segments = append(out.Body.Segments, a.segment(callerOf(ctx), &s))
 		}); err != nil {
 			return err
 		}
@@ -286,6 +286,24 @@ func (a *API) message(ctx context.Context, in *MessageIn) (*MessageOut, error) {
 		return json.Unmarshal(d.Findings, &out.Body.Findings)
 	})
 	return out, err
+}
+
+func (a *API) segment(c caller, s *sms.Segment) SegmentView {
+	v := SegmentView{
+		No: s.No, State: s.State, UpstreamID: s.UpstreamID, Source: s.Source, Result: s.Result, Stat: s.Stat, Attempt: s.Attempt,
+		SubmitAt: s.SubmitAt, AnswerAt: s.AnswerAt, ReportAt: s.ReportAt,
+	}
+	ch := c.snap.Channel[s.ChannelID]
+	switch {
+	case ch == nil:
+	case s.Stat != "":
+		m := a.Codes.Report(ch, s.Stat)
+		v.Meaning = &m
+	case s.Result != 0:
+		m := a.Codes.Result(ch, s.Result)
+		v.Meaning = &m
+	}
+	return v
 }
 
 // ListIn pages through messages.

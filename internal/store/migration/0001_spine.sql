@@ -491,7 +491,7 @@ CREATE TABLE segment_past (
   PRIMARY KEY (message_id, no, attempt)
 ) STRICT, WITHOUT ROWID;
 
--- Reports that match nothing yet, kept and matched later.
+-- Reports that match nothing yet, kept and matched later, and those that came again.
 CREATE TABLE orphan_report (
   id          INTEGER PRIMARY KEY,
   channel_id  INTEGER NOT NULL,
@@ -499,9 +499,11 @@ CREATE TABLE orphan_report (
   phone_id    BLOB NOT NULL,
   stat        TEXT NOT NULL,
   received_at INTEGER NOT NULL,
-  matched_at  INTEGER
+  matched_at  INTEGER,
+  again       INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX orphan_report_key ON orphan_report(channel_id, upstream_id) WHERE matched_at IS NULL;
+CREATE INDEX orphan_report_phone ON orphan_report(phone_id, received_at);
 
 CREATE TABLE mo (
   id             INTEGER PRIMARY KEY,
