@@ -90,12 +90,14 @@ type Channel struct {
 	mu       sync.Mutex
 	sessions []*session.Client
 	resting  int // sessions that ended quietly
+	waking   int // those of them that are being dialled
 	waiting  []held
 	down     string // why there is none
 }
 
 // held is a message that waits for a session to be dialled.
 type held struct {
+	epoch  int64 // of the lease under which it was handed over
 	submit session.Submit
 	done   func(session.Outcome)
 }
@@ -202,12 +204,16 @@ func (c *Channel) own(ctx context.Context, epoch int64, asked time.Duration, tic
 // keep holds one session, and dials again when it ends. One that ended quietly, as those
 // of SGIP do when nothing is to be said, is dialled again with the next message.
 func (c *Channel) keep(ctx context.Context) {
-	failed := 0
+	failed, woken := 0, false
 	for ctx.Err() == nil {
 		h := &handler{Channel: c}
 		s, err := dials[c.def.Protocol].dial(ctx, c.session(), h)
+		if woken {
+			woken = false
+			c.awake()
+		}
+		began := time.Now()
 		if err == nil {
-			failed = 0
 			c.opened(s)
 			select {
 			case <-s.Done():
@@ -215,9 +221,12 @@ func (c *Channel) keep(ctx context.Context) {
 				c.drain(s)
 			}
 			c.closed(s)
-			if h.quiet {
-				c.rest(ctx)
+			if h.quiet && time.Since(began) > quietLeast {
+				failed, woken = 0, c.rest(ctx)
 				continue
+			}
+			if failed = 0; h.quiet {
+				failed = 1 // it hangs up at once: no reason to hurry
 			}
 		} else if ctx.Err() == nil {
 			c.note(err)
@@ -231,6 +240,9 @@ func (c *Channel) keep(ctx context.Context) {
 	}
 	c.forsake(ctx.Err())
 }
+
+// quietLeast is how long a session must have lived for its quiet end to be a rest.
+const quietLeast = time.Second
 
 // drainPatience is how long an orderly end waits for open submits.
 const drainPatience = 10 * time.Second
@@ -251,7 +263,12 @@ func (c *Channel) opened(s *session.Client) {
 	waiting := c.waiting
 	c.waiting = nil
 	c.mu.Unlock()
+	lease, owned := c.Lease() // it may have ended while the session was dialled
 	for _, w := range waiting {
+		if !owned || lease.Epoch != w.epoch {
+			w.done(session.Outcome{Kind: session.NotWritten, Err: session.ErrClosed, At: c.cfg.now()})
+			continue
+		}
 		s.Submit(w.submit, w.done)
 	}
 	c.cfg.Logger.Info("channel session is up", "channel", c.def.ID, "name", c.def.Name)
@@ -325,7 +342,7 @@ func (c *Channel) Submit(s session.Submit, done func(session.Outcome)) {
 	}
 	wake := best == nil && c.resting > 0 && len(c.waiting) < c.window()*c.resting
 	if wake {
-		c.waiting = append(c.waiting, held{s, done})
+		c.waiting = append(c.waiting, held{c.epoch.Load(), s, done})
 	}
 	c.mu.Unlock()
 	if wake {

@@ -58,18 +58,36 @@ func (c *Channel) window() int {
 // sgipWindow is the most that SGIP 1.2 lets be open.
 const sgipWindow = 32
 
-// rest waits until a message needs the session that ended quietly.
-func (c *Channel) rest(ctx context.Context) {
+// rest waits until a message needs the session that ended quietly. True means that one
+// does: awake must follow once it was dialled.
+func (c *Channel) rest(ctx context.Context) bool {
 	c.mu.Lock()
 	c.resting++
 	c.mu.Unlock()
 	c.cfg.OnCredit()
-	select {
-	case <-c.need:
-	case <-ctx.Done():
+	for {
+		select {
+		case <-c.need:
+		case <-ctx.Done():
+		}
+		c.mu.Lock()
+		needed := len(c.waiting) > 0 // else another session took what called
+		if needed || ctx.Err() != nil {
+			c.resting--
+			if needed {
+				c.waking++
+			}
+			c.mu.Unlock()
+			return needed
+		}
+		c.mu.Unlock()
 	}
+}
+
+// awake tells that the dialling of a session that rested has ended.
+func (c *Channel) awake() {
 	c.mu.Lock()
-	c.resting--
+	c.waking--
 	c.mu.Unlock()
 }
 

@@ -30,5 +30,5 @@ var _ dispatch.Line = (*Channel)(nil)
 func (c *Channel) Up() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.sessions)+c.resting > 0 // one that rests is dialled by the next message
+	return len(c.sessions)+c.resting+c.waking > 0 // one that rests is dialled by the next message
 }

@@ -367,7 +367,8 @@ func (w *Worker) settle(ctx context.Context, tx WorkTx, answers []Answer) (Settl
 	}
 	accepted := map[sms.ID][]string{}
 	for i := range answers {
-		if a := &answers[i]; a.Outcome.Kind == session.Answered && a.Outcome.Result == 0 {
+		a := &answers[i] // in doubt, SGIP's id is known: its report may have come
+		if a.Outcome.Kind == session.Answered && a.Outcome.Result == 0 || a.Outcome.Kind == session.InDoubt && a.Outcome.ID != "" {
 			accepted[a.Channel] = append(accepted[a.Channel], a.Outcome.ID)
 		}
 	}

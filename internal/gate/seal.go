@@ -2,6 +2,8 @@ package gate
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -44,9 +46,15 @@ func (g *Gate) readSecrets(ctx context.Context, tx SecretReader, group sms.ID, i
 // ahead does before the transaction what needs no lock: it reads the texts, finds
 // their templates, and seals them. Nothing is decided here, and what can't be done is
 // left to the transaction.
-func (g *Gate) ahead(ctx context.Context, batch []*job) error {
+func (g *Gate) ahead(ctx context.Context, batch []*job) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // the transaction finds out whose it is
+			g.cfg.Logger.Error("the work before a decision panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
 	secrets, groups := map[secretKey]vault.Secret{}, map[sms.ID][][16]byte{}
-	err := g.store.Read(ctx, func(ctx context.Context, tx Tx) error {
+	err = g.store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		snap, err := g.fresh(ctx, tx)
 		if err != nil {
 			return err

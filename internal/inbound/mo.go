@@ -53,7 +53,7 @@ func (x *Receiver) storeMO(ctx context.Context, in mo) (word string, err error) 
 			return x.storePart(ctx, snap, in, head, body)
 		}
 	}
-	whole := x.received(snap, in.channel, number, in.m.Dest, in.m.ID, textOf(in))
+	whole := x.received(snap, in.channel, number, in.m.Dest, in.m.ID, x.textOf(in))
 	err = x.Store.WriteMO(ctx, func(ctx context.Context, tx MOTx) (err error) {
 		word, err = whole.store(ctx, tx)
 		return err
@@ -96,22 +96,35 @@ func (a *arrival) store(ctx context.Context, tx MOTx) (word string, err error) {
 }
 
 // textOf reads the message; what its coding does not allow is kept as it came.
-func textOf(in mo) string {
+func (x *Receiver) textOf(in mo) string {
 	content := in.m.Content
 	if in.m.UDHI {
 		if _, body, err := smstext.ParseUDH(content); err == nil {
 			content = body
 		}
 	}
-	f, err := smstext.ParseMsgFmt(in.m.Coding)
+	return x.plain(in.m.Coding, content)
+}
+
+// plain reads a content. One that can't be read in its coding may be a refusal all the
+// same: what reads as one in the codings that centres mix up is taken for it.
+func (x *Receiver) plain(coding uint8, content []byte) string {
+	f, err := smstext.ParseMsgFmt(coding)
 	text := ""
 	if err == nil {
 		text, err = smstext.Decode(f.Coding, content)
 	}
-	if err != nil {
-		return fmt.Sprintf("[coding %d] %x", in.m.Coding, content)
+	if err == nil {
+		return text
 	}
-	return text
+	for _, c := range []smstext.Coding{smstext.GB, smstext.UCS2} {
+		if text, err := smstext.Decode(c, content); err == nil {
+			if _, refuses := x.Book.OptOut(text); refuses {
+				return text
+			}
+		}
+	}
+	return fmt.Sprintf("[coding %d] %x", coding, content)
 }
 
 // binding finds the sub-code that was written to, among those of the channel's

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -56,9 +57,8 @@ func (x *Receiver) storePart(ctx context.Context, snap *registry.Snapshot, in mo
 			return err
 		}
 		if i := slices.IndexFunc(open, func(o sms.MOPart) bool { return o.Number == p.Number }); i >= 0 {
-			old, err := x.openPart(open[i])
-			if err != nil || old.Coding == c.Coding && bytes.Equal(old.Body, c.Body) {
-				return err // the carrier repeats itself
+			if old, err := x.openPart(open[i]); err == nil && old.Coding == c.Coding && bytes.Equal(old.Body, c.Body) {
+				return nil // the carrier repeats itself
 			}
 			// The reference has come round before the former message was whole.
 			if _, err := x.keepParts(ctx, tx, snap, open); err != nil {
@@ -70,7 +70,7 @@ func (x *Receiver) storePart(ctx context.Context, snap *registry.Snapshot, in mo
 			return err
 		}
 		// A part that is a refusal by itself acts now, whatever may still come.
-		_, refuses := x.Book.OptOut(textOf(in))
+		_, refuses := x.Book.OptOut(x.textOf(in))
 		if open = append(open, p); refuses || len(open) == p.Total {
 			word, err = x.keepParts(ctx, tx, snap, open)
 		}
@@ -87,16 +87,22 @@ func (x *Receiver) openPart(p sms.MOPart) (c partContent, err error) {
 	return c, json.Unmarshal(plain, &c)
 }
 
-// keepParts stores the parts as one message, whole or not, and forgets them.
+// keepParts stores the parts as one message, whole or not, and forgets them. It refuses
+// if the whole does or any of its parts alone. A part that does not open is left out.
 func (x *Receiver) keepParts(ctx context.Context, tx MOTx, snap *registry.Snapshot, parts []sms.MOPart) (word string, err error) {
 	slices.SortFunc(parts, func(a, b sms.MOPart) int { return a.Number - b.Number })
-	bodies, first := make([]smstext.Body, 0, len(parts)), partContent{}
-	for i, p := range parts {
+	if err := tx.RemoveMOParts(ctx, parts[0].Set); err != nil {
+		return "", err
+	}
+	bodies, first, alone := make([]smstext.Body, 0, len(parts)), partContent{}, ""
+	for _, p := range parts {
 		c, err := x.openPart(p)
 		if err != nil {
-			return "", err
+			x.Stats.Failures.Add(1)
+			x.Logger.Error("a part of a long message from a handset is lost", "part", p.ID, "err", err)
+			continue
 		}
-		if i == 0 {
+		if first.Source == "" {
 			first = c
 		}
 		f, err := smstext.ParseMsgFmt(c.Coding)
@@ -104,6 +110,12 @@ func (x *Receiver) keepParts(ctx context.Context, tx MOTx, snap *registry.Snapsh
 			f.Coding = smstext.Binary
 		}
 		bodies = append(bodies, smstext.Body{Coding: f.Coding, Content: c.Body})
+		if alone == "" {
+			alone, _ = x.Book.OptOut(x.plain(c.Coding, c.Body))
+		}
+	}
+	if len(bodies) == 0 {
+		return "", nil
 	}
 	text, err := smstext.Text(bodies...)
 	if err != nil { // what its coding does not allow is kept as it came
@@ -116,10 +128,11 @@ func (x *Receiver) keepParts(ctx context.Context, tx MOTx, snap *registry.Snapsh
 	if err != nil {
 		return "", err
 	}
-	if err := tx.RemoveMOParts(ctx, parts[0].Set); err != nil {
-		return "", err
+	whole := x.received(snap, first.Channel, number, first.Dest, first.Upstream, text)
+	if whole.m.OptOut == "" {
+		whole.m.OptOut = alone
 	}
-	return x.received(snap, first.Channel, number, first.Dest, first.Upstream, text).store(ctx, tx)
+	return whole.store(ctx, tx)
 }
 
 // watchParts keeps what waits for parts that did not come.
@@ -154,7 +167,7 @@ func (x *Receiver) LateParts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	done := map[[16]byte]bool{}
+	done, failed := map[[16]byte]bool{}, error(nil)
 	for _, p := range late {
 		if done[p.Set] {
 			continue
@@ -168,12 +181,13 @@ func (x *Receiver) LateParts(ctx context.Context) error {
 			_, err = x.keepParts(ctx, tx, snap, open)
 			return err
 		})
-		if err != nil {
-			return err
+		if err != nil { // the others must not wait for it
+			failed = errors.Join(failed, err)
+			continue
 		}
 		if x.OnMO != nil {
 			x.OnMO()
 		}
 	}
-	return nil
+	return failed
 }

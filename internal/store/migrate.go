@@ -63,7 +63,11 @@ func migrationList(d Dialect) ([]*goose.Migration, error) {
 		text := translate(d, string(script))
 		list = append(list, goose.NewGoMigration(version, &goose.GoFunc{
 			RunTx: func(ctx context.Context, tx *sql.Tx) error {
-				_, err := tx.ExecContext(ctx, text)
+				if _, err := tx.ExecContext(ctx, text); err != nil {
+					return err
+				}
+				_, err := tx.ExecContext(ctx, d.text("INSERT INTO setting(name, value) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"),
+					settingSchema, fingerprint(version))
 				return err
 			},
 		}, nil))
@@ -107,8 +111,7 @@ func migrate(ctx context.Context, db *sql.DB, d Dialect, before func(from int64)
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("upgrade the schema from %d to %d: %w", current, newest, err)
 	}
-	_, err = db.ExecContext(ctx, d.text("INSERT INTO setting(name, value) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"), settingSchema, fingerprint(newest))
-	return err
+	return nil
 }
 
 // settingSchema is the fingerprint of the scripts that made the schema.

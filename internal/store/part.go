@@ -41,9 +41,11 @@ func (t *Tx) OpenParts(ctx context.Context, via sms.ID, set [16]byte) ([]sms.Par
 	return t.parts(ctx, "WHERE via = ? AND set_key = ? AND message_pdu = 0 ORDER BY id", []any{int64(via), set[:]})
 }
 
-// LateParts reads parts that have waited since before a moment.
-func (t *Tx) LateParts(ctx context.Context, before int64, limit int) ([]sms.Part, error) {
-	return t.parts(ctx, "WHERE message_pdu = 0 AND received_at < ? ORDER BY received_at, id LIMIT ?", []any{before, int64(limit)})
+// LateParts reads parts that came by logins of a protocol and have waited since before a
+// moment.
+func (t *Tx) LateParts(ctx context.Context, protocol string, before int64, limit int) ([]sms.Part, error) {
+	return t.parts(ctx, "WHERE message_pdu = 0 AND received_at < ? AND via IN (SELECT id FROM sp_account WHERE protocol = ?) ORDER BY received_at, id LIMIT ?",
+		[]any{before, protocol, int64(limit)})
 }
 
 // PartsOf reads the parts of decided messages by the ids of their first parts.

@@ -34,7 +34,7 @@ func TestNoStatementScansALargeTable(t *testing.T) {
 		_, e9 := tx.LastApplication(ctx, phone[0], 1)
 		_, e10 := tx.Untold(ctx, 1, 1, 1)
 		_, e11 := tx.OpenParts(ctx, 1, phone[0])
-		_, e12 := tx.LateParts(ctx, 1, 1)
+		_, e12 := tx.LateParts(ctx, "cmpp", 1, 1)
 		_, e13 := tx.PartsOf(ctx, 1)
 		_, _, e14 := tx.PendingLeaves(ctx, 1)
 		_, e15 := tx.TakeOrphans(ctx, 1, []string{"1"}, 1)

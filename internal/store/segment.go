@@ -161,13 +161,14 @@ func (t *Tx) Underway(ctx context.Context, ids []sms.ID, each func(m *sms.Messag
 }
 
 // InDoubtFor lists the segments in doubt of a channel that went to a phone from
-// a source since a moment: candidates for a report with an unknown id.
+// a source since a moment: candidates for a report with an unknown id. One whose id is
+// known (SGIP's is ours) waits for its own.
 func (t *Tx) InDoubtFor(ctx context.Context, channel sms.ID, phone [16]byte, source string, since int64) ([]sms.Segment, error) {
 	var out []sms.Segment
 	err := t.Query(ctx, `SELECT s.message_id, s.no, s.channel_id, s.state, s.upstream_id, s.source, s.result, s.stat, s.attempt, s.epoch, s.submit_at, s.answer_at, s.report_at,
 		s.submit_leaf, s.submit_pos, s.report_leaf, s.report_pos
 		FROM message m JOIN segment s ON s.message_id = m.id
-		WHERE m.`+stateDoubt+` AND m.phone_id = ? AND s.channel_id = ? AND s.state = 'in_doubt' AND s.submit_at >= ? AND (? = '' OR s.source = ?)`,
+		WHERE m.`+stateDoubt+` AND m.phone_id = ? AND s.channel_id = ? AND s.state = 'in_doubt' AND s.upstream_id = '' AND s.submit_at >= ? AND (? = '' OR s.source = ?)`,
 		[]any{phone[:], int64(channel), since, source, source}, func(r *sql.Rows) error {
 			s, err := scanSegment(r)
 			out = append(out, s)

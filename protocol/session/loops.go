@@ -150,13 +150,10 @@ func (l *link) answered(ev *event) {
 	}
 	ev.overSpeed = ev.overSpeed || slices.Contains(l.set.retry, ev.result)
 	now := l.elapsed()
-	switch hold := time.Duration(0); {
+	switch {
 	case ev.overSpeed:
 		l.back.refused(r.sent, now)
-		if ev.dayOver {
-			hold = untilTomorrow(l.now())
-		}
-		if l.back.hold(now + hold) {
+		if hold := untilTomorrow(l.now()); ev.dayOver && hold > 0 && l.back.hold(now+hold) {
 			l.log.Warn("the day's volume is used up: nothing is sent on this connection before tomorrow", "wait", hold.Round(time.Second))
 		}
 	case ev.result == 0:

@@ -372,9 +372,9 @@ func (b *smppBinding) delivered(p *smpp.DeliverSM, list smpp.TLVs, receipt func(
 	passing := p.EsmClass&smpp.EsmTypeMask == smpp.EsmIntermediate
 	if !p.EsmClass.IsReceipt() && !passing {
 		coding, content, err := fromSMPP(p.DataCoding, p.Payload(), p.EsmClass.HasUDH())
-		if err != nil {
+		if err != nil { // it may be a refusal that a person must read: it is kept as bytes
 			ev.note = err.Error()
-			return b.refuse(ev)
+			coding, content = uint8(smstext.Binary), append([]byte(nil), p.Payload()...)
 		}
 		ev.kind = evMO
 		ev.mo = MO{

@@ -244,18 +244,14 @@ func (s *Server) lateParts(ctx context.Context) error {
 	}
 	var waiting []sms.Part
 	err := s.Store.Read(ctx, func(ctx context.Context, tx Tx) (err error) {
-		waiting, err = tx.LateParts(ctx, s.Now().Add(-retryAfter).UnixMilli(), lateChunk)
+		waiting, err = tx.LateParts(ctx, s.Protocol, s.Now().Add(-retryAfter).UnixMilli(), lateChunk)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	sets := map[[16]byte][]sms.Part{}
-	snap := s.Gate.Cached()
 	for _, p := range waiting {
-		if a := snap.LoginByID(p.Via); a == nil || a.Protocol != s.Protocol {
-			continue // another listener's
-		}
 		sets[p.Set] = append(sets[p.Set], p)
 	}
 	late := s.Now().Add(-s.PartsWithin).UnixMilli()

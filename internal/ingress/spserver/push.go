@@ -90,7 +90,10 @@ func (s *Server) push(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
-	for _, l := range s.logins { // what was acknowledged at the last moment
+	s.mu.Lock()
+	logins := slices.Collect(maps.Values(s.logins))
+	s.mu.Unlock()
+	for _, l := range logins { // what was acknowledged at the last moment
 		if err := s.storeTold(context.WithoutCancel(ctx), l); err != nil {
 			s.Logger.Error("store what was acknowledged", "err", err)
 		}

@@ -27,7 +27,7 @@ type Tx interface {
 	Now(ctx context.Context) (time.Time, error)
 	InsertPart(ctx context.Context, p sms.Part) error
 	OpenParts(ctx context.Context, via sms.ID, set [16]byte) ([]sms.Part, error)
-	LateParts(ctx context.Context, before int64, limit int) ([]sms.Part, error)
+	LateParts(ctx context.Context, protocol string, before int64, limit int) ([]sms.Part, error)
 	PartsOf(ctx context.Context, pdu sms.ID) ([]sms.Part, error)
 	CloseParts(ctx context.Context, ids []sms.ID, pdu sms.ID) (int, error)
 	InsertEvents(ctx context.Context, list []sms.Event) error

@@ -94,7 +94,9 @@ func Start(ctx context.Context, ln net.Listener, cfg Config, log *slog.Logger, n
 	calling, c.halt = context.WithCancel(ctx)
 	for _, a := range c.accounts {
 		if a.Callback != "" {
-			c.parts.Go(func() { c.callBack(calling, a) })
+			for range backConnections {
+				c.parts.Go(func() { c.callBack(calling, a) })
+			}
 		}
 	}
 	c.server = c.dialect.serve(ctx, ln, session.ServerConfig{Logger: log, Now: now, GatewayID: cfg.GatewayID, Idle: time.Duration(cfg.Idle)}, (*handler)(c))

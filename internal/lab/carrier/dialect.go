@@ -109,6 +109,10 @@ type receiver interface {
 	Close()
 }
 
+// backConnections is how many connections an SGIP gateway makes to a service provider at
+// most: one, and more while much waits.
+const backConnections = 4
+
 // redialBack is how long a simulator waits before it connects again to a service
 // provider that it did not reach.
 const redialBack = 500 * time.Millisecond

@@ -16,6 +16,7 @@ const (
 	maxTries     = 3
 	retryRefused = time.Second
 	retryCredit  = 100 * time.Millisecond
+	manyWaiting  = 200 // as many make an SGIP gateway connect once more
 )
 
 // errUndelivered is the end of a delivery that nobody took.
@@ -127,6 +128,9 @@ func (o *outbox) next() (*delivery, receiver) {
 	}
 	if len(o.peers) > 0 {
 		o.later()
+		if len(o.queue)-o.head > manyWaiting {
+			o.want() // one more would help
+		}
 	} else {
 		o.want()
 	}
