@@ -127,3 +127,21 @@ func TestPartsOfARefusal(t *testing.T) {
 		}
 	})
 }
+
+// A refusal in any part of a long reply refuses, wherever it stands in the whole.
+func TestRefusalInALaterPart(t *testing.T) {
+	everywhere(t, func(n *node) {
+		part := func(number byte, text string) smstext.Part {
+			body, err := smstext.Encode(smstext.UCS2, text)
+			if err != nil {
+				n.t.Fatal(err)
+			}
+			return smstext.Part{Coding: smstext.UCS2, UDHI: true, Content: append([]byte{5, 0, 3, 8, 2, number}, body...)}
+		}
+		list := []smstext.Part{part(1, "你们天天发信息，我很烦，"), part(2, "TD")}
+		n.handset(member, list, 0, 1)
+		if got := n.replies(); len(got) != 1 || n.Receiver.Stats.OptOuts.Load() != 1 {
+			n.t.Errorf("%d opt-outs, stored %q", n.Receiver.Stats.OptOuts.Load(), got)
+		}
+	})
+}

@@ -284,3 +284,25 @@ func TestChargeOnDelivery(t *testing.T) {
 		w.Sound()
 	})
 }
+
+// In doubt with an id that is known, as in SGIP: only its own report settles it, also one
+// that came before the doubt was booked.
+func TestDoubtWithAnIDWaitsForItsOwnReport(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		own := session.Outcome{Kind: session.InDoubt, ID: "3028099999-1125103048-7"}
+		r := submitted(w, gatetest.Member, own)
+		if n := report(w, r, "3028099999-1125103050-9", "UNDELIV"); n.Unmatched != 1 {
+			w.T.Errorf("another's report: %+v", n)
+		}
+		if m := w.Message(r.Message.ID); m.State != sms.InDoubt {
+			w.T.Fatalf("it is %s", m.State)
+		}
+		if n := report(w, r, own.ID, "DELIVRD"); n.Booked != 1 {
+			w.T.Errorf("its own: %+v", n)
+		}
+		if m := w.Message(r.Message.ID); m.State != sms.Delivered {
+			w.T.Errorf("it is %s", m.State)
+		}
+		w.Sound()
+	})
+}
