@@ -330,7 +330,7 @@ func (l *link) heartbeat(now time.Duration) time.Duration {
 	}
 	switch {
 	case due > now:
-		return due
+		return min(due, now+l.set.heartbeat) // an answer meanwhile wakes nobody
 	case l.tests >= l.set.heartbeatTries:
 		l.failLocked(ErrSilent)
 		return now + l.set.heartbeat
@@ -340,7 +340,7 @@ func (l *link) heartbeat(now time.Duration) time.Duration {
 	l.tests++
 	l.testAt = now
 	l.postLocked(message{kind: outPing, ref: l.testRef})
-	return now + min(l.set.response, l.set.heartbeat) // the answer wakes nobody
+	return now + min(l.set.response, l.set.heartbeat)
 }
 
 // rest logs out on a connection of a protocol without heartbeat that has been idle: its
