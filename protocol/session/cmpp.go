@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -69,10 +68,7 @@ func cmppLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig) (binding, err
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.Write(frame); err != nil {
-		return nil, err
-	}
-	answer, err := readFrame(br, cmpp.HeaderSize, cmpp.MaxFrame)
+	answer, err := ask(conn, br, frame, cmpp.HeaderSize, cmpp.MaxFrame)
 	if err != nil {
 		return nil, err
 	}
@@ -102,9 +98,6 @@ func cmppLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig) (binding, err
 	if want := cmpp.ServerAuthenticator(0, v, proof, cfg.Secret); resp.Authenticator != want {
 		cfg.Logger.Info("the server's login proof is not the expected one")
 	}
-	if _, err := br.Discard(len(answer)); err != nil {
-		return nil, err
-	}
 	return &cmppBinding{v: v, login: cfg.Login, now: cfg.Now}, nil
 }
 
@@ -129,13 +122,10 @@ func cmppLoginReason(status uint32) string {
 	}
 }
 
-// errLoginRefused ends a connection whose login was answered with a status.
-var errLoginRefused = errors.New("login refused")
-
 // cmppAdmit reads CONNECT and answers it. The dialect is the account's: 2.0
 // clients are known to send 0x00 and 0x01 as their version. CMPP 3.0 §8.4.1.1.
 func cmppAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, reserve func(Account) bool) (admission, error) {
-	frame, err := readFrame(br, cmpp.HeaderSize, cmpp.MaxFrame)
+	frame, err := takeFrame(br, cmpp.HeaderSize, cmpp.MaxFrame)
 	if err != nil {
 		return admission{}, err
 	}
@@ -146,9 +136,6 @@ func cmppAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, re
 	c, ok := pdu.(*cmpp.Connect)
 	if !ok {
 		return admission{}, fmt.Errorf("%w: first command is 0x%08x", ErrProtocol, uint32(h.Command))
-	}
-	if _, err := br.Discard(len(frame)); err != nil {
-		return admission{}, err
 	}
 	a, status := cmppCheck(s, c, remote, reserve)
 	spoken := a.Version
@@ -168,11 +155,8 @@ func cmppAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, re
 	if err != nil {
 		return admission{}, err
 	}
-	if _, err := conn.Write(out); err != nil {
+	if err := tell(conn, out, status, cmppLoginReason(status)); err != nil {
 		return admission{}, err
-	}
-	if status != 0 {
-		return admission{}, fmt.Errorf("%w with status %d: %s", errLoginRefused, status, cmppLoginReason(status))
 	}
 	if c.Version != v {
 		s.cfg.Logger.Info("client names another version than its account", "login", a.Login,

@@ -69,10 +69,7 @@ func sgipLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig, as sgip.Login
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.Write(frame); err != nil {
-		return nil, err
-	}
-	answer, err := readFrame(br, sgip.HeaderSize, sgip.MaxFrame)
+	answer, err := ask(conn, br, frame, sgip.HeaderSize, sgip.MaxFrame)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +84,7 @@ func sgipLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig, as sgip.Login
 	if resp.Result != sgip.ResultOK {
 		return nil, &LoginError{Status: uint32(resp.Result), Reason: sgipLoginReason(resp.Result)}
 	}
-	_, err = br.Discard(len(answer))
-	return b, err
+	return b, nil
 }
 
 func sgipLoginReason(r sgip.Result) string {
@@ -107,7 +103,7 @@ func sgipLoginReason(r sgip.Result) string {
 }
 
 func sgipAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, reserve func(Account) bool) (admission, error) {
-	frame, err := readFrame(br, sgip.HeaderSize, sgip.MaxFrame)
+	frame, err := takeFrame(br, sgip.HeaderSize, sgip.MaxFrame)
 	if err != nil {
 		return admission{}, err
 	}
@@ -119,20 +115,14 @@ func sgipAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, re
 	if !ok {
 		return admission{}, fmt.Errorf("%w: first command is 0x%08x", ErrProtocol, uint32(h.Command))
 	}
-	if _, err := br.Discard(len(frame)); err != nil {
-		return admission{}, err
-	}
 	_, receives := s.handler.(Receiver)
 	a, status := sgipCheck(s, bind, receives, remote, reserve)
 	out, err := sgip.Append(nil, h.Sequence, &sgip.BindResp{Result: status})
 	if err != nil {
 		return admission{}, err
 	}
-	if _, err := conn.Write(out); err != nil {
+	if err := tell(conn, out, uint32(status), sgipLoginReason(status)); err != nil {
 		return admission{}, err
-	}
-	if status != sgip.ResultOK {
-		return admission{}, fmt.Errorf("%w with status %d: %s", errLoginRefused, status, sgipLoginReason(status))
 	}
 	b := &sgipBinding{options: SGIPOptions{Node: s.cfg.GatewayID}, now: s.cfg.Now, takesSubmits: !receives, takesReports: receives}
 	return admission{binding: b, account: a, mute: true}, nil

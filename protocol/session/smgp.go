@@ -66,10 +66,7 @@ func smgpLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig) (binding, err
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.Write(frame); err != nil {
-		return nil, err
-	}
-	answer, err := readFrame(br, smgp.HeaderSize, smgp.MaxFrame)
+	answer, err := ask(conn, br, frame, smgp.HeaderSize, smgp.MaxFrame)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +84,7 @@ func smgpLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig) (binding, err
 	if resp.Authenticator != smgp.ServerAuthenticator(resp.Status, proof, cfg.Secret) {
 		cfg.Logger.Info("the server's login proof is not the expected one")
 	}
-	_, err = br.Discard(len(answer))
-	return &smgpBinding{v: v, options: cfg.SMGP, now: cfg.Now}, err
+	return &smgpBinding{v: v, options: cfg.SMGP, now: cfg.Now}, nil
 }
 
 func smgpLoginReason(status uint32) string {
@@ -110,7 +106,7 @@ func smgpLoginReason(status uint32) string {
 
 // smgpAdmit reads Login and answers it. The dialect is the account's.
 func smgpAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, reserve func(Account) bool) (admission, error) {
-	frame, err := readFrame(br, smgp.HeaderSize, smgp.MaxFrame)
+	frame, err := takeFrame(br, smgp.HeaderSize, smgp.MaxFrame)
 	if err != nil {
 		return admission{}, err
 	}
@@ -121,9 +117,6 @@ func smgpAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, re
 	login, ok := pdu.(*smgp.Login)
 	if !ok {
 		return admission{}, fmt.Errorf("%w: first command is 0x%08x", ErrProtocol, uint32(h.Command))
-	}
-	if _, err := br.Discard(len(frame)); err != nil {
-		return admission{}, err
 	}
 	a, status := smgpCheck(s, login, remote, reserve)
 	if !knownSMGP(a.Version) {
@@ -141,11 +134,8 @@ func smgpAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, re
 	if err != nil {
 		return admission{}, err
 	}
-	if _, err := conn.Write(out); err != nil {
+	if err := tell(conn, out, status, smgpLoginReason(status)); err != nil {
 		return admission{}, err
-	}
-	if status != smgp.StatusOK {
-		return admission{}, fmt.Errorf("%w with status %d: %s", errLoginRefused, status, smgpLoginReason(status))
 	}
 	b := &smgpBinding{v: v, now: s.cfg.Now, gateway: s.cfg.GatewayID, mute: login.LoginMode == smgp.ModeReceive}
 	return admission{binding: b, account: a, mute: login.LoginMode == smgp.ModeSend}, nil

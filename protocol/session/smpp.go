@@ -83,10 +83,7 @@ func smppLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig) (binding, err
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.Write(frame); err != nil {
-		return nil, err
-	}
-	answer, err := readFrame(br, smpp.HeaderSize, smpp.MaxFrame)
+	answer, err := ask(conn, br, frame, smpp.HeaderSize, smpp.MaxFrame)
 	if err != nil {
 		return nil, err
 	}
@@ -102,8 +99,7 @@ func smppLogin(conn net.Conn, br *bufio.Reader, cfg *ClientConfig) (binding, err
 	if h.Status != smpp.StatusOK || h.Command == smpp.CmdGenericNack {
 		return nil, &LoginError{Status: uint32(h.Status), Reason: smppLoginReason(h.Status)}
 	}
-	_, err = br.Discard(len(answer))
-	return &smppBinding{options: cfg.SMPP, now: cfg.Now, client: true}, err
+	return &smppBinding{options: cfg.SMPP, now: cfg.Now, client: true}, nil
 }
 
 func smppLoginReason(s smpp.Status) string {
@@ -122,7 +118,7 @@ func smppLoginReason(s smpp.Status) string {
 }
 
 func smppAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, reserve func(Account) bool) (admission, error) {
-	frame, err := readFrame(br, smpp.HeaderSize, smpp.MaxFrame)
+	frame, err := takeFrame(br, smpp.HeaderSize, smpp.MaxFrame)
 	if err != nil {
 		return admission{}, err
 	}
@@ -133,9 +129,6 @@ func smppAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, re
 	bind, ok := pdu.(*smpp.Bind)
 	if !ok {
 		return admission{}, fmt.Errorf("%w: first command is 0x%08x", ErrProtocol, uint32(h.Command))
-	}
-	if _, err := br.Discard(len(frame)); err != nil {
-		return admission{}, err
 	}
 	a, status := smppCheck(s, bind, remote, reserve)
 	resp := &smpp.BindResp{Type: bind.Type | smpp.CmdGenericNack}
@@ -150,11 +143,8 @@ func smppAdmit(conn net.Conn, br *bufio.Reader, s *Server, remote netip.Addr, re
 	if err != nil {
 		return admission{}, err
 	}
-	if _, err := conn.Write(out); err != nil {
+	if err := tell(conn, out, uint32(status), smppLoginReason(status)); err != nil {
 		return admission{}, err
-	}
-	if status != smpp.StatusOK {
-		return admission{}, fmt.Errorf("%w with status %d: %s", errLoginRefused, status, smppLoginReason(status))
 	}
 	b := &smppBinding{now: s.cfg.Now, plain: plain, mute: bind.Type == smpp.CmdBindReceiver}
 	return admission{binding: b, account: a, mute: bind.Type == smpp.CmdBindTransmitter}, nil

@@ -84,24 +84,11 @@ func (s *Server) storePart(ctx context.Context, p sms.Part) (set []sms.Part, err
 	return set, err
 }
 
-// complete finds one part of each number, the oldest of each, or nil. A part that
-// came twice belongs to the next message with the same reference.
+// complete finds one part of each number, the oldest of each, or nil.
 func complete(open []sms.Part) []sms.Part {
-	if len(open) == 0 {
-		return nil
-	}
-	set := make([]sms.Part, open[0].Total)
-	have := 0
-	for _, p := range open {
-		if p.Total == len(set) && p.Number <= len(set) && set[p.Number-1].ID == 0 {
-			set[p.Number-1] = p
-			have++
-		}
-	}
-	if have < len(set) {
-		return nil
-	}
-	return set
+	return smstext.Whole(open, func(p sms.Part) smstext.UDH {
+		return smstext.UDH{Total: uint8(p.Total), Number: uint8(p.Number)} //nolint:gosec // they came as such
+	})
 }
 
 // decideParts passes a whole long message to the gate. Its key is the first part's
