@@ -51,7 +51,7 @@ type reportStatusView struct {
 	Code       string `json:"code"`
 	State      sms.State
 	Answer     struct{ Zh, En string }
-	Todo       struct{ Zh, En string }
+	Remedy     struct{ Zh, En string }
 	Segments   int
 	Reported   int
 	WaitedMS   int64          `json:"waited_ms"`
@@ -77,7 +77,7 @@ func (n *node) why(id sms.ID, want string) (v reportStatusView) {
 			n.t.Fatalf("the answer is %+v, not %s", v, want)
 		}
 	}
-	if v.Answer.Zh == "" || v.Answer.En == "" || v.Todo.Zh == "" || v.Todo.En == "" {
+	if v.Answer.Zh == "" || v.Answer.En == "" || v.Remedy.Zh == "" || v.Remedy.En == "" {
 		n.t.Errorf("%+v", v)
 	}
 	return v

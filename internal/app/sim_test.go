@@ -222,8 +222,11 @@ script:
 	if r := <-h.reports; r.Stat != "UNDELIV" {
 		t.Errorf("%+v", r)
 	}
-	for !strings.Contains(shown(t, "http://"+control+"/"), `"done":2,"failed":0`) {
-		time.Sleep(5 * time.Millisecond)
+	deadline := time.Now().Add(30 * time.Second)
+	for tick := time.NewTicker(5 * time.Millisecond); !strings.Contains(shown(t, "http://"+control+"/"), `"done":2,"failed":0`); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatal("the script did not end")
+		}
 	}
 	done := make(chan session.Outcome, 1)
 	mobile.Submit(session.Submit{Source: "1069", Dests: []string{"17000000001"}, Content: []byte("a")}, func(o session.Outcome) { done <- o })

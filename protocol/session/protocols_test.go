@@ -220,7 +220,7 @@ func TestEveryProtocolBacksOffWhenTold(t *testing.T) {
 		}, func(c *Client, _ *platform, _ *gateway) {
 			for _, status := range []uint32{p.busy, 66} {
 				for c.Credit() == 0 { // the bubble's clock runs
-					time.Sleep(time.Second)
+					<-time.After(time.Second)
 				}
 				if o := <-send(c); o.Kind != Answered || !o.OverSpeed || o.Result != status {
 					t.Errorf("status %d: %+v", status, o)
@@ -275,7 +275,7 @@ func TestEveryProtocolDrains(t *testing.T) {
 func TestEveryHeartbeatIsAnswered(t *testing.T) {
 	for _, p := range tongues() {
 		speak(t, p, nil, func(c *Client, _ *platform, _ *gateway) {
-			time.Sleep(30 * time.Minute) // of the bubble's clock
+			<-time.After(30 * time.Minute) // of the bubble's clock
 			select {
 			case <-c.Done():
 				if p.name != "sgip" {
@@ -352,7 +352,7 @@ func TestSGIPBringsReportsOnItsOwnConnection(t *testing.T) {
 		if o := <-out; o.Result != 11 || !o.OverSpeed {
 			t.Errorf("not stored: %+v", o)
 		}
-		time.Sleep(2 * time.Minute) // idle: it leaves by itself
+		<-time.After(2 * time.Minute) // idle: it leaves by itself
 		if err := <-h.closed; err != nil {
 			t.Errorf("the idle connection ended with %v", err)
 		}

@@ -26,12 +26,12 @@ func TestSMGPStopsUntilTomorrow(t *testing.T) {
 		if o := <-send(c); o.Result != smgp.StatusVolume || !o.OverSpeed {
 			t.Errorf("%+v", o)
 		}
-		time.Sleep(5*time.Hour + 59*time.Minute)
+		<-time.After(5*time.Hour + 59*time.Minute)
 		if c.Credit() != 0 {
 			t.Error("it goes on the same day")
 		}
 		told := h.credits.Load()
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
 		if c.Credit() == 0 || h.credits.Load() == told {
 			t.Error("it does not go on the next day")
 		}

@@ -34,9 +34,9 @@ const (
 )
 
 // reportAnswer is what a code says and what to do about it.
-type reportAnswer struct{ answer, todo rulebook.Both }
+type reportAnswer struct{ answer, remedy rulebook.Both }
 
-var nothingToDo = rulebook.Both{Zh: "无需处理。", En: "Nothing."}
+var noRemedy = rulebook.Both{Zh: "无需处理。", En: "Nothing."}
 
 var reportAnswers = map[ReportCode]reportAnswer{
 	ReportRefused: {
@@ -123,8 +123,8 @@ var reportAnswers = map[ReportCode]reportAnswer{
 		rulebook.Both{Zh: "期限内没有收到状态报告，结果未知。迟到的报告仍会更新状态。", En: "No report came within the timeout: the result is unknown. A late one will still change it."},
 		rulebook.Both{Zh: "以 upstream_id 向运营商查询。", En: "Ask the carrier about the upstream_id."},
 	},
-	ReportThere: {rulebook.Both{Zh: "状态报告已收到。", En: "The report is there."}, nothingToDo},
-	ReportEarly: {rulebook.Both{Zh: "状态报告已收到，它先于提交应答到达，已自动匹配。", En: "The report is there; it came before the answer to its submit and was matched with it."}, nothingToDo},
+	ReportThere: {rulebook.Both{Zh: "状态报告已收到。", En: "The report is there."}, noRemedy},
+	ReportEarly: {rulebook.Both{Zh: "状态报告已收到，它先于提交应答到达，已自动匹配。", En: "The report is there; it came before the answer to its submit and was matched with it."}, noRemedy},
 	ReportTwice: {
 		rulebook.Both{Zh: "状态报告已收到，并且重复收到；以第一份为准，其余留存。", En: "The report is there and came more than once: the first counts, the others are kept."},
 		rulebook.Both{Zh: "内容不同时（见 duplicates），请运营方向运营商核实。", En: "If they differ (see duplicates), the operator asks the carrier."},

@@ -20,7 +20,7 @@ type ReportStatus struct {
 	State       sms.State      `json:"state"`
 	Code        ReportCode     `json:"code" enum:"refused,waiting,never_left,channel_paused,breaker_open,queued_elsewhere,no_session,no_room,queued,submitting,in_doubt,refused_by_carrier,given_up,unmatched,partial,send_only,gateway_absent,link_down,within_timeout,slow,timed_out,reported,reported_early,reported_twice"`
 	Answer      rulebook.Both  `json:"answer"`
-	Todo        rulebook.Both  `json:"todo" doc:"what to do about it"`
+	Remedy      rulebook.Both  `json:"remedy" doc:"what to do about it"`
 	Segments    int            `json:"segments"`
 	Reported    int            `json:"reported" doc:"segments whose report is there"`
 	SubmittedAt int64          `json:"submitted_at,omitempty" doc:"first submit, epoch milliseconds"`
@@ -85,7 +85,7 @@ func (a *API) reportStatus(ctx context.Context, in *MessageIn) (*ReportStatusOut
 	x.times(a.ReportTimeout(c.snap, x.m), a.Usual)
 	out.Body.Code = x.why()
 	said := reportAnswers[out.Body.Code]
-	out.Body.Answer, out.Body.Todo = said.answer, said.todo
+	out.Body.Answer, out.Body.Remedy = said.answer, said.remedy
 	if operatorAdmin(c) {
 		out.Body.Channel = x.state
 	}

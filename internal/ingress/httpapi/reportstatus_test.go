@@ -21,7 +21,7 @@ func TestEveryReportCodeIsAnswered(t *testing.T) {
 		t.Errorf("%d codes are listed and %d answered", len(listed), len(reportAnswers))
 	}
 	for code, a := range reportAnswers {
-		if !slices.Contains(listed, string(code)) || a.answer.Zh == "" || a.answer.En == "" || a.todo.Zh == "" || a.todo.En == "" {
+		if !slices.Contains(listed, string(code)) || a.answer.Zh == "" || a.answer.En == "" || a.remedy.Zh == "" || a.remedy.En == "" {
 			t.Errorf("%s: %+v", code, a)
 		}
 	}
