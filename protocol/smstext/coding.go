@@ -148,12 +148,12 @@ func keptInGB(r rune) bool {
 	return err == nil && s == string(r)
 }
 
-// Decode reads the content of a PDU without a header. A lone surrogate or a byte
+// Decode reads the content of a PDU without a header, or of a message that came whole. A lone surrogate or a byte
 // that the coding lacks is an error: nothing is guessed. A byte order mark says
 // how UCS2 is written and is no part of the text.
 func Decode(c Coding, content []byte) (string, error) {
-	if len(content) > maxBody {
-		return "", fmt.Errorf("content of %d bytes is longer than any PDU carries", len(content))
+	if len(content) > maxJoined {
+		return "", fmt.Errorf("content of %d bytes is longer than any message", len(content))
 	}
 	return decode(c, content)
 }

@@ -104,7 +104,7 @@ func TestDecodeRefusesWhatItsCodingLacks(t *testing.T) {
 		content []byte
 	}{
 		"odd": {smstext.UCS2, []byte{1}}, "high alone": {smstext.UCS2, []byte{0xd8, 0}}, "low alone": {smstext.UCS2, []byte{0xdc, 0, 0, 0x41}},
-		"high byte in ascii": {smstext.ASCII, []byte{0x80}}, "binary": {smstext.Binary, []byte("a")}, "too long": {smstext.ASCII, make([]byte, 255)},
+		"high byte in ascii": {smstext.ASCII, []byte{0x80}}, "binary": {smstext.Binary, []byte("a")}, "too long": {smstext.ASCII, make([]byte, 65536)},
 	} {
 		if _, err := smstext.Decode(c.coding, c.content); err == nil {
 			t.Errorf("%s was read", name)
