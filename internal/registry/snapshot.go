@@ -58,6 +58,7 @@ type Snapshot struct {
 	keys       map[[32]byte]*APIKey
 	logins     map[string]*SPAccount
 	splittings []Splitting
+	filed      map[filedKey]*FiledTemplate
 	allow      map[string][]netip.Prefix
 }
 
@@ -70,6 +71,7 @@ type (
 		signature sms.ID
 		carrier   sms.Carrier
 	}
+	filedKey struct{ channel, template sms.ID }
 	priceKey struct {
 		account  sms.ID
 		category sms.Category
@@ -111,7 +113,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 	}
 	for i := range t.Channels {
 		s.Channels = append(s.Channels, &t.Channels[i])
-		if x := t.Channels[i].Options.Split; x != (Splitting{}) && !slices.Contains(s.splittings, x) {
+		if x := t.Channels[i].Splitting(); x != (Splitting{}) && !slices.Contains(s.splittings, x) {
 			s.splittings = append(s.splittings, x)
 		}
 	}
@@ -132,6 +134,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 	if err := s.indexTemplates(t.Versions); err != nil {
 		return nil, err
 	}
+	s.indexFiled()
 	return s, s.indexAccess(t)
 }
 
@@ -175,6 +178,39 @@ func (s *Snapshot) indexTemplates(versions []TemplateVersion) error {
 		sort.Slice(list, func(i, j int) bool { return list[i].Template.ID < list[j].Template.ID })
 	}
 	return nil
+}
+
+// FiledTemplate is an approved wording as an upstream has it.
+type FiledTemplate struct {
+	Code  string   `json:"code"`            // the upstream's
+	Body  string   `json:"body"`            // ours, which says the same
+	Names []string `json:"names,omitempty"` // of its variables, by the upstream, in the order of the text
+}
+
+// indexFiled finds what upstreams that take no texts can be asked to send: the newest
+// wording of a template, if that is the one that was filed there.
+func (s *Snapshot) indexFiled() {
+	s.filed = map[filedKey]*FiledTemplate{}
+	for _, ch := range s.Channels {
+		if !ch.ByCloud() || ch.Options.Cloud == nil {
+			continue
+		}
+		for i := range ch.Options.Cloud.Templates {
+			t := &ch.Options.Cloud.Templates[i]
+			w := s.byTemplate[t.TemplateID]
+			if w == nil || w.Version.Version != t.Version {
+				continue
+			}
+			if names, err := t.Names(w.Wording); err == nil {
+				s.filed[filedKey{ch.ID, t.TemplateID}] = &FiledTemplate{Code: t.Code, Body: w.Version.Body, Names: names}
+			}
+		}
+	}
+}
+
+// Filed is a template's newest wording as the channel's upstream has it, or nil.
+func (s *Snapshot) Filed(channel, template sms.ID) *FiledTemplate {
+	return s.filed[filedKey{channel, template}]
 }
 
 func (s *Snapshot) indexAccess(t Tables) error {

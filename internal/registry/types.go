@@ -160,10 +160,10 @@ type Channel struct {
 	ID           sms.ID      `db:"id" json:"id,omitempty"`
 	Name         string      `db:"name" json:"name"`
 	Carrier      sms.Carrier `db:"carrier" json:"carrier"`
-	Protocol     string      `db:"protocol" json:"protocol" enum:"cmpp20,cmpp30,sgip12,smgp13,smgp30,smpp34"`
+	Protocol     string      `db:"protocol" json:"protocol" enum:"cmpp20,cmpp30,sgip12,smgp13,smgp30,smpp34,http,aliyun,tencent" doc:"http: an upstream's API as options.http describes it; aliyun, tencent: their SMS products"`
 	AccessCodeID sms.ID      `db:"access_code_id" json:"access_code_id"`
-	Address      string      `db:"address" json:"address" doc:"host:port"`
-	Login        string      `db:"login" json:"login"`
+	Address      string      `db:"address" json:"address" doc:"host:port; of an HTTP API its https address (http only on this machine), of aliyun and tencent their host"`
+	Login        string      `db:"login" json:"login" doc:"of aliyun the AccessKey id, of tencent the SecretId"`
 	Secret       []byte      `db:"secret" json:"-"` // sealed
 	ServiceID    string      `db:"service_id" json:"service_id,omitempty"`
 	Sessions     int64       `db:"sessions" json:"sessions" minimum:"1" maximum:"64"`
@@ -185,17 +185,19 @@ type ChannelOptions struct {
 	TLS   bool      `json:"tls,omitempty" doc:"connect with TLS; the certificate must be of the address's host"`
 	Split Splitting `json:"split,omitempty" doc:"how texts become PDUs on this channel"`
 	// RetryStatus adds to what a protocol's documents say.
-	RetryStatus []uint32 `json:"retry_status,omitempty" maxItems:"64" doc:"statuses of answers that mean over-speed on this channel: the message is not taken and may be sent again"`
-	Mode        string   `json:"mode,omitempty" enum:",both,send,receive" doc:"SMGP and SMPP: what the connections are for; some gateways want a channel for each direction"`
-	Node        uint32   `json:"node,omitempty" doc:"SGIP: our node number, 3AAAAQQQQQ of area code and enterprise code"`
-	CorpID      string   `json:"corp_id,omitempty" maxLength:"5" doc:"SGIP: enterprise code"`
-	BackLogin   string   `json:"back_login,omitempty" maxLength:"16" doc:"SGIP: the name by which the gateway logs in to our listener; it brings reports and replies there"`
-	BackAllow   string   `json:"back_allow,omitempty" maxLength:"1000" doc:"SGIP: addresses from which the gateway may come, as CIDR ranges separated by commas; empty is any. Its password goes in clear: name them"`
-	MsgSrc      string   `json:"msg_src,omitempty" maxLength:"8" doc:"SMGP: enterprise code, for gateways that want it"`
-	MServiceID  string   `json:"m_service_id,omitempty" maxLength:"21" doc:"SMGP: product id, for gateways that want it"`
-	SystemType  string   `json:"system_type,omitempty" maxLength:"12" doc:"SMPP: as agreed with the centre"`
-	IDs         string   `json:"ids,omitempty" enum:",same,hex-decimal,decimal-hex" doc:"SMPP: base of message ids in answers and in receipts, where the centre writes them differently"`
-	SAR         bool     `json:"sar,omitempty" doc:"SMPP: tell the parts of a long message by parameters in place of a header"`
+	RetryStatus []uint32       `json:"retry_status,omitempty" maxItems:"64" doc:"statuses of answers that mean over-speed on this channel: the message is not taken and may be sent again"`
+	Mode        string         `json:"mode,omitempty" enum:",both,send,receive" doc:"SMGP and SMPP: what the connections are for; some gateways want a channel for each direction"`
+	Node        uint32         `json:"node,omitempty" doc:"SGIP: our node number, 3AAAAQQQQQ of area code and enterprise code"`
+	CorpID      string         `json:"corp_id,omitempty" maxLength:"5" doc:"SGIP: enterprise code"`
+	BackLogin   string         `json:"back_login,omitempty" maxLength:"16" doc:"SGIP: the name by which the gateway logs in to our listener; it brings reports and replies there"`
+	BackAllow   string         `json:"back_allow,omitempty" maxLength:"1000" doc:"SGIP: addresses from which the gateway may come, as CIDR ranges separated by commas; empty is any. Its password goes in clear: name them"`
+	MsgSrc      string         `json:"msg_src,omitempty" maxLength:"8" doc:"SMGP: enterprise code, for gateways that want it"`
+	MServiceID  string         `json:"m_service_id,omitempty" maxLength:"21" doc:"SMGP: product id, for gateways that want it"`
+	SystemType  string         `json:"system_type,omitempty" maxLength:"12" doc:"SMPP: as agreed with the centre"`
+	HTTP        *HTTPUpstream  `json:"http,omitempty" doc:"http: the API"`
+	Cloud       *CloudUpstream `json:"cloud,omitempty" doc:"aliyun and tencent"`
+	IDs         string         `json:"ids,omitempty" enum:",same,hex-decimal,decimal-hex" doc:"SMPP: base of message ids in answers and in receipts, where the centre writes them differently"`
+	SAR         bool           `json:"sar,omitempty" doc:"SMPP: tell the parts of a long message by parameters in place of a header"`
 	// Codes only say what is shown; no connection depends on them.
 	Codes []ChannelCode `json:"codes,omitempty" maxItems:"256" doc:"what this carrier's own codes mean; they go before the built-in table 状态码翻译"`
 }
@@ -217,12 +219,22 @@ func (c *Channel) Carries(cat sms.Category) bool {
 // Splitting is how a channel wants texts. Its zero value is the usual: ASCII for a short
 // text of ASCII characters, UCS2 for everything else, a header with an 8-bit reference.
 type Splitting struct {
+	// Whole is not said by anybody: it is so where the upstream takes whole texts.
+	Whole    bool   `json:"whole,omitempty" hidden:"true"`
 	Alphabet string `json:"alphabet,omitempty" enum:",ucs2,gb18030" doc:"ucs2: UCS2 whatever the text; gb18030: GB18030, for gateways that want it"`
 	// Reference16 is for gateways that mix up neighbours under 256 references.
 	Reference16 bool `json:"reference16,omitempty" doc:"tie the parts of a long text by 16 bits in place of 8: a part holds 66 characters in place of 67"`
 	// A text that fits 140 bytes may not fit any more once the carrier has added to it.
 	AddsHead int `json:"adds_head,omitempty" minimum:"0" maximum:"50" doc:"characters that the carrier adds before each text, such as a signature: the segments leave room for them and are counted with them"`
 	AddsTail int `json:"adds_tail,omitempty" minimum:"0" maximum:"50" doc:"characters that the carrier adds behind, such as how to refuse"`
+}
+
+// Segments counts the PDUs, or requests, of a text that is known to fit.
+func (s Splitting) Segments(text string) (int, error) {
+	if s.Whole {
+		return 1, nil
+	}
+	return smstext.Segments(text, s.Options())
 }
 
 // Options are the splitter's.
