@@ -278,7 +278,11 @@ func words(r leaf.Record) string {
 		}
 		return s + fmt.Sprintf(", category %s, %s units, rule packs %s", v("category"), v("units"), v("packs"))
 	case "submission":
-		return fmt.Sprintf("submission of segment %s, attempt %s: %s, carrier's id %s, result %s, from %s", v("segment"), v("attempt"), v("state"), orNone(v("upstream")), v("result"), v("source"))
+		result := v("result")
+		if v("code") != "" { // of an upstream that answers in words
+			result = v("code")
+		}
+		return fmt.Sprintf("submission of segment %s, attempt %s: %s, carrier's id %s, result %s, from %s", v("segment"), v("attempt"), v("state"), orNone(v("upstream")), result, v("source"))
 	case "report":
 		if v("segment") == "" {
 			return "no report came in the contract's time: " + v("state")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/evidence/checkpoint"
+	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/ingress/httpapi"
 	"github.com/zhunxin/zhunxin/internal/ingress/listener"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -44,7 +45,7 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	httpapi.New(httpapi.Config{
 		Codes: codes, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
 		Gate: p.Gate, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, Wait: p.events.next, Settle: p.settle(),
-		Channels: p.channelStates, SelfTest: p.Channels.SelfTest, MaxBody: p.Config.HTTP.MaxBody, Rate: p.Config.HTTP.Rate, Retention: p.Config.Keep, Logger: p.Logger,
+		Channels: p.channelStates, SelfTest: p.Channels.SelfTest, Filed: p.Channels.Filed, MaxBody: p.Config.HTTP.MaxBody, Rate: p.Config.HTTP.Rate, Retention: p.Config.Keep, Logger: p.Logger,
 		End: func(ctx context.Context, m *sms.Message, to sms.State, by sms.Actor) error {
 			return p.end(ctx, []*sms.Message{m}, to, by, "")
 		},
@@ -53,6 +54,7 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 			return err
 		},
 	}, mux)
+	mux.Handle(channel.CallbackPattern, p.Channels)
 	mux.HandleFunc("GET /evidence/key", p.serveKey)
 	mux.HandleFunc("GET /evidence/checkpoint", p.serveCheckpoint)
 	mux.HandleFunc("GET /evidence/tile/", p.serveTile)

@@ -12,7 +12,9 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/config"
+	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
@@ -50,6 +52,7 @@ func TestNoNumberAndNoTextInClear(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.wait("the reply", func() bool { return len(c.mos) == 1 })
+	n.markUpstream(&logged, marker, secretCode)
 	pack := n.pack(id, "")
 	var said bytes.Buffer
 	said.Write(pack)
@@ -84,6 +87,48 @@ func TestNoNumberAndNoTextInClear(t *testing.T) {
 			if bytes.Contains(b, clear) {
 				t.Errorf("%s is in clear in %s", name, where)
 			}
+		}
+	}
+}
+
+// markUpstream sends a number and a text to an HTTP upstream, where they stand in the
+// address of a request that breaks, and has callbacks with them that can't be read.
+func (n *node) markUpstream(logged *memory, number, code string) {
+	n.t.Helper()
+	up := newAggregator(n.t)
+	up.answers(func(w http.ResponseWriter, _ int) {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			_ = conn.Close()
+		}
+	})
+	d := description()
+	d.Request = registry.UpstreamRequest{Method: "GET", Path: "/send", Query: map[string]string{"phone": "${phone}", "text": "${text}"}}
+	_, reports, replies := n.channelOver(func(ch *registry.Channel) {
+		ch.Protocol, ch.Address, ch.Login, ch.Options = registry.ByHTTP, up.URL, "app-1", registry.ChannelOptions{HTTP: d}
+	})
+	n.untilChannel("the upstream is reached", func(s channel.State) bool { return s.Owned && s.Sessions == 1 })
+	text := "【" + storySignature + "】您的订单" + code + "已发货。"
+	n.until(n.send(text, number).Results[0].MessageID, sms.InDoubt)
+	for _, c := range []struct{ path, body string }{
+		{reports, `{"reports":[{"id":"1","phone":"x` + number + `","status":"` + code + `"}]}`},
+		{reports, `{"reports":"` + number + `"}`},
+		{reports, number + " 退订 " + code},
+		{replies, `{"id":"1","from":"x` + number + `","ext":"1","text":"退订 ` + code + `"}`},
+		{replies, `{"id":"1","from":"` + number + `","ext":[],"text":"退订 ` + code + `"}`},
+	} {
+		if status, _ := n.call(c.path, c.body); status != http.StatusServiceUnavailable {
+			n.t.Errorf("a callback that can't be read is answered %d", status)
+		}
+	}
+	up.serves.Do(up.Close)
+	waits := n.send(text, number).Results[0].MessageID
+	n.untilChannel("nobody is reached", func(s channel.State) bool { return s.Down != "" })
+	n.until(waits, sms.Queued)
+	logged.mu.Lock()
+	defer logged.mu.Unlock()
+	for _, want := range []string{"a callback of an upstream could not be read", "in doubt"} {
+		if !bytes.Contains(logged.b.Bytes(), []byte(want)) {
+			n.t.Errorf("the log does not say %q", want)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (n *node) why(id sms.ID, want string) (v reportStatusView) {
 func (n *node) bring(ch sms.ID, r session.Report) {
 	n.t.Helper()
 	done := make(chan bool, 1)
-	n.Receiver.Report(ch, r, func(ok bool) { done <- ok })
+	n.Receiver.Report(ch, r, 0, func(ok bool) { done <- ok })
 	if !<-done {
 		n.t.Fatal("the report was not stored")
 	}

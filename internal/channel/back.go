@@ -148,7 +148,7 @@ func (g *gateways) OnReport(p *session.Peer, r session.Report, ack func(bool)) {
 		ack(false)
 		return
 	}
-	c.cfg.Inbound.Report(c.def.ID, r, ack)
+	c.cfg.Inbound.Report(c.def.ID, r, 0, ack)
 }
 
 // OnMO implements session.Receiver.

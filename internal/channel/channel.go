@@ -9,7 +9,6 @@ package channel
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -40,7 +39,8 @@ const reserve = 8
 // Inbound takes what carriers send. ack must be called once: true after it is on
 // disk, false to be sent it again.
 type Inbound interface {
-	Report(channel sms.ID, r session.Report, ack func(ok bool))
+	// Report takes a report; message is ours if the carrier named it, else 0.
+	Report(channel sms.ID, r session.Report, message sms.ID, ack func(ok bool))
 	MO(channel sms.ID, m session.MO, ack func(ok bool))
 }
 
@@ -73,33 +73,35 @@ type Config struct {
 	backs *backs
 }
 
-// Channel is one channel and its sessions.
+// Channel is one channel: its lease, its pace and its wire.
 type Channel struct {
 	cfg    Config
 	def    registry.Channel
+	code   string // access code
 	secret string
 	pacer  *session.Pacer
+	wire   wire
 	epoch  atomic.Int64
 	until  atomic.Int64 // monotonic nanoseconds since start; 0 is no lease
 	start  time.Time
 	stop   context.CancelFunc
 	parts  sync.WaitGroup
 
-	need chan struct{} // a message waits for a session that rests
-
-	mu       sync.Mutex
-	sessions []*session.Client
-	resting  int // sessions that ended quietly
-	waking   int // those of them that are being dialled
-	waiting  []held
-	down     string // why there is none
+	mu   sync.Mutex
+	down string // why the carrier is not reached
 }
 
-// held is a message that waits for a session to be dialled.
-type held struct {
-	epoch  int64 // of the lease under which it was handed over
-	submit session.Submit
-	done   func(session.Outcome)
+// wire is how a channel reaches its carrier.
+type wire interface {
+	// run holds the connections until ctx ends. What was written by then is answered or
+	// in doubt when it returns.
+	run(ctx context.Context)
+	up() bool
+	credit(class sms.Class) int
+	submit(s session.Submit, done func(session.Outcome))
+	send(t dispatch.Text, done func(o session.Outcome, code string))
+	// state fills in what operators see.
+	state(s *State)
 }
 
 // State is a channel as operators see it.
@@ -107,26 +109,35 @@ type State struct {
 	ID       sms.ID `json:"id"`
 	Name     string `json:"name"`
 	Owned    bool   `json:"owned" doc:"this node holds the channel's lease"`
-	Sessions int    `json:"sessions" doc:"logged in now"`
+	Sessions int    `json:"sessions" doc:"logged in now; of an HTTP upstream 1 while it is reached"`
 	Wanted   int    `json:"wanted"`
 	Resting  int    `json:"resting,omitempty" doc:"SGIP: sessions that ended because nothing was to be said; the next message dials them"`
 	Credit   int    `json:"credit" doc:"PDUs that may be written at once"`
 	Down     string `json:"down,omitempty" doc:"why the last session ended or could not begin"`
-	Back     *Back  `json:"back,omitempty" doc:"SGIP: the gateway's own connections to us"`
+	Back     *Back  `json:"back,omitempty" doc:"SGIP: the gateway's own connections to us; HTTP: the upstream's callbacks"`
 	Health
 }
 
 // start begins a channel's life.
-func start(cfg Config, def registry.Channel) (*Channel, error) {
-	if dials[def.Protocol].dial == nil {
-		return nil, fmt.Errorf("channel protocol %q is none of %s", def.Protocol, strings.Join(slices.Sorted(maps.Keys(dials)), ", "))
-	}
+func start(cfg Config, def registry.Channel, code string) (*Channel, error) {
 	secret, err := cfg.Open(def.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("secret of channel %d: %w", def.ID, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	c := &Channel{cfg: cfg, def: def, secret: secret, pacer: session.NewPacer(int(def.TPS)), start: time.Now(), stop: stop, need: make(chan struct{}, 64), down: "not connected yet"}
+	c := &Channel{cfg: cfg, def: def, code: code, secret: secret, pacer: session.NewPacer(int(def.TPS)), start: time.Now(), stop: stop, down: "not connected yet"}
+	switch {
+	case def.ByWeb():
+		c.wire, err = c.byWeb()
+	case dials[def.Protocol].dial == nil:
+		err = fmt.Errorf("channel protocol %q is none of http, aliyun, tencent, %s", def.Protocol, strings.Join(slices.Sorted(maps.Keys(dials)), ", "))
+	default:
+		c.wire = &sessions{Channel: c, need: make(chan struct{}, 64)}
+	}
+	if err != nil {
+		stop()
+		return nil, err
+	}
 	c.parts.Go(func() { c.hold(ctx) })
 	return c, nil
 }
@@ -165,13 +176,11 @@ func (c *Channel) own(ctx context.Context, epoch int64, asked time.Duration, tic
 	c.until.Store(int64(asked + LeaseTime - leaseMargin))
 	defer c.until.Store(0)
 	running, end := context.WithCancel(ctx)
-	var sessions sync.WaitGroup
-	for range max(1, c.def.Sessions) {
-		sessions.Go(func() { c.keep(running) })
-	}
+	var wires sync.WaitGroup
+	wires.Go(func() { c.wire.run(running) })
 	defer func() {
 		end()
-		sessions.Wait()
+		wires.Wait()
 		c.until.Store(0)
 		if err := c.cfg.Leases.Release(context.WithoutCancel(ctx), c.def.ID, epoch); err != nil {
 			c.cfg.Logger.Error("release the channel's lease", "channel", c.def.ID, "err", err)
@@ -201,88 +210,7 @@ func (c *Channel) own(ctx context.Context, epoch int64, asked time.Duration, tic
 	}
 }
 
-// keep holds one session, and dials again when it ends. One that ended quietly, as those
-// of SGIP do when nothing is to be said, is dialled again with the next message.
-func (c *Channel) keep(ctx context.Context) {
-	failed, woken := 0, false
-	for ctx.Err() == nil {
-		h := &handler{Channel: c}
-		s, err := dials[c.def.Protocol].dial(ctx, c.session(), h)
-		if woken {
-			woken = false
-			c.awake()
-		}
-		began := time.Now()
-		if err == nil {
-			c.opened(s)
-			select {
-			case <-s.Done():
-			case <-ctx.Done():
-				c.drain(s)
-			}
-			c.closed(s)
-			if h.quiet && time.Since(began) > quietLeast {
-				failed, woken = 0, c.rest(ctx)
-				continue
-			}
-			if failed = 0; h.quiet {
-				failed = 1 // it hangs up at once: no reason to hurry
-			}
-		} else if ctx.Err() == nil {
-			c.note(err)
-			failed++
-		}
-		c.forsake(err)
-		select {
-		case <-time.After(c.cfg.Redial.Next(max(0, failed-1))):
-		case <-ctx.Done():
-		}
-	}
-	c.forsake(ctx.Err())
-}
-
-// quietLeast is how long a session must have lived for its quiet end to be a rest.
-const quietLeast = time.Second
-
-// drainPatience is how long an orderly end waits for open submits.
-const drainPatience = 10 * time.Second
-
-func (c *Channel) drain(s *session.Client) {
-	ctx, cancel := context.WithTimeout(context.Background(), drainPatience)
-	defer cancel()
-	if err := s.Drain(ctx); err != nil && !errors.Is(err, session.ErrClosed) {
-		c.cfg.Logger.Info("a session did not end in order", "channel", c.def.ID, "err", err)
-	}
-	<-s.Done()
-}
-
-func (c *Channel) opened(s *session.Client) {
-	c.mu.Lock()
-	c.sessions = append(c.sessions, s)
-	c.down = ""
-	waiting := c.waiting
-	c.waiting = nil
-	c.mu.Unlock()
-	lease, owned := c.Lease() // it may have ended while the session was dialled
-	for _, w := range waiting {
-		if !owned || lease.Epoch != w.epoch {
-			w.done(session.Outcome{Kind: session.NotWritten, Err: session.ErrClosed, At: c.cfg.now()})
-			continue
-		}
-		s.Submit(w.submit, w.done)
-	}
-	c.cfg.Logger.Info("channel session is up", "channel", c.def.ID, "name", c.def.Name)
-	c.cfg.OnCredit()
-}
-
-// closed forgets a session. It is called twice, because OnClose may come before
-// the dialler has noted that the session is up.
-func (c *Channel) closed(s *session.Client) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sessions = slices.DeleteFunc(c.sessions, func(x *session.Client) bool { return x == s })
-}
-
+// note keeps why the carrier is not reached.
 func (c *Channel) note(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -306,18 +234,18 @@ func (c *Channel) Lease() (dispatch.Lease, bool) {
 	return dispatch.Lease{Channel: c.def.ID, Epoch: c.epoch.Load()}, int64(time.Since(c.start)) < c.until.Load()
 }
 
+// Up implements dispatch.Line.
+func (c *Channel) Up() bool { return c.wire.up() }
+
 // Credit implements dispatch.Line.
-func (c *Channel) Credit(class sms.Class) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	free := 0
-	for _, s := range c.sessions {
-		if s.Credit() > 0 { // else it will say when there is some again
-			free += s.Room()
-		}
-	}
-	free += c.window()*c.resting - len(c.waiting)
-	return credit(class, free, c.window()*(len(c.sessions)+c.resting), c.pacer.Available(time.Now()))
+func (c *Channel) Credit(class sms.Class) int { return c.wire.credit(class) }
+
+// Submit implements dispatch.Line.
+func (c *Channel) Submit(s session.Submit, done func(session.Outcome)) { c.wire.submit(s, done) }
+
+// Send implements dispatch.Line.
+func (c *Channel) Send(t dispatch.Text, done func(o session.Outcome, code string)) {
+	c.wire.send(t, done)
 }
 
 // credit is how many PDUs of a class may be written at once: as many as the windows
@@ -330,72 +258,13 @@ func credit(class sms.Class, free, windows, pace int) int {
 	return max(0, min(free, pace))
 }
 
-// Submit implements dispatch.Line: it writes on the session with the most room.
-func (c *Channel) Submit(s session.Submit, done func(session.Outcome)) {
-	c.mu.Lock()
-	var best *session.Client
-	most := 0
-	for _, x := range c.sessions {
-		if n := x.Credit(); n > most {
-			best, most = x, n
-		}
-	}
-	wake := best == nil && c.resting > 0 && len(c.waiting) < c.window()*c.resting
-	if wake {
-		c.waiting = append(c.waiting, held{c.epoch.Load(), s, done})
-	}
-	c.mu.Unlock()
-	if wake {
-		select {
-		case c.need <- struct{}{}:
-		default: // as many are awake as there are sessions
-		}
-		return
-	}
-	if best == nil {
-		go done(session.Outcome{Kind: session.NotWritten, Err: session.ErrNoCredit})
-		return
-	}
-	best.Submit(s, done)
-}
-
 // State tells how the channel does.
 func (c *Channel) State() State {
-	credit := c.Credit(sms.ClassOTP)
 	_, owned := c.Lease()
+	s := State{ID: c.def.ID, Name: c.def.Name, Owned: owned, Credit: c.Credit(sms.ClassOTP)}
+	c.wire.state(&s)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return State{
-		ID: c.def.ID, Name: c.def.Name, Owned: owned, Sessions: len(c.sessions), Resting: c.resting, Wanted: int(c.def.Sessions), Credit: credit, Down: c.down, Back: c.back(),
-	}
-}
-
-// handler is the Channel as one of its sessions sees it.
-type handler struct {
-	*Channel
-	quiet bool // it ended without an outage
-}
-
-// OnReport implements session.ClientHandler.
-func (h *handler) OnReport(_ *session.Client, r session.Report, ack func(bool)) {
-	h.cfg.Inbound.Report(h.def.ID, r, ack)
-}
-
-// OnMO implements session.ClientHandler.
-func (h *handler) OnMO(_ *session.Client, m session.MO, ack func(bool)) {
-	h.cfg.Inbound.MO(h.def.ID, m, ack)
-}
-
-// OnCredit implements session.ClientHandler.
-func (h *handler) OnCredit(*session.Client) { h.cfg.OnCredit() }
-
-// OnClose implements session.ClientHandler.
-func (h *handler) OnClose(s *session.Client, err error) {
-	h.closed(s)
-	if h.quiet = h.def.Protocol == sgip12 && (err == nil || errors.Is(err, session.ErrIdle) || errors.Is(err, session.ErrPeerQuit)); h.quiet {
-		return
-	}
-	if err != nil {
-		h.note(err)
-	}
+	s.Down = c.down
+	return s
 }

@@ -31,7 +31,7 @@ var (
 )
 
 // session is how one of the channel's sessions is made.
-func (c *Channel) session() session.ClientConfig {
+func (c *sessions) session() session.ClientConfig {
 	o := &c.def.Options
 	cfg := session.ClientConfig{
 		Address: c.def.Address, Login: c.def.Login, Secret: c.secret, ServiceID: c.def.ServiceID, Version: dials[c.def.Protocol].version,
@@ -60,7 +60,7 @@ const sgipWindow = 32
 
 // rest waits until a message needs the session that ended quietly. True means that one
 // does: awake must follow once it was dialled.
-func (c *Channel) rest(ctx context.Context) bool {
+func (c *sessions) rest(ctx context.Context) bool {
 	c.mu.Lock()
 	c.resting++
 	c.mu.Unlock()
@@ -85,14 +85,14 @@ func (c *Channel) rest(ctx context.Context) bool {
 }
 
 // awake tells that the dialling of a session that rested has ended.
-func (c *Channel) awake() {
+func (c *sessions) awake() {
 	c.mu.Lock()
 	c.waking--
 	c.mu.Unlock()
 }
 
 // forsake gives back what waits for a session that can't be had.
-func (c *Channel) forsake(why error) {
+func (c *sessions) forsake(why error) {
 	c.mu.Lock()
 	waiting := c.waiting
 	c.waiting = nil

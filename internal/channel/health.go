@@ -25,10 +25,3 @@ func HealthOf(v dispatch.ChannelHealth) Health {
 }
 
 var _ dispatch.Line = (*Channel)(nil)
-
-// Up implements dispatch.Line.
-func (c *Channel) Up() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.sessions)+c.resting+c.waking > 0 // one that rests is dialled by the next message
-}

@@ -15,8 +15,9 @@ type Set struct {
 	cfg Config
 	use func([]dispatch.Line)
 
-	mu   sync.Mutex
-	list map[sms.ID]*Channel
+	mu      sync.Mutex
+	list    map[sms.ID]*Channel
+	callees map[sms.ID]*callee
 }
 
 // NewSet makes an empty set; use is told each time which lines there are.
@@ -29,9 +30,28 @@ func NewSet(cfg Config, use func([]dispatch.Line)) *Set {
 func same(a, b *registry.Channel) bool {
 	x, y := a.Options, b.Options
 	x.Codes, y.Codes = nil, nil // they only say what is shown
+	x.Cloud, y.Cloud = unfiled(x.Cloud), unfiled(y.Cloud)
 	return a.Address == b.Address && a.Login == b.Login && bytes.Equal(a.Secret, b.Secret) && a.Protocol == b.Protocol &&
 		a.ServiceID == b.ServiceID && a.Sessions == b.Sessions && a.Window == b.Window && a.TPS == b.TPS &&
 		bytes.Equal(a.BackSecret, b.BackSecret) && reflect.DeepEqual(x, y)
+}
+
+// unfiled leaves out the templates, of which decisions are made and no connection.
+func unfiled(c *registry.CloudUpstream) *registry.CloudUpstream {
+	if c == nil {
+		return nil
+	}
+	x := *c
+	x.Templates = nil
+	return &x
+}
+
+// codeOf is the digits of a channel's access code.
+func codeOf(snap *registry.Snapshot, def *registry.Channel) string {
+	if x := snap.AccessCode[def.AccessCodeID]; x != nil {
+		return x.Code
+	}
+	return ""
 }
 
 // Sync starts the channels that are active, and ends those that are not any more
@@ -41,7 +61,7 @@ func (s *Set) Sync(snap *registry.Snapshot) {
 	defer s.mu.Unlock()
 	var ending sync.WaitGroup
 	for id, c := range s.list {
-		if def := snap.Channel[id]; def == nil || def.State != registry.Active || !same(def, &c.def) {
+		if def := snap.Channel[id]; def == nil || def.State != registry.Active || !same(def, &c.def) || codeOf(snap, def) != c.code {
 			delete(s.list, id)
 			ending.Go(c.close)
 		}
@@ -51,13 +71,14 @@ func (s *Set) Sync(snap *registry.Snapshot) {
 		if def.State != registry.Active || s.list[def.ID] != nil {
 			continue
 		}
-		c, err := start(s.cfg, *def)
+		c, err := start(s.cfg, *def, codeOf(snap, def))
 		if err != nil {
 			s.cfg.Logger.Error("a channel can't start", "channel", def.ID, "name", def.Name, "err", err)
 			continue
 		}
 		s.list[def.ID] = c
 	}
+	s.listen(snap)
 	lines := make([]dispatch.Line, 0, len(s.list))
 	for _, c := range s.list {
 		lines = append(lines, c)

@@ -464,7 +464,7 @@ func (d *desk) receiver(worker *dispatch.Worker) func(upstream, number, stat str
 			d.T.Fatal(err)
 		}
 		done := make(chan bool, 1)
-		x.Report(gatetest.Channel, session.Report{ID: fmt.Sprint(id), Dest: number, Stat: stat}, func(ok bool) { done <- ok })
+		x.Report(gatetest.Channel, session.Report{ID: fmt.Sprint(id), Dest: number, Stat: stat}, 0, func(ok bool) { done <- ok })
 		if !<-done {
 			d.T.Fatal("the report was not stored")
 		}

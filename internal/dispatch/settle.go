@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -19,15 +20,16 @@ type Answer struct {
 	No      int // segment, from 1
 	Channel sms.ID
 	Outcome session.Outcome
+	Code    string // the upstream's word where that is no number
 }
 
 // KindSubmission is the evidence of what the carrier answered to one PDU.
 const KindSubmission = "submission"
 
 // SubmissionRecord says what became of one PDU: the carrier's own id, its
-// refusal, or that no answer came.
+// refusal, or that no answer came. A refusal in words has a code.
 func SubmissionRecord(m *sms.Message, s *sms.Segment) leaf.Record {
-	return leaf.New(KindSubmission, int64(m.ID), s.AnswerAt,
+	fields := []leaf.Field{
 		leaf.Int("attempt", int64(s.Attempt)),
 		leaf.Int("channel", int64(s.ChannelID)),
 		leaf.Int("decision", int64(m.DecisionID)),
@@ -39,7 +41,11 @@ func SubmissionRecord(m *sms.Message, s *sms.Segment) leaf.Record {
 		leaf.Str("state", string(s.State)),
 		leaf.Int("submitted", s.SubmitAt),
 		leaf.Str("upstream", s.UpstreamID),
-	)
+	}
+	if s.State == sms.SegRefused && s.Stat != "" {
+		fields = append(fields, leaf.Str("code", s.Stat))
+	}
+	return leaf.New(KindSubmission, int64(m.ID), s.AnswerAt, fields...)
 }
 
 // Settled is what is left to do after answers were booked.
@@ -151,7 +157,7 @@ func (s *settlement) message(m *sms.Message, all []sms.Segment, answers []*Answe
 		case o.Kind == session.InDoubt:
 			seg.State, seg.UpstreamID = sms.SegInDoubt, o.ID // SGIP's is ours, and known; the report comes under it
 		default:
-			seg.State, seg.Result = sms.SegRefused, refusal(o)
+			seg.State, seg.Result, seg.Stat = sms.SegRefused, refusal(o), a.Code
 		}
 		if a.Outcome.Kind != session.NotWritten {
 			s.left.Answers = append(s.left.Answers, Sample{
@@ -184,7 +190,7 @@ func (s *settlement) resend(m *sms.Message, all []sms.Segment, ready gate.Ready)
 		}
 		s.retired = append(s.retired, *x)
 		next := *x
-		next.State, next.SubmitAt, next.Attempt = sms.SegSubmitting, s.at, x.Attempt+1
+		next.State, next.SubmitAt, next.Attempt, next.Stat = sms.SegSubmitting, s.at, x.Attempt+1, ""
 		*x = next
 		s.reopened = append(s.reopened, next)
 		s.left.Resend = append(s.left.Resend, Part{Ready: ready, No: x.No, Epoch: x.Epoch, Again: true})
@@ -218,7 +224,7 @@ func (s *settlement) close(m *sms.Message, all []sms.Segment, answers []*Answer)
 			doubt++
 		case sms.SegRefused:
 			if x.Result > 0 {
-				retry, reason = false, "RESULT:"+strconv.FormatInt(x.Result, 10)
+				retry, reason = false, "RESULT:"+cmp.Or(x.Stat, strconv.FormatInt(x.Result, 10))
 			}
 		default:
 			accepted++

@@ -8,6 +8,8 @@ import (
 	"github.com/zhunxin/zhunxin/internal/gate/gatetest"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/store"
+	"github.com/zhunxin/zhunxin/protocol/session"
 	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
@@ -63,5 +65,47 @@ func TestChannelGetsTheAlphabetThatItWants(t *testing.T) {
 		if err != nil || l.got[0].Coding != uint8(smstext.GB) || text != gatetest.OTPText {
 			d.T.Errorf("coding %d, %q, %v", l.got[0].Coding, text, err)
 		}
+	})
+}
+
+// A carrier refuses two PDUs for the time being; then its channel becomes an upstream that
+// takes the text whole. What it takes is the message: the former PDUs count no more.
+func TestFormerPDUsOfANewDecisionDoNotCount(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		d := on(w)
+		signed(w, registry.Splitting{AddsHead: 50, AddsTail: 3})
+		d.Agree(gatetest.Member)
+		r := d.permitted(gatetest.MKTText, gatetest.Member)
+		if r.Message.Segments != 2 {
+			d.T.Fatalf("%d segments", r.Message.Segments)
+		}
+		l := &line{owned: true, credit: 2, answer: func(n int) session.Outcome {
+			if n > 2 {
+				return session.Outcome{Kind: session.Answered, ID: "whole"}
+			}
+			return session.Outcome{Kind: session.Answered, Result: 8, OverSpeed: true}
+		}}
+		worker := work(d, l)
+		worker.Wake()
+		d.until("both are refused", func() bool { return l.count() == 2 && d.Message(r.Message.ID).State == sms.Queued })
+		snap, err := w.Gate.Snapshot(context.Background())
+		if err != nil {
+			d.T.Fatal(err)
+		}
+		ch := *snap.Channel[gatetest.Channel]
+		ch.Protocol, ch.Options.Split = registry.ByHTTP, registry.Splitting{}
+		w.Put(ch)
+		w.Write(func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.Revoke(ctx, sms.Revocation{Kind: "template", ObjectID: int64(ch.ID), At: gatetest.Morning.UnixMilli()})
+			return err
+		})
+		l.set(true, 9)
+		worker.Wake()
+		d.until("it is submitted", func() bool { return d.Message(r.Message.ID).State == sms.Submitted })
+		m := d.Message(r.Message.ID)
+		if l.count() != 3 || string(l.got[2].Content) != gatetest.MKTText || m.Segments != 1 || m.Captured != m.Units || m.Held != 0 {
+			d.T.Errorf("%d requests, the last with %q; %+v", l.count(), l.got[len(l.got)-1].Content, m)
+		}
+		w.Sound()
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/batch"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/inbound"
+	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 	"github.com/zhunxin/zhunxin/protocol/session"
@@ -27,6 +28,22 @@ type Line interface {
 	Up() bool
 	// Submit writes one PDU; done is called once, never by Submit itself.
 	Submit(s session.Submit, done func(session.Outcome))
+	// Send hands over a whole text, where the permit says that the upstream splits it.
+	// done also gets the upstream's word where that is no number.
+	Send(t Text, done func(o session.Outcome, code string))
+}
+
+// Text is a whole message on its way to an upstream. It never leaves memory.
+type Text struct {
+	Message    sms.ID
+	Number     sms.MSISDN
+	Source     string // number that the handset is to show
+	Text       string // with its signature
+	ValidUntil time.Time
+	// Template is the upstream's own, where it takes no text, and Values what stands for
+	// its variables.
+	Template *registry.FiledTemplate
+	Values   []string
 }
 
 // WorkTx is what the worker needs of a transaction.
@@ -87,9 +104,10 @@ type Worker struct {
 	fresh   bool // a channel is new
 	answers []Answer
 
-	out   outbox
-	back  chan []*sms.Message
-	loads sync.WaitGroup
+	wordings wordings
+	out      outbox
+	back     chan []*sms.Message
+	loads    sync.WaitGroup
 }
 
 // Stats counts what the worker did since it started.

@@ -71,6 +71,10 @@ func (l *line) Submit(s session.Submit, done func(session.Outcome)) {
 	go done(o)
 }
 
+func (l *line) Send(t dispatch.Text, done func(session.Outcome, string)) {
+	l.Submit(session.Submit{Source: t.Source, Content: []byte(t.Text)}, func(o session.Outcome) { done(o, "") })
+}
+
 func (l *line) set(owned bool, credit int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/protocol/session"
 	"github.com/zhunxin/zhunxin/protocol/smstext"
@@ -91,7 +93,7 @@ func (w *Worker) flush() {
 			id := p.Ready.Message.ID
 			if may := writable(line, p.Epoch); !may || open {
 				if back[id] = back[id] || p.No == 1 && !p.Again; back[id] {
-					w.answered(p, session.Outcome{Kind: session.NotWritten, Err: errLease})
+					w.answered(p, session.Outcome{Kind: session.NotWritten, Err: errLease}, "")
 					continue
 				}
 				if !may {
@@ -147,12 +149,12 @@ func passed(line Line, epoch int64) bool {
 var errLease = errors.New("dispatch: the channel's lease has passed to another owner")
 
 // answered keeps what became of a PDU until it is booked.
-func (w *Worker) answered(p Part, o session.Outcome) {
+func (w *Worker) answered(p Part, o session.Outcome, code string) {
 	if w.cfg.Observe != nil && o.Kind == session.Answered {
 		w.cfg.Observe(o.At.Sub(o.Written))
 	}
 	w.mu.Lock()
-	w.answers = append(w.answers, Answer{Ready: p.Ready, No: p.No, Channel: p.Ready.Message.ChannelID, Outcome: o})
+	w.answers = append(w.answers, Answer{Ready: p.Ready, No: p.No, Channel: p.Ready.Message.ChannelID, Outcome: o, Code: code})
 	w.mu.Unlock()
 	w.Wake()
 }
@@ -161,9 +163,13 @@ func (w *Worker) answered(p Part, o session.Outcome) {
 func (w *Worker) write(line Line, p Part) {
 	m := p.Ready.Message
 	way := p.Ready.Permit.Way(line.Channel())
+	if way.Split.Whole {
+		w.send(line, p, way)
+		return
+	}
 	parts, err := smstext.SplitWith(p.Ready.Text, reference(m.ID), way.Split.Options())
 	if err != nil || p.No > len(parts) {
-		w.answered(p, session.Outcome{Kind: session.NotWritten, Err: err})
+		w.answered(p, session.Outcome{Kind: session.NotWritten, Err: err}, "")
 		return
 	}
 	s := session.Submit{
@@ -174,8 +180,61 @@ func (w *Worker) write(line Line, p Part) {
 		s.ValidUntil = time.UnixMilli(m.NotAfter)
 	}
 	w.Stats.Written.Add(1)
-	line.Submit(s, func(o session.Outcome) { w.answered(p, o) })
+	line.Submit(s, func(o session.Outcome) { w.answered(p, o, "") })
 }
+
+// send hands a whole text to the line.
+func (w *Worker) send(line Line, p Part, way *gate.PermitChannel) {
+	m := p.Ready.Message
+	t := Text{Message: m.ID, Number: p.Ready.Number, Source: way.Source, Text: p.Ready.Text, Template: way.Template}
+	if m.NotAfter != 0 {
+		t.ValidUntil = time.UnixMilli(m.NotAfter)
+	}
+	if t.Template != nil {
+		var err error
+		if t.Values, err = w.wordings.values(t.Template, t.Text); err != nil {
+			w.answered(p, session.Outcome{Kind: session.NotWritten, Err: err}, "")
+			return
+		}
+	}
+	w.Stats.Written.Add(1)
+	line.Send(t, func(o session.Outcome, code string) { w.answered(p, o, code) })
+}
+
+// wordings keeps compiled templates of permits. It is safe for concurrent use.
+type wordings struct {
+	mu   sync.Mutex
+	list map[string]*registry.Wording // by body
+}
+
+// maxWordings bounds what is kept; it begins anew behind that.
+const maxWordings = 10_000
+
+// values reads out of a text what stands for the variables of the template that it was
+// permitted by.
+func (w *wordings) values(t *registry.FiledTemplate, text string) ([]string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	x := w.list[t.Body]
+	if x == nil {
+		var err error
+		if x, err = registry.Compile(t.Body); err != nil {
+			return nil, err
+		}
+		if w.list == nil || len(w.list) >= maxWordings {
+			w.list = map[string]*registry.Wording{}
+		}
+		w.list[t.Body] = x
+	}
+	_, body, _ := registry.SplitSignature(text)
+	values := x.Values(body)
+	if len(values) != len(t.Names) {
+		return nil, errWording
+	}
+	return values, nil
+}
+
+var errWording = errors.New("dispatch: the text is not of the template that permits it")
 
 // reference spreads ids over the bits that tie the parts of a long text
 // together: neighbours in time must differ.

@@ -94,9 +94,12 @@ type PermitChannel struct {
 	Source   string `json:"source"`
 	Segments int    `json:"segments"` // PDUs, with room for what the carrier adds
 	// Split is how the text becomes those.
-	Split  registry.Splitting `json:"split,omitzero"`
-	Group  int64              `json:"group,omitempty"`  // tried before those with a higher one
-	Weight int64              `json:"weight,omitempty"` // share of its group's messages
+	Split registry.Splitting `json:"split,omitzero"`
+	// Template is what the upstream is asked to send, where it takes no text.
+	Template *registry.FiledTemplate `json:"template,omitempty"`
+
+	Group  int64 `json:"group,omitempty"`  // tried before those with a higher one
+	Weight int64 `json:"weight,omitempty"` // share of its group's messages
 	// OnDelivery says that the contract behind the sub-code charges what was
 	// delivered, not what was submitted.
 	OnDelivery bool `json:"charge_on_delivery,omitempty"`

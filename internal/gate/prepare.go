@@ -130,7 +130,7 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 	}
 	p.units, p.segments = units, len(segments)
 	for _, split := range j.snap.Splittings() {
-		n, err := smstext.Segments(in.Text, split.Options())
+		n, err := split.Segments(in.Text)
 		if err != nil {
 			n = 0 // it does not fit: such a channel is not permitted
 		}

@@ -228,28 +228,36 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 		ends(t.UnixMilli())
 	}
 	segments := p.segments
-	if i := slices.Index(snap.Splittings(), ch.Options.Split); i >= 0 {
+	if i := slices.Index(snap.Splittings(), ch.Splitting()); i >= 0 {
 		if segments = p.splits[i]; segments == 0 {
-			found = append(found, rulebook.Finding{
-				Layer: "channel", Outcome: rulebook.Block, Code: sms.TextTooLong,
-				Reason: rulebook.Both{Zh: sms.Lookup(sms.TextTooLong).Zh, En: sms.Lookup(sms.TextTooLong).En},
-			})
+			found = append(found, against(sms.TextTooLong))
 		}
 	}
 	pc := PermitChannel{
-		ID: ch.ID, Segments: segments, Split: ch.Options.Split, Group: ch.Priority, Weight: ch.Weight, OnDelivery: contract != nil && contract.ChargeOn == registry.OnDelivery,
+		ID: ch.ID, Segments: segments, Split: ch.Splitting(), Group: ch.Priority, Weight: ch.Weight, OnDelivery: contract != nil && contract.ChargeOn == registry.OnDelivery,
+	}
+	if ch.ByCloud() {
+		if p.template != nil {
+			pc.Template = snap.Filed(ch.ID, p.template.Template.ID)
+		}
+		if pc.Template == nil {
+			found = append(found, against(sms.TemplateNotFiled))
+		}
 	}
 	if code != nil && sub != nil {
 		source, err := routing.SourceNumber(code.Code, sub.Digits, p.job.call.Extension)
 		if err != nil {
-			found = append(found, rulebook.Finding{
-				Rule: "", Layer: "channel", Outcome: rulebook.Block, Code: sms.SourceTooLong,
-				Reason: rulebook.Both{Zh: sms.Lookup(sms.SourceTooLong).Zh, En: sms.Lookup(sms.SourceTooLong).En},
-			})
+			found = append(found, against(sms.SourceTooLong))
 		}
 		pc.Source = source
 	}
 	return found, pc, until
+}
+
+// against is what a channel can't do, whatever the rules say.
+func against(code sms.Code) rulebook.Finding {
+	e := sms.Lookup(code)
+	return rulebook.Finding{Layer: "channel", Outcome: rulebook.Block, Code: code, Reason: rulebook.Both{Zh: e.Zh, En: e.En}}
 }
 
 // newDecision makes the decision of all parts that are alike, once the carriers of

@@ -92,11 +92,11 @@ func statOf(r session.Report) string {
 	return r.Stat + ":" + r.Err
 }
 
-// Report implements channel.Inbound.
-func (x *Receiver) Report(channel sms.ID, r session.Report, ack func(ok bool)) {
+// Report implements channel.Inbound. message is ours if the carrier named it, else 0.
+func (x *Receiver) Report(channel sms.ID, r session.Report, message sms.ID, ack func(ok bool)) {
 	x.init()
 	in := sms.Report{
-		ChannelID: channel, UpstreamID: r.ID, Source: r.Source, Stat: statOf(r), ReceivedAt: x.Now().UnixMilli(),
+		ChannelID: channel, UpstreamID: r.ID, MessageID: message, Source: r.Source, Stat: statOf(r), ReceivedAt: x.Now().UnixMilli(),
 	}
 	n, err := sms.ParseMSISDN(r.Dest)
 	if err == nil { // else it matches nothing, and is kept

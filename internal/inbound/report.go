@@ -204,7 +204,9 @@ func (in *intake) match(ctx context.Context, channel sms.ID, list []sms.Report, 
 	var ids []sms.ID
 	for i := range list {
 		found := known[list[i].UpstreamID]
-		if len(found) == 0 {
+		if len(found) == 0 && list[i].MessageID != 0 {
+			found = []target{{message: list[i].MessageID}}
+		} else if len(found) == 0 {
 			doubtful, err := in.tx.InDoubtFor(ctx, channel, list[i].PhoneID, list[i].Source, since)
 			if err != nil {
 				return nil, fmt.Errorf("find segments in doubt: %w", err)
@@ -229,12 +231,26 @@ func (in *intake) match(ctx context.Context, channel sms.ID, list []sms.Report, 
 	targets := make(map[int]target, len(candidates))
 	for i, found := range candidates {
 		for _, t := range found {
-			if m := in.rows[t.message]; m != nil && m.PhoneID == list[i].PhoneID {
+			if t.no == 0 {
+				t.no = in.doubtful(t.message, channel)
+			}
+			if m := in.rows[t.message]; m != nil && m.PhoneID == list[i].PhoneID && t.no != 0 {
 				targets[i] = t
 			}
 		}
 	}
 	return targets, nil
+}
+
+// doubtful is the number of the segment in doubt of a message that a report names, 0 when
+// none is: its answer is still to come, and the report waits for it.
+func (in *intake) doubtful(message, channel sms.ID) int {
+	for _, s := range in.segments[message] {
+		if s.State == sms.SegInDoubt && s.ChannelID == channel && s.UpstreamID == "" {
+			return s.No
+		}
+	}
+	return 0
 }
 
 // end gives a segment its end; false means that it had one: a carrier that missed our

@@ -46,6 +46,7 @@ const (
 	SignatureMismatch   Code = "SIGNATURE_MISMATCH"
 	SignatureNotFiled   Code = "SIGNATURE_NOT_FILED"
 	TemplateNotApproved Code = "TEMPLATE_NOT_APPROVED"
+	TemplateNotFiled    Code = "TEMPLATE_NOT_FILED"
 	ConsentMissing      Code = "CONSENT_MISSING"
 	OptedOut            Code = "OPTED_OUT"
 	SuppressedScope     Code = "SUPPRESSION_SCOPE"
@@ -104,6 +105,7 @@ var catalogue = []Entry{
 	{SignatureMismatch, 422, 1, "ZX:S001", "短信必须以已报备的【签名】开头，且只有一对【】", "the text must begin with the filed 【signature】 and hold no other 【】", false},
 	{SignatureNotFiled, 403, 9, "ZX:S008", "签名尚未在接收方所属运营商报备通过", "the signature is not filed with the recipient's carrier", false},
 	{TemplateNotApproved, 403, 9, "ZX:T001", "内容不符合任何已审核通过的模板", "the text fits no approved template", false},
+	{TemplateNotFiled, 403, 9, "ZX:T002", "该模板的现行版本尚未在上游云通道报备，请先报备并在通道中登记其模板编号", "the template's present wording is not filed with the upstream; file it there and enter its code at the channel", false},
 	{ConsentMissing, 403, 9, "ZX:C001", "没有该号码对本内容提供者的有效同意", "this recipient has given this content provider no valid consent", false},
 	{OptedOut, 403, 9, "ZX:O003", "该号码已退订，不得再次发送", "this recipient has opted out", false},
 	{SuppressedScope, 403, 9, "ZX:O008", "该号码已拒收此类短信", "this recipient refuses messages of this category", false},

@@ -35,8 +35,9 @@ type Report struct {
 	ChannelID  ID
 	UpstreamID string
 	PhoneID    [16]byte
+	MessageID  ID // of ours, if the carrier names it, which only HTTP upstreams do
 	Source     string
-	Stat       string // 7 characters, raw
+	Stat       string // raw
 	Delivered  bool
 	Final      bool
 	ReceivedAt int64

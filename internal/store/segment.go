@@ -32,8 +32,8 @@ func (t *Tx) PutSegments(ctx context.Context, list []sms.Segment) error {
 // RetireSegments keeps refused attempts aside before they are made again.
 func (t *Tx) RetireSegments(ctx context.Context, list []sms.Segment) error {
 	for i := range list {
-		err := t.Exec(ctx, `INSERT INTO segment_past(message_id, no, attempt, channel_id, state, source, result, epoch, submit_at, answer_at, submit_leaf, submit_pos)
-			SELECT message_id, no, attempt, channel_id, state, source, result, epoch, submit_at, answer_at, submit_leaf, submit_pos FROM segment
+		err := t.Exec(ctx, `INSERT INTO segment_past(message_id, no, attempt, channel_id, state, source, result, stat, epoch, submit_at, answer_at, submit_leaf, submit_pos)
+			SELECT message_id, no, attempt, channel_id, state, source, result, stat, epoch, submit_at, answer_at, submit_leaf, submit_pos FROM segment
 			WHERE message_id = ? AND no = ?`, int64(list[i].MessageID), int64(list[i].No))
 		if err != nil {
 			return err
@@ -45,10 +45,10 @@ func (t *Tx) RetireSegments(ctx context.Context, list []sms.Segment) error {
 // PastSegments reads the attempts of a message that were made again.
 func (t *Tx) PastSegments(ctx context.Context, message sms.ID) ([]sms.Segment, error) {
 	var out []sms.Segment
-	err := t.Query(ctx, `SELECT message_id, no, attempt, channel_id, state, source, result, epoch, submit_at, answer_at, submit_leaf, submit_pos FROM segment_past
+	err := t.Query(ctx, `SELECT message_id, no, attempt, channel_id, state, source, result, stat, epoch, submit_at, answer_at, submit_leaf, submit_pos FROM segment_past
 		WHERE message_id = ? ORDER BY no, attempt`, []any{int64(message)}, func(r *sql.Rows) error {
 		var s sms.Segment
-		err := r.Scan(&s.MessageID, &s.No, &s.Attempt, &s.ChannelID, &s.State, &s.Source, &s.Result, &s.Epoch, &s.SubmitAt, &s.AnswerAt, &s.SubmitLeaf, &s.SubmitPos)
+		err := r.Scan(&s.MessageID, &s.No, &s.Attempt, &s.ChannelID, &s.State, &s.Source, &s.Result, &s.Stat, &s.Epoch, &s.SubmitAt, &s.AnswerAt, &s.SubmitLeaf, &s.SubmitPos)
 		out = append(out, s)
 		return err
 	})
@@ -57,13 +57,13 @@ func (t *Tx) PastSegments(ctx context.Context, message sms.ID) ([]sms.Segment, e
 
 // AnswerSegments stores what the carrier answered, or that it did not.
 func (t *Tx) AnswerSegments(ctx context.Context, list []sms.Segment) error {
-	args := make([]any, 0, len(list)*8)
+	args := make([]any, 0, len(list)*9)
 	for i := range list {
 		s := &list[i]
-		args = append(args, int64(s.MessageID), int64(s.No), string(s.State), s.UpstreamID, s.Result, s.AnswerAt, int64(s.SubmitLeaf), int64(s.SubmitPos))
+		args = append(args, int64(s.MessageID), int64(s.No), string(s.State), s.UpstreamID, s.Result, s.Stat, s.AnswerAt, int64(s.SubmitLeaf), int64(s.SubmitPos))
 	}
-	_, err := t.update(ctx, []string{"mid", "n", "st", "up", "res", "at", "leaf", "pos"}, []string{integer, integer, text, text, integer, integer, integer, integer},
-		"UPDATE segment SET state = v.st, upstream_id = v.up, result = v.res, answer_at = v.at, submit_leaf = v.leaf, submit_pos = v.pos FROM v WHERE message_id = v.mid AND no = v.n", args)
+	_, err := t.update(ctx, []string{"mid", "n", "st", "up", "res", "stat", "at", "leaf", "pos"}, []string{integer, integer, text, text, integer, text, integer, integer, integer},
+		"UPDATE segment SET state = v.st, upstream_id = v.up, result = v.res, stat = v.stat, answer_at = v.at, submit_leaf = v.leaf, submit_pos = v.pos FROM v WHERE message_id = v.mid AND no = v.n", args)
 	return err
 }
 
@@ -133,7 +133,7 @@ func (t *Tx) Underway(ctx context.Context, ids []sms.ID, each func(m *sms.Messag
 	err := t.in(ctx, `SELECT m.id, m.decision_id, m.application_id, m.phone_id, m.carrier, m.state, m.code, m.reason, m.phone_commit, m.units, m.segments, m.held, m.captured,
 		m.ref, m.via, m.pdu, m.channel_id, m.not_after, s.no, s.channel_id, s.state, s.upstream_id, s.source, s.result, s.stat, s.attempt, s.epoch, s.submit_at,
 		s.answer_at, s.submit_leaf, s.submit_pos
-		FROM message m JOIN segment s ON s.message_id = m.id WHERE m.id IN (%s) ORDER BY m.id, s.no`, nil, list, nil, func(r *sql.Rows) error {
+		FROM message m JOIN segment s ON s.message_id = m.id WHERE m.id IN (%s) AND s.no <= m.segments ORDER BY m.id, s.no`, nil, list, nil, func(r *sql.Rows) error {
 		var x sms.Message
 		var s sms.Segment
 		var phone, commit sql.RawBytes

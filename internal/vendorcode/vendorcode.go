@@ -8,6 +8,7 @@ package vendorcode
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"slices"
@@ -35,6 +36,9 @@ const (
 	Unknown   Class = "unknown"
 )
 
+// families are the protocols without their versions; any is all of them.
+var families = []string{"any", "cmpp", "sgip", "smgp", "smpp", registry.ByHTTP, registry.ByAliyun, registry.ByTencent}
+
 // classes are all of them.
 var classes = []Class{Delivered, Pending, Temporary, Number, Carrier, Blocked, Frequency, Content, Unknown}
 
@@ -53,7 +57,7 @@ const (
 
 // row is one line of the table.
 type row struct {
-	Protocol string `yaml:"protocol"` // cmpp | sgip | smgp | smpp | any
+	Protocol string `yaml:"protocol"` // one of families
 	On       string `yaml:"on"`
 	Code     string `yaml:"code"`
 	Class    Class  `yaml:"class"`
@@ -87,7 +91,7 @@ func parse(b []byte) (*Table, error) {
 		switch {
 		case twice:
 			return nil, fmt.Errorf("table of codes: %s %s %s stands twice", r.Protocol, r.On, r.Code)
-		case !slices.Contains([]string{"any", "cmpp", "sgip", "smgp", "smpp"}, r.Protocol), r.On != onReport && r.On != onResult:
+		case !slices.Contains(families, r.Protocol), r.On != onReport && r.On != onResult:
 			return nil, fmt.Errorf("table of codes: %s speaks of %q of %q", r.Code, r.On, r.Protocol)
 		case !slices.Contains(classes, r.Class):
 			return nil, fmt.Errorf("table of codes: %s has the class %q", r.Code, r.Class)
@@ -118,8 +122,9 @@ func (t *Table) Report(ch *registry.Channel, stat string) Meaning {
 }
 
 // Result is what the answer to a submit means on a channel; 0 is accepted and has none.
-func (t *Table) Result(ch *registry.Channel, result int64) Meaning {
-	if m, ok := t.find(ch, onResult, strconv.FormatInt(result, 10)); ok {
+// word is the answer of an upstream that answers in words, "" of all others.
+func (t *Table) Result(ch *registry.Channel, result int64, word string) Meaning {
+	if m, ok := t.find(ch, onResult, cmp.Or(word, strconv.FormatInt(result, 10))); ok {
 		return m
 	}
 	return unknown
@@ -171,7 +176,8 @@ func onOf(c registry.ChannelCode) string {
 
 // Check says what is wrong with a channel's own list: a code that stands twice would be
 // edited in vain.
-func Check(list []registry.ChannelCode) error {
+func Check(ch *registry.Channel) error {
+	list := ch.Options.Codes
 	seen := map[key]bool{}
 	for _, c := range list {
 		k := key{on: onOf(c), code: c.Code}
@@ -181,7 +187,7 @@ func Check(list []registry.ChannelCode) error {
 		if i := strings.IndexByte(c.Code, '*'); i >= 0 && i != len(c.Code)-1 || c.Code == "*" {
 			return fmt.Errorf("%s: * stands only at the end of a beginning", c.Code)
 		}
-		if _, err := strconv.ParseUint(c.Code, 10, 32); k.on == onResult && err != nil {
+		if _, err := strconv.ParseUint(c.Code, 10, 32); k.on == onResult && err != nil && !ch.ByWeb() {
 			return fmt.Errorf("%s: an answer is a number", c.Code)
 		}
 		seen[k] = true

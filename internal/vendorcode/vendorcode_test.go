@@ -49,7 +49,7 @@ func TestEveryDocumentedCodeHasItsMeaning(t *testing.T) {
 	}
 	for protocol, list := range results {
 		for _, code := range list {
-			if m := x.Result(&registry.Channel{Protocol: protocol}, code); m == unknown {
+			if m := x.Result(&registry.Channel{Protocol: protocol}, code, ""); m == unknown {
 				t.Errorf("%s answers %d: nothing says what it means", protocol, code)
 			}
 		}
@@ -84,12 +84,12 @@ func TestMeanings(t *testing.T) {
 		"not another protocol's":              {x.Report(&registry.Channel{Protocol: "smpp34"}, "DB:0102"), Unknown},
 		"nobody's":                            {x.Report(&registry.Channel{Protocol: "cmpp30"}, "ZZZZZZZ"), Unknown},
 		"nothing":                             {x.Report(&registry.Channel{Protocol: "cmpp30"}, ""), Unknown},
-		"a vendor's answer":                   {x.Result(&registry.Channel{Protocol: "cmpp30"}, 133), Unknown},
-		"over speed":                          {x.Result(&registry.Channel{Protocol: "cmpp30"}, 8), Temporary},
+		"a vendor's answer":                   {x.Result(&registry.Channel{Protocol: "cmpp30"}, 133, ""), Unknown},
+		"over speed":                          {x.Result(&registry.Channel{Protocol: "cmpp30"}, 8, ""), Temporary},
 		"the channel's own":                   {x.Report(&registry.Channel{Protocol: "cmpp30", Options: own}, "DB:0102"), Temporary},
 		"the channel's beginning goes before": {x.Report(&registry.Channel{Protocol: "cmpp30", Options: own}, "IB:8888"), Blocked},
 		"the longest of them":                 {x.Report(&registry.Channel{Protocol: "cmpp30", Options: own}, "IB:0008"), Content},
-		"the channel's own answer":            {x.Result(&registry.Channel{Protocol: "cmpp30", Options: own}, 8), Frequency},
+		"the channel's own answer":            {x.Result(&registry.Channel{Protocol: "cmpp30", Options: own}, 8, ""), Frequency},
 		"an answer's code is not a status":    {x.Report(&registry.Channel{Protocol: "cmpp30", Options: own}, "8"), Unknown},
 	} {
 		if c.got.Class != c.want || c.got.Zh == "" || c.got.En == "" {
@@ -105,7 +105,7 @@ func TestBadTables(t *testing.T) {
 		"one language":          strings.Replace(good, "一", `""`, 1),
 		"no source":             strings.Replace(good, "spec", `""`, 1),
 		"a class nobody knows":  strings.Replace(good, "number", "other", 1),
-		"a protocol that isn't": strings.Replace(good, "cmpp", "http", 1),
+		"a protocol that isn't": strings.Replace(good, "cmpp", "ftp", 1),
 		"an unknown field":      strings.Replace(good, "zh:", "cn:", 1),
 	} {
 		if _, err := parse([]byte(text)); err == nil {
@@ -124,11 +124,14 @@ func TestCheckOfAChannelsList(t *testing.T) {
 		"everything":           {{Code: "*"}},
 		"an answer of letters": {{Code: "A", On: "result"}},
 	} {
-		if Check(list) == nil {
+		if Check(&registry.Channel{Protocol: "cmpp30", Options: registry.ChannelOptions{Codes: list}}) == nil {
 			t.Errorf("%s: it is taken", name)
 		}
 	}
-	if err := Check([]registry.ChannelCode{{Code: "8"}, {Code: "8", On: "result"}, {Code: "A*"}}); err != nil {
+	if err := Check(&registry.Channel{Protocol: "cmpp30", Options: registry.ChannelOptions{Codes: []registry.ChannelCode{{Code: "8"}, {Code: "8", On: "result"}, {Code: "A*"}}}}); err != nil {
 		t.Error(err)
+	}
+	if err := Check(&registry.Channel{Protocol: "http", Options: registry.ChannelOptions{Codes: []registry.ChannelCode{{Code: "isv.ANY", On: "result"}}}}); err != nil {
+		t.Error("an HTTP upstream answers in words:", err)
 	}
 }

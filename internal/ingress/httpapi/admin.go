@@ -7,20 +7,17 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
-	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/evlog"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
-	"github.com/zhunxin/zhunxin/internal/vendorcode"
 )
 
 // KindAction is the evidence of what an administrator did.
@@ -91,6 +88,7 @@ func (a *API) admin() {
 	put(a, "applications", "Application 应用", func(o *registry.Application, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
 		func(o registry.Application) string { return freeze(o.State) })
 	a.adminSecrets()
+	a.adminChannels()
 	a.adminMoney()
 }
 
@@ -225,32 +223,6 @@ type KeyIn struct {
 	}
 }
 
-// ChannelIn stores a channel with its secret.
-type ChannelIn struct {
-	ID   string `path:"id" maxLength:"20" doc:"id, or new"`
-	Body struct {
-		registry.Channel
-		Secret     string `json:"secret,omitempty" maxLength:"64" doc:"given by the carrier; empty leaves the stored one"`
-		BackSecret string `json:"back_secret,omitempty" maxLength:"16" doc:"SGIP: the password by which the gateway logs in to our listener; empty leaves the stored one"`
-	}
-}
-
-// SelfTestIn asks whether an SGIP gateway could reach our listener.
-type SelfTestIn struct {
-	ID   string `path:"id" maxLength:"20"`
-	Body struct {
-		Address string `json:"address" maxLength:"255" doc:"host:port that was given to the carrier for its connection to us"`
-	}
-}
-
-// SelfTestOut is what came of it.
-type SelfTestOut struct {
-	Body struct {
-		Reached bool   `json:"reached"`
-		Error   string `json:"error,omitempty"`
-	}
-}
-
 // LoginIn stores a customer's protocol login with its secret.
 type LoginIn struct {
 	ID   string `path:"id" maxLength:"20" doc:"id, or new"`
@@ -269,31 +241,15 @@ type LoginOut struct {
 	}
 }
 
-// ChannelsOut lists the channels with how they do.
-type ChannelsOut struct {
-	Body struct {
-		Channels []channel.State `json:"channels"`
-	}
+// adminSecrets registers what has a secret: keys and logins; channels have more to them.
+func (a *API) adminSecrets() {
+	operation(a, ScopeAdmin, adminOp("new-key", http.MethodPost, "/v1/admin/keys", "New API key 新建密钥"), a.newKey)
+	operation(a, ScopeAdmin, adminOp("revoke-key", http.MethodDelete, "/v1/admin/keys/{id}", "Revoke an API key 停用密钥"), a.revokeKey)
+	operation(a, ScopeAdmin, adminOp("put-logins", http.MethodPut, "/v1/admin/logins/{id}", "Customer's protocol login 客户接入账号"), a.putLogin)
 }
 
-// adminSecrets registers what has a secret: keys, channels and logins.
-func (a *API) adminSecrets() {
-	op := func(id, method, path, title string) huma.Operation {
-		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: title, Tags: []string{"admin"}}
-	}
-	operation(a, ScopeAdmin, op("new-key", http.MethodPost, "/v1/admin/keys", "New API key 新建密钥"), a.newKey)
-	operation(a, ScopeAdmin, op("revoke-key", http.MethodDelete, "/v1/admin/keys/{id}", "Revoke an API key 停用密钥"), a.revokeKey)
-	operation(a, ScopeAdmin, op("put-channels", http.MethodPut, "/v1/admin/channels/{id}", "Channel 通道"), a.putChannel)
-	operation(a, ScopeAdmin, op("put-logins", http.MethodPut, "/v1/admin/logins/{id}", "Customer's protocol login 客户接入账号"), a.putLogin)
-	operation(a, ScopeAdmin, op("self-test", http.MethodPost, "/v1/admin/channels/{id}/self-test", "Can the SGIP gateway reach us? 反向连接自检"), a.selfTest)
-	operation(a, ScopeAdmin, op("channels", http.MethodGet, "/v1/admin/channels", "Channels and how they do 通道状态"), func(ctx context.Context, _ *struct{}) (*ChannelsOut, error) {
-		if !operatorAdmin(callerOf(ctx)) {
-			return nil, errOperator()
-		}
-		out := &ChannelsOut{}
-		out.Body.Channels = a.Channels()
-		return out, nil
-	})
+func adminOp(id, method, path, title string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: title, Tags: []string{"admin"}}
 }
 
 func errOperator() error {
@@ -354,67 +310,6 @@ func (a *API) store(ctx context.Context, c caller, action string, id sms.ID, obj
 		return sms.Errorf(sms.BadRequest, "body", "it names an object that does not exist, or repeats one that does")
 	}
 	return err
-}
-
-func (a *API) putChannel(ctx context.Context, in *ChannelIn) (*PutOut[registry.Channel], error) {
-	c := callerOf(ctx)
-	if !operatorAdmin(c) {
-		return nil, errOperator()
-	}
-	id, err := objectID(a, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	ch := in.Body.Channel
-	ch.ID = id
-	for _, text := range strings.Split(ch.Options.BackAllow, ",") {
-		if _, err := netip.ParsePrefix(strings.TrimSpace(text)); err != nil && ch.Options.BackAllow != "" {
-			return nil, sms.Errorf(sms.BadRequest, "body.options.back_allow", "%q is no range such as 192.0.2.0/24", text)
-		}
-	}
-	if b := ch.Options.BackLogin; b != "" {
-		for _, x := range c.snap.Channels { // the gateway's log-in must tell which channel it brings reports for
-			if x.ID != id && x.Options.BackLogin == b {
-				return nil, sms.Errorf(sms.BadRequest, "body.options.back_login", "channel %s has it already", x.ID)
-			}
-		}
-	}
-	if err := vendorcode.Check(ch.Options.Codes); err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "body.options.codes", "%s", err)
-	}
-	if old := c.snap.Channel[id]; old != nil {
-		ch.Secret, ch.BackSecret = old.Secret, old.BackSecret
-	}
-	if in.Body.Secret != "" {
-		ch.Secret = a.Keys.Seal(vault.PurposeLogin, []byte(in.Body.Secret))
-	}
-	if in.Body.BackSecret != "" {
-		ch.BackSecret = a.Keys.Seal(vault.PurposeLogin, []byte(in.Body.BackSecret))
-	}
-	return &PutOut[registry.Channel]{ch}, a.store(ctx, c, "put channels", id, ch, freeze(ch.State))
-}
-
-// selfTest logs in as the gateway would, at the address that the carrier was given.
-func (a *API) selfTest(ctx context.Context, in *SelfTestIn) (*SelfTestOut, error) {
-	c := callerOf(ctx)
-	if !operatorAdmin(c) {
-		return nil, errOperator()
-	}
-	id, err := sms.ParseID(in.ID)
-	if err != nil {
-		return nil, sms.Errorf(sms.NotFound, "path.id", "%s", err)
-	}
-	ch := c.snap.Channel[id]
-	if ch == nil || ch.Options.BackLogin == "" {
-		return nil, sms.Errorf(sms.NotFound, "path.id", "there is no SGIP channel %s with a back_login", id)
-	}
-	out := &SelfTestOut{}
-	if err := a.SelfTest(ctx, ch, in.Body.Address); err != nil {
-		out.Body.Error = err.Error()
-		return out, nil
-	}
-	out.Body.Reached = true
-	return out, nil
 }
 
 func (a *API) putLogin(ctx context.Context, in *LoginIn) (*LoginOut, error) {

@@ -101,8 +101,10 @@ type Config struct {
 	Codes *vendorcode.Table
 	// SelfTest logs in at an address as an SGIP channel's gateway would.
 	SelfTest func(ctx context.Context, channel *registry.Channel, address string) error
-	MaxBody  int
-	Rate     int // requests a second of one key
+	// Filed asks a cloud channel's upstream what it says of templates.
+	Filed   func(ctx context.Context, ch *registry.Channel, list []registry.CloudTemplate) ([]channel.FiledState, error)
+	MaxBody int
+	Rate    int // requests a second of one key
 	// Retention is how long what was sent must stay provable with its number and text.
 	Retention time.Duration
 	Logger    *slog.Logger

@@ -158,7 +158,7 @@ type SegmentView struct {
 	UpstreamID string              `json:"upstream_id,omitempty" doc:"the carrier's own id: compare it with the carrier's statement"`
 	Source     string              `json:"source" doc:"number that the handset shows"`
 	Result     int64               `json:"result" doc:"the carrier's answer, raw"`
-	Stat       string              `json:"stat,omitempty" doc:"the report's status, raw"`
+	Stat       string              `json:"stat,omitempty" doc:"the report's status, or an HTTP upstream's refusal, raw"`
 	Meaning    *vendorcode.Meaning `json:"meaning,omitempty" doc:"what stat means, or result when it is an error and no report came"`
 	Attempt    int                 `json:"attempt"`
 	SubmitAt   int64               `json:"submit_at"`
@@ -296,11 +296,11 @@ func (a *API) segment(c caller, s *sms.Segment) SegmentView {
 	ch := c.snap.Channel[s.ChannelID]
 	switch {
 	case ch == nil:
+	case s.State == sms.SegRefused && s.Result != 0:
+		m := a.Codes.Result(ch, s.Result, s.Stat)
+		v.Meaning = &m
 	case s.Stat != "":
 		m := a.Codes.Report(ch, s.Stat)
-		v.Meaning = &m
-	case s.Result != 0:
-		m := a.Codes.Result(ch, s.Result)
 		v.Meaning = &m
 	}
 	return v

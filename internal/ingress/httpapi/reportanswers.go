@@ -7,30 +7,31 @@ type ReportCode string
 
 // The codes, in the order of a message's life.
 const (
-	ReportRefused       ReportCode = "refused"
-	ReportWaiting       ReportCode = "waiting"
-	ReportNeverLeft     ReportCode = "never_left"
-	ReportChannelPaused ReportCode = "channel_paused"
-	ReportBreakerOpen   ReportCode = "breaker_open"
-	ReportElsewhere     ReportCode = "queued_elsewhere"
-	ReportNoSession     ReportCode = "no_session"
-	ReportNoRoom        ReportCode = "no_room"
-	ReportQueued        ReportCode = "queued"
-	ReportSubmitting    ReportCode = "submitting"
-	ReportInDoubt       ReportCode = "in_doubt"
-	ReportCarrierNo     ReportCode = "refused_by_carrier"
-	ReportGivenUp       ReportCode = "given_up"
-	ReportUnmatched     ReportCode = "unmatched"
-	ReportPartial       ReportCode = "partial"
-	ReportSendOnly      ReportCode = "send_only"
-	ReportGatewayAbsent ReportCode = "gateway_absent"
-	ReportLinkDown      ReportCode = "link_down"
-	ReportWithin        ReportCode = "within_timeout"
-	ReportSlow          ReportCode = "slow"
-	ReportTimedOut      ReportCode = "timed_out"
-	ReportThere         ReportCode = "reported"
-	ReportEarly         ReportCode = "reported_early"
-	ReportTwice         ReportCode = "reported_twice"
+	ReportRefused        ReportCode = "refused"
+	ReportWaiting        ReportCode = "waiting"
+	ReportNeverLeft      ReportCode = "never_left"
+	ReportChannelPaused  ReportCode = "channel_paused"
+	ReportBreakerOpen    ReportCode = "breaker_open"
+	ReportElsewhere      ReportCode = "queued_elsewhere"
+	ReportNoSession      ReportCode = "no_session"
+	ReportNoRoom         ReportCode = "no_room"
+	ReportQueued         ReportCode = "queued"
+	ReportSubmitting     ReportCode = "submitting"
+	ReportInDoubt        ReportCode = "in_doubt"
+	ReportCarrierNo      ReportCode = "refused_by_carrier"
+	ReportGivenUp        ReportCode = "given_up"
+	ReportUnmatched      ReportCode = "unmatched"
+	ReportPartial        ReportCode = "partial"
+	ReportSendOnly       ReportCode = "send_only"
+	ReportGatewayAbsent  ReportCode = "gateway_absent"
+	ReportCallbackAbsent ReportCode = "callback_absent"
+	ReportLinkDown       ReportCode = "link_down"
+	ReportWithin         ReportCode = "within_timeout"
+	ReportSlow           ReportCode = "slow"
+	ReportTimedOut       ReportCode = "timed_out"
+	ReportThere          ReportCode = "reported"
+	ReportEarly          ReportCode = "reported_early"
+	ReportTwice          ReportCode = "reported_twice"
 )
 
 // reportAnswer is what a code says and what to do about it.
@@ -106,6 +107,10 @@ var reportAnswers = map[ReportCode]reportAnswer{
 	ReportGatewayAbsent: {
 		rulebook.Both{Zh: "提交之后，联通网关（SGIP）没有连接过本节点，状态报告无从送达。", En: "Since the submit the SGIP gateway has not connected to this node, and only over that connection can a report come."},
 		rulebook.Both{Zh: "运营方做通道的反向连接自检，检查监听端口、防火墙、back_login 和密码。", En: "The operator runs the channel's self-test and checks the listener, fire walls, back_login and its password."},
+	},
+	ReportCallbackAbsent: {
+		rulebook.Both{Zh: "提交之后，上游没有向本节点推送过状态报告，或其推送被拒绝。", En: "Since the submit the upstream has brought no status report to this node, or what it brought was refused."},
+		rulebook.Both{Zh: "运营方查看通道 back 的 heard 和 refused，核对上游控制台登记的回调地址、密钥与来源地址；多节点时也可能推送到了别的节点。", En: "The operator looks at heard and refused of the channel's back and compares the callback address that was registered with the upstream, its secret and where it comes from; with several nodes it may have gone to another one."},
 	},
 	ReportLinkDown: {
 		rulebook.Both{Zh: "已提交，但通道现在没有已登录的连接，状态报告进不来。", En: "It was submitted, but the channel has no session now over which a report could come."},

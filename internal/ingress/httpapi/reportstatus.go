@@ -18,7 +18,7 @@ import (
 type ReportStatus struct {
 	MessageID   sms.ID         `json:"message_id"`
 	State       sms.State      `json:"state"`
-	Code        ReportCode     `json:"code" enum:"refused,waiting,never_left,channel_paused,breaker_open,queued_elsewhere,no_session,no_room,queued,submitting,in_doubt,refused_by_carrier,given_up,unmatched,partial,send_only,gateway_absent,link_down,within_timeout,slow,timed_out,reported,reported_early,reported_twice"`
+	Code        ReportCode     `json:"code" enum:"refused,waiting,never_left,channel_paused,breaker_open,queued_elsewhere,no_session,no_room,queued,submitting,in_doubt,refused_by_carrier,given_up,unmatched,partial,send_only,gateway_absent,callback_absent,link_down,within_timeout,slow,timed_out,reported,reported_early,reported_twice"`
 	Answer      rulebook.Both  `json:"answer"`
 	Remedy      rulebook.Both  `json:"remedy" doc:"what to do about it"`
 	Segments    int            `json:"segments"`
@@ -218,6 +218,8 @@ func (x *reportCase) missing() ReportCode {
 		return ReportUnmatched
 	case x.def != nil && x.def.Options.Mode == "send":
 		return ReportSendOnly
+	case x.def != nil && x.def.ByWeb():
+		return x.callback()
 	case here && s.Back != nil && s.Back.Sessions == 0 && max(s.Back.Since, s.Back.Heard) < x.out.SubmittedAt:
 		return ReportGatewayAbsent
 	case x.m.State == sms.Unknown:
@@ -226,6 +228,26 @@ func (x *reportCase) missing() ReportCode {
 		return ReportLinkDown
 	case x.out.Reported > 0:
 		return ReportPartial
+	case x.out.P95MS > 0 && x.out.WaitedMS > x.out.P95MS:
+		return ReportSlow
+	}
+	return ReportWithin
+}
+
+// callbackPatience is how long an upstream may be silent before that says something: most
+// bring reports within seconds, and several at a time.
+const callbackPatience = time.Minute
+
+// callback is why a report has not come that an HTTP upstream brings to this node or to
+// another one.
+func (x *reportCase) callback() ReportCode {
+	s := x.state
+	switch {
+	case s != nil && s.Back != nil && s.Back.Refused != "",
+		s != nil && s.Back != nil && s.Back.Heard < x.out.SubmittedAt && x.out.WaitedMS > callbackPatience.Milliseconds():
+		return ReportCallbackAbsent
+	case x.m.State == sms.Unknown:
+		return ReportTimedOut
 	case x.out.P95MS > 0 && x.out.WaitedMS > x.out.P95MS:
 		return ReportSlow
 	}

@@ -43,6 +43,7 @@ func TestWhyThereIsNoReport(t *testing.T) {
 		return func(x *reportCase) { x.state.Back = &channel.Back{Heard: heard, Sessions: sessions} }
 	}
 	kept := func(list ...sms.Report) with { return func(x *reportCase) { x.keep(list) } }
+	web := func(x *reportCase) { x.def.Protocol = registry.ByAliyun }
 	reported := func(x *reportCase) { x.segments[0].ReportAt = 9000 }
 	for name, c := range map[string]struct {
 		state sms.State
@@ -76,6 +77,12 @@ func TestWhyThereIsNoReport(t *testing.T) {
 		"submitted, gateway absent":  {sms.Submitted, []with{gateway(999, 0)}, ReportGatewayAbsent},
 		"submitted, gateway came":    {sms.Submitted, []with{gateway(1000, 0)}, ReportWithin},
 		"submitted, gateway here":    {sms.Submitted, []with{gateway(0, 1)}, ReportWithin},
+		"submitted, upstream silent": {sms.Submitted, []with{web, gateway(999, 0), func(x *reportCase) { x.now += 1000 }}, ReportCallbackAbsent},
+		"submitted, not for long":    {sms.Submitted, []with{web, gateway(999, 0)}, ReportWithin},
+		"submitted, upstream called": {sms.Submitted, []with{web, gateway(1000, 0), func(x *reportCase) { x.now += 1000 }}, ReportWithin},
+		"submitted, call refused":    {sms.Submitted, []with{web, func(x *reportCase) { x.state.Back = &channel.Back{Heard: 2000, Refused: "x"} }}, ReportCallbackAbsent},
+		"unknown, upstream silent":   {sms.Unknown, []with{web, gateway(0, 0), func(x *reportCase) { x.now += 1000 }}, ReportCallbackAbsent},
+		"unknown, upstream called":   {sms.Unknown, []with{web, gateway(1000, 0)}, ReportTimedOut},
 		"submitted, unmatched":       {sms.Submitted, []with{kept(sms.Report{ChannelID: 7, UpstreamID: "43"})}, ReportUnmatched},
 		"submitted, another's":       {sms.Submitted, []with{kept(sms.Report{ChannelID: 8, UpstreamID: "43"})}, ReportWithin},
 		"submitted, partly":          {sms.Submitted, []with{reported}, ReportPartial},

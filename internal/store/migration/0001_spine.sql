@@ -459,7 +459,7 @@ CREATE TABLE segment (
   upstream_id TEXT NOT NULL DEFAULT '',
   source      TEXT NOT NULL,
   result      INTEGER NOT NULL DEFAULT 0,
-  stat        TEXT NOT NULL DEFAULT '',
+  stat        TEXT NOT NULL DEFAULT '',   -- the report's status, or an upstream's refusal in words, raw
   attempt     INTEGER NOT NULL,
   epoch       INTEGER NOT NULL,
   submit_at   INTEGER NOT NULL,
@@ -483,6 +483,7 @@ CREATE TABLE segment_past (
   state       TEXT NOT NULL,
   source      TEXT NOT NULL,
   result      INTEGER NOT NULL,
+  stat        TEXT NOT NULL,
   epoch       INTEGER NOT NULL,
   submit_at   INTEGER NOT NULL,
   answer_at   INTEGER NOT NULL,

@@ -1,0 +1,182 @@
+package channel
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"sync"
+
+	"github.com/zhunxin/zhunxin/internal/channel/web"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/protocol/session"
+)
+
+// Upstreams with HTTP APIs bring reports and replies by requests to us. Most don't sign
+// them, so that the address holds a secret of the channel; it is a password.
+
+// CallbackPattern is where they come in, for an http.ServeMux.
+const CallbackPattern = "/v1/upstreams/{channel}/{token}/{what}"
+
+// CallbackPath is the path of one kind of callback of a channel: reports or replies.
+func CallbackPath(channel sms.ID, token, what string) string {
+	return "/v1/upstreams/" + channel.String() + "/" + token + "/" + what
+}
+
+// MinToken is the shortest secret of a callback's address.
+const MinToken = 16
+
+const maxCallback = 1 << 20
+
+// callee is a channel whose upstream calls. It is heard whatever the channel's state: a
+// report of what left before the channel was paused comes once.
+type callee struct {
+	def  registry.Channel
+	code string
+	api  web.API
+}
+
+// listen makes the callees of a registry. The caller holds the lock.
+func (s *Set) listen(snap *registry.Snapshot) {
+	list := map[sms.ID]*callee{}
+	for _, def := range snap.Channels {
+		if !def.ByWeb() {
+			continue
+		}
+		code := codeOf(snap, def)
+		if c := s.callees[def.ID]; c != nil && same(def, &c.def) && code == c.code {
+			list[def.ID] = c
+			continue
+		}
+		secret, err := s.cfg.Open(def.Secret)
+		var api web.API
+		if err == nil {
+			api, _, err = newAPI(def, code, secret, s.cfg.now)
+		}
+		if err != nil {
+			s.cfg.Logger.Error("callbacks of a channel can't be taken", "channel", def.ID, "name", def.Name, "err", err)
+			continue
+		}
+		list[def.ID] = &callee{*def, code, api}
+	}
+	s.callees = list
+}
+
+func backOf(channel sms.ID) string { return "channel " + channel.String() }
+
+// ServeHTTP takes a callback. It answers after everything is stored.
+func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id, err := sms.ParseID(r.PathValue("channel"))
+	if err != nil {
+		deny(w, sms.NotFound)
+		return
+	}
+	s.mu.Lock()
+	c := s.callees[id]
+	s.mu.Unlock()
+	if c == nil {
+		deny(w, sms.NotFound)
+		return
+	}
+	if code, why := s.refuses(c, r); code != "" {
+		s.cfg.backs.of(backOf(id), func(b *Back) { b.Refused = why })
+		s.cfg.Logger.Warn("a callback of an upstream is refused", "channel", id, "why", why)
+		deny(w, code)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCallback))
+	if err != nil {
+		deny(w, sms.BodyTooLarge)
+		return
+	}
+	at := s.cfg.now().UnixMilli()
+	s.cfg.backs.of(backOf(id), func(b *Back) { b.Heard, b.Since, b.Refused = at, at, "" })
+	stored, err := s.take(c, r.PathValue("what"), &web.Callback{Request: r, Payload: body})
+	switch {
+	case errors.Is(err, web.ErrSignature):
+		s.cfg.backs.of(backOf(id), func(b *Back) { b.Refused = err.Error() })
+		deny(w, sms.Unauthenticated)
+		return
+	case errors.Is(err, errWhat):
+		deny(w, sms.NotFound)
+		return
+	case err != nil:
+		s.cfg.backs.of(backOf(id), func(b *Back) { b.Refused = err.Error() })
+		s.cfg.Logger.Error("a callback of an upstream could not be read; what could is stored", "channel", id, "err", err)
+	}
+	c.api.Received(w, stored && err == nil)
+}
+
+// refuses tells why a callback is not from the channel's upstream.
+func (s *Set) refuses(c *callee, r *http.Request) (sms.Code, string) {
+	token, err := s.cfg.Open(c.def.BackSecret)
+	if err != nil || len(token) < MinToken || subtle.ConstantTimeCompare([]byte(token), []byte(r.PathValue("token"))) != 1 {
+		return sms.Unauthenticated, "the secret in its address is not the channel's"
+	}
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !within(c.def.Options.BackAllow, addr.Addr()) {
+		return sms.AddressNotAllowed, "it came from " + r.RemoteAddr + ", which back_allow does not name"
+	}
+	return "", ""
+}
+
+// errWhat is a callback of another kind.
+var errWhat = errors.New("channel: an upstream brings reports or replies")
+
+// take stores what a callback brings, and tells whether all of it is.
+func (s *Set) take(c *callee, what string, in *web.Callback) (stored bool, err error) {
+	var acks sync.WaitGroup
+	var mu sync.Mutex
+	stored = true
+	ack := func(ok bool) {
+		mu.Lock()
+		stored = stored && ok
+		mu.Unlock()
+		acks.Done()
+	}
+	switch what {
+	case "reports":
+		list, e := c.api.Reports(in)
+		acks.Add(len(list))
+		for _, r := range list {
+			channel, message := s.of(c, r.Ref)
+			s.cfg.Inbound.Report(channel, r.Report, message, ack)
+		}
+		err = e
+	case "replies":
+		var list []session.MO
+		list, err = c.api.Replies(in)
+		acks.Add(len(list))
+		for _, m := range list {
+			s.cfg.Inbound.MO(c.def.ID, m, ack)
+		}
+	default:
+		return false, errWhat
+	}
+	acks.Wait()
+	return stored, err
+}
+
+// of is the channel and message that a report's reference names: channels of one account
+// have one callback. A reference to a channel of another account counts for nothing.
+func (s *Set) of(c *callee, ref string) (channel, message sms.ID) {
+	channel, message = ParseRef(ref)
+	s.mu.Lock()
+	x := s.callees[channel]
+	s.mu.Unlock()
+	if x == nil || x.def.Protocol != c.def.Protocol || x.def.Address != c.def.Address || x.def.Login != c.def.Login {
+		return c.def.ID, 0
+	}
+	return channel, message
+}
+
+// deny answers what is not an upstream's callback.
+func deny(w http.ResponseWriter, code sms.Code) {
+	e := sms.Lookup(code)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.HTTP)
+	_ = json.NewEncoder(w).Encode(map[string]string{"code": string(code), "zh": e.Zh, "en": e.En}) // the connection's end is the peer's loss
+}
