@@ -39,8 +39,17 @@ type callee struct {
 	api  web.API
 }
 
-// listen makes the callees of a registry. The caller holds the lock.
+// callee finds one, or nil.
+func (s *Set) callee(channel sms.ID) *callee {
+	s.calls.Lock()
+	defer s.calls.Unlock()
+	return s.callees[channel]
+}
+
+// listen makes the callees of a registry.
 func (s *Set) listen(snap *registry.Snapshot) {
+	s.calls.Lock()
+	defer s.calls.Unlock()
 	list := map[sms.ID]*callee{}
 	for _, def := range snap.Channels {
 		if !def.ByWeb() {
@@ -74,16 +83,13 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		deny(w, sms.NotFound)
 		return
 	}
-	s.mu.Lock()
-	c := s.callees[id]
-	s.mu.Unlock()
+	c := s.callee(id)
 	if c == nil {
 		deny(w, sms.NotFound)
 		return
 	}
 	if code, why := s.refuses(c, r); code != "" {
-		s.cfg.backs.of(backOf(id), func(b *Back) { b.Refused = why })
-		s.cfg.Logger.Warn("a callback of an upstream is refused", "channel", id, "why", why)
+		s.refused(id, why)
 		deny(w, code)
 		return
 	}
@@ -92,12 +98,10 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		deny(w, sms.BodyTooLarge)
 		return
 	}
-	at := s.cfg.now().UnixMilli()
-	s.cfg.backs.of(backOf(id), func(b *Back) { b.Heard, b.Since, b.Refused = at, at, "" })
 	stored, err := s.take(c, r.PathValue("what"), &web.Callback{Request: r, Payload: body})
 	switch {
 	case errors.Is(err, web.ErrSignature):
-		s.cfg.backs.of(backOf(id), func(b *Back) { b.Refused = err.Error() })
+		s.refused(id, err.Error())
 		deny(w, sms.Unauthenticated)
 		return
 	case errors.Is(err, errWhat):
@@ -106,8 +110,23 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.cfg.backs.of(backOf(id), func(b *Back) { b.Refused = err.Error() })
 		s.cfg.Logger.Error("a callback of an upstream could not be read; what could is stored", "channel", id, "err", err)
+	default:
+		at := s.cfg.now().UnixMilli()
+		s.cfg.backs.of(backOf(id), func(b *Back) { b.Heard, b.Since, b.Refused = at, at, "" })
 	}
 	c.api.Received(w, stored && err == nil)
+}
+
+// refused notes why a callback was. It is told once, for anybody may call.
+func (s *Set) refused(channel sms.ID, why string) {
+	news := false
+	s.cfg.backs.of(backOf(channel), func(b *Back) {
+		news = b.Refused != why
+		b.Refused = why
+	})
+	if news {
+		s.cfg.Logger.Warn("a callback of an upstream is refused", "channel", channel, "why", why)
+	}
 }
 
 // refuses tells why a callback is not from the channel's upstream.
@@ -118,7 +137,7 @@ func (s *Set) refuses(c *callee, r *http.Request) (sms.Code, string) {
 	}
 	addr, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !within(c.def.Options.BackAllow, addr.Addr()) {
-		return sms.AddressNotAllowed, "it came from " + r.RemoteAddr + ", which back_allow does not name"
+		return sms.AddressNotAllowed, "it came from " + addr.Addr().String() + ", which back_allow does not name"
 	}
 	return "", ""
 }
@@ -164,9 +183,7 @@ func (s *Set) take(c *callee, what string, in *web.Callback) (stored bool, err e
 // have one callback. A reference to a channel of another account counts for nothing.
 func (s *Set) of(c *callee, ref string) (channel, message sms.ID) {
 	channel, message = ParseRef(ref)
-	s.mu.Lock()
-	x := s.callees[channel]
-	s.mu.Unlock()
+	x := s.callee(channel)
 	if x == nil || x.def.Protocol != c.def.Protocol || x.def.Address != c.def.Address || x.def.Login != c.def.Login {
 		return c.def.ID, 0
 	}

@@ -34,9 +34,7 @@ func FiledAfter(ch *registry.Channel, after sms.ID, limit int) []registry.CloudT
 
 // Filed asks a channel's upstream whether templates are there as the channel has them.
 func (s *Set) Filed(ctx context.Context, ch *registry.Channel, list []registry.CloudTemplate) ([]FiledState, error) {
-	s.mu.Lock()
-	c := s.callees[ch.ID]
-	s.mu.Unlock()
+	c := s.callee(ch.ID)
 	if c == nil {
 		return nil, fmt.Errorf("this node does not know channel %s", ch.ID)
 	}

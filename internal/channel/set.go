@@ -15,8 +15,10 @@ type Set struct {
 	cfg Config
 	use func([]dispatch.Line)
 
-	mu      sync.Mutex
-	list    map[sms.ID]*Channel
+	mu   sync.Mutex
+	list map[sms.ID]*Channel
+
+	calls   sync.Mutex // beside mu, which is held while channels end
 	callees map[sms.ID]*callee
 }
 
@@ -57,6 +59,7 @@ func codeOf(snap *registry.Snapshot, def *registry.Channel) string {
 // Sync starts the channels that are active, and ends those that are not any more
 // or have changed.
 func (s *Set) Sync(snap *registry.Snapshot) {
+	s.listen(snap)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ending sync.WaitGroup
@@ -78,7 +81,6 @@ func (s *Set) Sync(snap *registry.Snapshot) {
 		}
 		s.list[def.ID] = c
 	}
-	s.listen(snap)
 	lines := make([]dispatch.Line, 0, len(s.list))
 	for _, c := range s.list {
 		lines = append(lines, c)

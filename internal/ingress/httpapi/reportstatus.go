@@ -243,8 +243,7 @@ const callbackPatience = time.Minute
 func (x *reportCase) callback() ReportCode {
 	s := x.state
 	switch {
-	case s != nil && s.Back != nil && s.Back.Refused != "",
-		s != nil && s.Back != nil && s.Back.Heard < x.out.SubmittedAt && x.out.WaitedMS > callbackPatience.Milliseconds():
+	case s != nil && s.Back != nil && s.Back.Heard < x.out.SubmittedAt && (s.Back.Refused != "" || x.out.WaitedMS > callbackPatience.Milliseconds()):
 		return ReportCallbackAbsent
 	case x.m.State == sms.Unknown:
 		return ReportTimedOut
