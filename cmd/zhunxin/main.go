@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -52,6 +54,8 @@ func main() {
 	parsed := kong.Parse(&commands, kong.Name("zhunxin"), kong.UsageOnError(),
 		kong.Description("Zhunxin 准信: the 106 SMS platform whose every message is lawful and provable."))
 	parsed.BindTo(ctx, (*context.Context)(nil))
+	// net/http prints there what an upstream sent unasked, which may hold a number (P7).
+	log.SetOutput(io.Discard)
 	parsed.Bind(slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	parsed.FatalIfErrorf(parsed.Run())
 }

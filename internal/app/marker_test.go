@@ -114,7 +114,7 @@ func (n *node) markUpstream(logged *memory, number, code string) {
 		{reports, `{"reports":"` + number + `"}`},
 		{reports, number + " 退订 " + code},
 		{replies, `{"id":"1","from":"x` + number + `","ext":"1","text":"退订 ` + code + `"}`},
-		{replies, `{"id":"1","from":"` + number + `","ext":[],"text":"退订 ` + code + `"}`},
+		{replies, `{"id":"1","from":"` + number + `","ext":"1","text":["退订 ` + code + `"]}`},
 	} {
 		if status, _ := n.call(c.path, c.body); status != http.StatusServiceUnavailable {
 			n.t.Errorf("a callback that can't be read is answered %d", status)

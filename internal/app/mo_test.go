@@ -41,20 +41,25 @@ func (n *node) channel() sms.ID {
 	return snap.Channels[0].ID
 }
 
+// moIDs are those of all messages from handsets.
+func (n *node) moIDs(ctx context.Context, tx *store.Tx) (ids []sms.ID) {
+	n.t.Helper()
+	if err := tx.Query(ctx, "SELECT id FROM mo ORDER BY id", nil, func(r *sql.Rows) error {
+		var id sms.ID
+		err := r.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}); err != nil {
+		n.t.Fatal(err)
+	}
+	return ids
+}
+
 // replies opens every stored message from a handset.
 func (n *node) replies() (list []string) {
 	n.t.Helper()
 	err := n.DB.Read(n.t.Context(), func(ctx context.Context, tx *store.Tx) error {
-		var ids []sms.ID
-		if err := tx.Query(ctx, "SELECT id FROM mo ORDER BY id", nil, func(r *sql.Rows) error {
-			var id sms.ID
-			err := r.Scan(&id)
-			ids = append(ids, id)
-			return err
-		}); err != nil {
-			return err
-		}
-		return tx.MOs(ctx, ids, func(m sms.MO) {
+		return tx.MOs(ctx, n.moIDs(ctx, tx), func(m sms.MO) {
 			text, err := n.Keys.Open(vault.PurposeMO, m.Text)
 			if err != nil {
 				n.t.Error(err)

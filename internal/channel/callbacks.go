@@ -7,10 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"github.com/zhunxin/zhunxin/internal/channel/web"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/routing"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/protocol/session"
 )
@@ -94,8 +96,13 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCallback))
-	if err != nil {
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
 		deny(w, sms.BodyTooLarge)
+		return
+	case err != nil:
+		deny(w, sms.BadRequest)
 		return
 	}
 	stored, err := s.take(c, r.PathValue("what"), &web.Callback{Request: r, Payload: body})
@@ -161,7 +168,8 @@ func (s *Set) take(c *callee, what string, in *web.Callback) (stored bool, err e
 		list, e := c.api.Reports(in)
 		acks.Add(len(list))
 		for _, r := range list {
-			channel, message := s.of(c, r.Ref)
+			channel, message := s.of(c, &r)
+			r.Stat, r.Err = hide(r.Stat), hide(r.Err)
 			s.cfg.Inbound.Report(channel, r.Report, message, ack)
 		}
 		err = e
@@ -170,7 +178,11 @@ func (s *Set) take(c *callee, what string, in *web.Callback) (stored bool, err e
 		list, err = c.api.Replies(in)
 		acks.Add(len(list))
 		for _, m := range list {
-			s.cfg.Inbound.MO(c.def.ID, m, ack)
+			x := s.sibling(c, m.Source)
+			if rest, ok := strings.CutPrefix(m.Dest, c.code); ok {
+				m.Dest = x.code + rest
+			}
+			s.cfg.Inbound.MO(x.def.ID, m, ack)
 		}
 	default:
 		return false, errWhat
@@ -179,15 +191,41 @@ func (s *Set) take(c *callee, what string, in *web.Callback) (stored bool, err e
 	return stored, err
 }
 
-// of is the channel and message that a report's reference names: channels of one account
-// have one callback. A reference to a channel of another account counts for nothing.
-func (s *Set) of(c *callee, ref string) (channel, message sms.ID) {
-	channel, message = ParseRef(ref)
-	x := s.callee(channel)
-	if x == nil || x.def.Protocol != c.def.Protocol || x.def.Address != c.def.Address || x.def.Login != c.def.Login {
-		return c.def.ID, 0
+// shares tells whether two channels are of one account, which has one callback.
+func (c *callee) shares(x *callee) bool {
+	return x.def.Protocol == c.def.Protocol && x.def.Address == c.def.Address && x.def.Login == c.def.Login
+}
+
+// of is the channel and message that a report's reference names. Without one it is a
+// channel of the account that serves the number; a reference that is not ours says that
+// somebody else sent it.
+func (s *Set) of(c *callee, r *web.Report) (channel, message sms.ID) {
+	channel, message = ParseRef(r.Ref)
+	if x := s.callee(channel); x != nil && x.shares(c) {
+		return channel, message
 	}
-	return channel, message
+	if r.Ref != "" || r.Foreign {
+		message = sms.NoMessage
+	}
+	return s.sibling(c, r.Dest).def.ID, message
+}
+
+// sibling is the channel of a callback's account that serves a number, by its prefix; the
+// callback's own if none does.
+func (s *Set) sibling(c *callee, number string) *callee {
+	n, err := sms.ParseMSISDN(number)
+	if err != nil || c.def.Carrier == routing.CarrierOf(n) {
+		return c
+	}
+	s.calls.Lock()
+	defer s.calls.Unlock()
+	best := c
+	for _, x := range s.callees {
+		if x.shares(c) && x.def.Carrier == routing.CarrierOf(n) && (best == c || x.def.ID < best.def.ID) {
+			best = x
+		}
+	}
+	return best
 }
 
 // deny answers what is not an upstream's callback.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,14 +38,13 @@ type requests struct {
 	lost      chan struct{} // it could not be reached
 
 	// What follows is guarded by the channel's lock.
-	there  bool
-	open   int
-	work   sync.WaitGroup
-	until  time.Time // pause
-	delay  time.Duration
-	timed  bool // somebody is told when there is credit again
-	ending bool
-	under  context.Context // of requests
+	there bool
+	open  int
+	work  sync.WaitGroup
+	until time.Time // pause
+	delay time.Duration
+	timed bool            // somebody is told when there is credit again
+	under context.Context // of requests
 }
 
 // Check says what is wrong with the definition of a channel with an HTTP API. Of the
@@ -76,9 +76,6 @@ func newAPI(def *registry.Channel, code, secret string, now func() time.Time) (w
 	return api, t, err
 }
 
-// notWritable is the code of messages that a channel's description can't write.
-const notWritable = "NOT_WRITABLE"
-
 // most is how many requests may be open.
 func most(def *registry.Channel) int { return int(max(1, def.Sessions) * max(1, def.Window)) }
 
@@ -96,7 +93,7 @@ func (c *requests) run(ctx context.Context) {
 	defer cancel()
 	defer c.transport.Close()
 	c.mu.Lock()
-	c.under, c.ending = under, false
+	c.under = under
 	c.mu.Unlock()
 	for failed := 0; ctx.Err() == nil; {
 		wait := time.Duration(0)
@@ -132,7 +129,7 @@ func (c *requests) reached() {
 // finish lets open requests end in order, and gives them up when that takes too long.
 func (c *requests) finish(cancel func()) {
 	c.mu.Lock()
-	c.there, c.ending = false, true
+	c.there = false
 	c.mu.Unlock()
 	patience := time.AfterFunc(drainPatience, cancel)
 	defer patience.Stop()
@@ -176,15 +173,15 @@ func (c *requests) wake(after time.Duration) {
 	})
 }
 
-// submit is not for upstreams that take whole texts.
+// submit is not for upstreams that take whole texts: what is permitted in parts can't leave here.
 func (c *requests) submit(_ session.Submit, done func(session.Outcome)) {
-	go done(session.Outcome{Kind: session.NotWritten, Err: session.ErrEncode})
+	go done(session.Outcome{Kind: session.Answered, Result: refusedInWords, At: c.cfg.now()})
 }
 
 func (c *requests) send(t dispatch.Text, done func(session.Outcome, string)) {
 	c.mu.Lock()
 	now := time.Now()
-	ok := c.there && !c.ending && c.open < most(&c.def) && !c.until.After(now) && c.pacer.Take(now, 1)
+	ok := c.there && c.open < most(&c.def) && !c.until.After(now) && c.pacer.Take(now, 1)
 	if ok {
 		c.open++
 		c.work.Add(1)
@@ -214,8 +211,12 @@ func (c *requests) ask(ctx context.Context, t *dispatch.Text) (session.Outcome, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	extension, ok := strings.CutPrefix(t.Source, c.code)
+	if !ok { // of another access code: the handset would be shown a number that is not permitted
+		return session.Outcome{Kind: session.Answered, Result: refusedInWords, At: c.cfg.now()}, dispatch.NotWritable
+	}
 	m := &web.Message{
-		Ref: Ref(c.def.ID, t.Message), Number: t.Number, Text: t.Text, Source: t.Source, Extension: strings.TrimPrefix(t.Source, c.code),
+		Ref: Ref(c.def.ID, t.Message), Number: t.Number, Text: t.Text, Source: t.Source, Extension: extension,
 		ValidUntil: t.ValidUntil, Values: t.Values,
 	}
 	if t.Template != nil {
@@ -228,7 +229,7 @@ func (c *requests) ask(ctx context.Context, t *dispatch.Text) (session.Outcome, 
 	switch {
 	case err != nil && !flight.Made(): // nor could it be next time
 		c.cfg.Logger.Error("the channel's description can't put a message into a request", "channel", c.def.ID, "message", t.Message, "err", err)
-		o.Result, a.Code = refusedInWords, notWritable
+		o.Result, a.Code = refusedInWords, dispatch.NotWritable
 	case err != nil && !flight.Reached():
 		c.lose(err)
 		return session.Outcome{Kind: session.NotWritten, Err: err, At: o.At}, ""
@@ -243,9 +244,16 @@ func (c *requests) ask(ctx context.Context, t *dispatch.Text) (session.Outcome, 
 		c.went()
 	default:
 		o.Kind, o.Err = session.InDoubt, errors.Join(errUnclear, err)
-		c.cfg.Logger.Warn("an upstream's answer does not say whether it took a message; it is in doubt", "channel", c.def.ID, "message", t.Message, "code", a.Code, "err", err)
+		c.cfg.Logger.Warn("an upstream's answer does not say whether it took a message; it is in doubt", "channel", c.def.ID, "message", t.Message, "code", hide(a.Code), "err", err)
 	}
-	return o, a.Code
+	return o, hide(a.Code)
+}
+
+var mobileNumber = regexp.MustCompile(`1[3-9][0-9]{9}`)
+
+// hide masks numbers in a word of the upstream's, which some put there. It is stored.
+func hide(word string) string {
+	return mobileNumber.ReplaceAllStringFunc(word, func(s string) string { return s[:3] + "****" + s[7:] })
 }
 
 var errUnclear = errors.New("channel: the upstream's answer does not say whether it took the message")
@@ -277,10 +285,10 @@ func (c *requests) pause(a web.Answer) {
 		c.until = now.Add(c.delay)
 	}
 	delay := c.delay
-	c.down = "the upstream takes nothing for now: " + a.Code
+	c.down = "the upstream takes nothing for now: " + hide(a.Code)
 	c.mu.Unlock()
 	if fresh {
-		c.cfg.Logger.Warn("the upstream takes nothing for now", "channel", c.def.ID, "name", c.def.Name, "code", a.Code, "pause", delay)
+		c.cfg.Logger.Warn("the upstream takes nothing for now", "channel", c.def.ID, "name", c.def.Name, "code", hide(a.Code), "pause", delay)
 	}
 }
 

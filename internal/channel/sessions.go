@@ -164,9 +164,9 @@ func (c *sessions) submit(s session.Submit, done func(session.Outcome)) {
 	best.Submit(s, done)
 }
 
-// send is not for carriers that take PDUs: a text of theirs is split.
+// send is not for carriers that take PDUs: what is permitted whole can't leave here.
 func (c *sessions) send(_ dispatch.Text, done func(session.Outcome, string)) {
-	go done(session.Outcome{Kind: session.NotWritten, Err: session.ErrEncode}, "")
+	go done(session.Outcome{Kind: session.Answered, Result: refusedInWords, At: c.cfg.now()}, dispatch.NotWritable)
 }
 
 func (c *sessions) up() bool {

@@ -33,7 +33,10 @@ func (w *Worker) Adopt(ctx context.Context, lease Lease) (total int, err error) 
 					answers = append(answers, Answer{Ready: r, No: no, Channel: lease.Channel, Outcome: session.Outcome{Kind: session.InDoubt, Err: errOwner}})
 				}
 			}
-			_, err = w.desk.Settle(ctx, tx, answers)
+			left, err := w.settle(ctx, tx, answers)
+			if err == nil && left.Told {
+				tx.AfterCommit(w.cfg.OnTold)
+			}
 			return err
 		})
 		total += taken

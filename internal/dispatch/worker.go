@@ -383,21 +383,33 @@ func (w *Worker) settle(ctx context.Context, tx WorkTx, answers []Answer) (Settl
 	if err != nil {
 		return left, err
 	}
-	accepted := map[sms.ID][]string{}
+	accepted, doubtful := map[sms.ID][]string{}, map[sms.ID][]sms.ID{}
 	for i := range answers {
 		a := &answers[i] // in doubt, SGIP's id is known: its report may have come
 		if a.Outcome.Kind == session.Answered && a.Outcome.Result == 0 || a.Outcome.Kind == session.InDoubt && a.Outcome.ID != "" {
 			accepted[a.Channel] = append(accepted[a.Channel], a.Outcome.ID)
+		} else if a.Outcome.Kind == session.InDoubt { // its report may have named it
+			doubtful[a.Channel] = append(doubtful[a.Channel], a.Ready.Message.ID)
 		}
+	}
+	count := func(channel sms.ID, n inbound.Counts) {
+		left.Told = left.Told || n.Booked > 0
+		left.Early, left.Twice, left.Partly = left.Early+n.Booked, left.Twice+n.Duplicates, left.Partly+n.Partial
+		left.Reports = append(left.Reports, reportSamples(channel, n.Ended)...)
 	}
 	for channel, ids := range accepted {
 		n, err := inbound.Early(ctx, tx, w.desk.IDs, channel, ids)
 		if err != nil {
 			return left, err
 		}
-		left.Told = left.Told || n.Booked > 0
-		left.Early, left.Twice, left.Partly = left.Early+n.Booked, left.Twice+n.Duplicates, left.Partly+n.Partial
-		left.Reports = append(left.Reports, reportSamples(channel, n.Ended)...)
+		count(channel, n)
+	}
+	for channel, ids := range doubtful {
+		n, err := inbound.EarlyOf(ctx, tx, w.desk.IDs, channel, ids)
+		if err != nil {
+			return left, err
+		}
+		count(channel, n)
 	}
 	return left, nil
 }

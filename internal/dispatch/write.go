@@ -193,13 +193,18 @@ func (w *Worker) send(line Line, p Part, way *gate.PermitChannel) {
 	if t.Template != nil {
 		var err error
 		if t.Values, err = w.wordings.values(t.Template, t.Text); err != nil {
-			w.answered(p, session.Outcome{Kind: session.NotWritten, Err: err}, "")
+			w.cfg.Logger.Error("a message can't be put into its template", "message", m.ID, "err", err)
+			w.answered(p, session.Outcome{Kind: session.Answered, Result: 1}, NotWritable)
 			return
 		}
 	}
 	w.Stats.Written.Add(1)
 	line.Send(t, func(o session.Outcome, code string) { w.answered(p, o, code) })
 }
+
+// NotWritable is the code of messages that their channel can't put into a request: they
+// end, for they could not next time either.
+const NotWritable = "NOT_WRITABLE"
 
 // wordings keeps compiled templates of permits. It is safe for concurrent use.
 type wordings struct {

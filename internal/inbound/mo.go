@@ -180,6 +180,11 @@ func (x *Receiver) insert(ctx context.Context, tx MOTx, snap *registry.Snapshot,
 		if groups, err = tx.MarketedFrom(ctx, m.PhoneID, m.Dest, now.Add(-marketedWithin).UnixMilli()); err != nil {
 			return false, fmt.Errorf("find who sent marketing: %w", err)
 		}
+		if len(groups) == 0 { // the number that it came to says nothing; the person does
+			if groups, err = tx.MarketedFrom(ctx, m.PhoneID, "", now.Add(-marketedWithin).UnixMilli()); err != nil {
+				return false, fmt.Errorf("find who sent marketing: %w", err)
+			}
+		}
 	}
 	for _, g := range groups {
 		for _, a := range snap.Applications(g) {

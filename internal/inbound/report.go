@@ -29,6 +29,7 @@ type Tx interface {
 	ReportSegments(ctx context.Context, list []sms.Segment) error
 	ApplyChanges(ctx context.Context, list []sms.Change) (int, error)
 	TakeOrphans(ctx context.Context, channel sms.ID, upstream []string, at int64) ([]sms.Report, error)
+	TakeOrphansOf(ctx context.Context, channel sms.ID, messages []sms.ID, at int64) ([]sms.Report, error)
 	InsertOrphans(ctx context.Context, ids []sms.ID, list []sms.Report) error
 	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
 	InsertEvents(ctx context.Context, list []sms.Event) error
@@ -180,6 +181,20 @@ func Early(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, upstream []
 	return book(ctx, tx, ids, channel, kept, false)
 }
 
+// EarlyOf books reports that named messages before these came to be in doubt. Call it in
+// the transaction in which they do.
+func EarlyOf(ctx context.Context, tx Tx, ids *sms.IDs, channel sms.ID, messages []sms.ID) (n Counts, err error) {
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return n, fmt.Errorf("read the clock: %w", err)
+	}
+	kept, err := tx.TakeOrphansOf(ctx, channel, messages, now.UnixMilli())
+	if err != nil || len(kept) == 0 {
+		return n, err
+	}
+	return book(ctx, tx, ids, channel, kept, false)
+}
+
 // target is a segment that a report is about.
 type target struct {
 	message sms.ID
@@ -204,9 +219,13 @@ func (in *intake) match(ctx context.Context, channel sms.ID, list []sms.Report, 
 	var ids []sms.ID
 	for i := range list {
 		found := known[list[i].UpstreamID]
-		if len(found) == 0 && list[i].MessageID != 0 {
+		switch {
+		case len(found) > 0:
+		case list[i].MessageID == sms.NoMessage: // somebody else's
+			continue
+		case list[i].MessageID != 0:
 			found = []target{{message: list[i].MessageID}}
-		} else if len(found) == 0 {
+		default:
 			doubtful, err := in.tx.InDoubtFor(ctx, channel, list[i].PhoneID, list[i].Source, since)
 			if err != nil {
 				return nil, fmt.Errorf("find segments in doubt: %w", err)

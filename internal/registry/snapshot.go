@@ -201,7 +201,7 @@ func (s *Snapshot) indexFiled() {
 			if w == nil || w.Version.Version != t.Version {
 				continue
 			}
-			if names, err := t.Names(w.Wording); err == nil {
+			if names, err := t.Names(ch.Protocol, w.Wording); err == nil {
 				s.filed[filedKey{ch.ID, t.TemplateID}] = &FiledTemplate{Code: t.Code, Body: w.Version.Body, Names: names}
 			}
 		}

@@ -93,7 +93,7 @@ type UpstreamAnswer struct {
 	ID        string `json:"id" minLength:"1" maxLength:"1000" doc:"expression of the upstream's id, by which its report names the message; ref, if that is ours"`
 	Code      string `json:"code,omitempty" maxLength:"1000" doc:"expression of its code, kept as it came"`
 	OverSpeed string `json:"over_speed,omitempty" maxLength:"1000" doc:"expression: not taken for a reason that is not the message's, such as speed, a bad key or no money; it may be sent again. Statuses 401, 403 and 429 are, too, unless refused holds"`
-	Refused   string `json:"refused,omitempty" maxLength:"1000" doc:"expression: certainly not taken, for good; empty is any status below 500 whose body could be read"`
+	Refused   string `json:"refused,omitempty" maxLength:"1000" doc:"expression: certainly not taken, for good; empty is any status below 500 but 408 whose body could be read and says something: JSON, a code, or a status of 400 and more"`
 }
 
 // UpstreamReports is how a callback with status reports is read. Expressions.
@@ -138,22 +138,25 @@ type CloudTemplate struct {
 	Body       string `json:"body" minLength:"1" maxLength:"3000" doc:"the upstream's text, copied from there, with its own variables: ${code}, or {1}. Apart from them it is ours"`
 }
 
-var cloudVariable = regexp.MustCompile(`\$\{([A-Za-z][A-Za-z0-9_]*)\}|\{([0-9]{1,2})\}`)
+// cloudVariables are how variables stand in the upstreams' texts; what is not one is text.
+var cloudVariables = map[string]*regexp.Regexp{
+	ByAliyun:  regexp.MustCompile(`\$\{([A-Za-z][A-Za-z0-9_]*)\}`),
+	ByTencent: regexp.MustCompile(`\{([0-9]{1,2})\}`),
+}
 
-// Names are the upstream's names of our variables, in the order in which they stand in
+// Names are the upstream's names of our variables on a channel of a protocol, in the order in which they stand in
 // our wording. It is an error if the two texts say different things: what leaves must be
 // what was permitted.
-func (t *CloudTemplate) Names(ours *Wording) ([]string, error) {
+func (t *CloudTemplate) Names(protocol string, ours *Wording) ([]string, error) {
+	variable := cloudVariables[protocol]
+	if variable == nil {
+		return nil, fmt.Errorf("a channel of %s takes texts, not templates", protocol)
+	}
 	var names []string
 	var theirs []part
 	at := 0
-	for _, m := range cloudVariable.FindAllStringSubmatchIndex(t.Body, -1) {
-		name := ""
-		for i := 2; i < len(m); i += 2 {
-			if m[i] >= 0 {
-				name = t.Body[m[i]:m[i+1]]
-			}
-		}
+	for _, m := range variable.FindAllStringSubmatchIndex(t.Body, -1) {
+		name := t.Body[m[2]:m[3]]
 		if slices.Contains(names, name) {
 			return nil, fmt.Errorf("variable %s stands twice in the upstream's text", name)
 		}

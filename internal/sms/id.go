@@ -15,6 +15,9 @@ type ID int64
 
 var idEpoch = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 
+// NoMessage stands for a message's id where it is known to be none of ours.
+const NoMessage ID = -1
+
 // String is the decimal form.
 func (id ID) String() string { return strconv.FormatInt(int64(id), 10) }
 

@@ -35,7 +35,7 @@ type Report struct {
 	ChannelID  ID
 	UpstreamID string
 	PhoneID    [16]byte
-	MessageID  ID // of ours, if the carrier names it, which only HTTP upstreams do
+	MessageID  ID // of ours, if the carrier names it, which only HTTP upstreams do; or NoMessage
 	Source     string
 	Stat       string // raw
 	Delivered  bool

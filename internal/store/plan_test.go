@@ -38,6 +38,7 @@ func TestNoStatementScansALargeTable(t *testing.T) {
 		_, e13 := tx.PartsOf(ctx, 1)
 		_, _, e14 := tx.PendingLeaves(ctx, 1)
 		_, e15 := tx.TakeOrphans(ctx, 1, []string{"1"}, 1)
+		_, e30 := tx.TakeOrphansOf(ctx, 1, id, 1)
 		_, e16 := tx.ListMessages(ctx, 1, 1, 1)
 		_, e17 := tx.Events(ctx, 1, 1, 1)
 		_, e18 := tx.Messages(ctx, id, true)
@@ -51,7 +52,7 @@ func TestNoStatementScansALargeTable(t *testing.T) {
 		e28 := tx.RemoveEvents(ctx, 1)
 		_, e29 := tx.KeptReports(ctx, phone[0], 1, 1)
 		e22 := tx.Recent(ctx, phone, 1, func(sms.RecipientEvent) {})
-		for _, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17, e18, e19, e20, e21, e22, e23, e24, e25, e26, e27, e28, e29} {
+		for _, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17, e18, e19, e20, e21, e22, e23, e24, e25, e26, e27, e28, e29, e30} {
 			if err != nil {
 				return err
 			}

@@ -85,7 +85,7 @@ func (t *Tx) SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment
 	for i, id := range ids {
 		list[i] = int64(id)
 	}
-	return t.in(ctx, "SELECT "+segmentColumns+" FROM segment WHERE message_id IN (%s) ORDER BY message_id, no", nil, list, nil, func(r *sql.Rows) error {
+	return t.in(ctx, "SELECT "+segmentColumns+" FROM segment WHERE message_id IN (%s) AND no <= (SELECT segments FROM message WHERE id = message_id) ORDER BY message_id, no", nil, list, nil, func(r *sql.Rows) error {
 		s, err := scanSegment(r)
 		if err == nil {
 			each(s)
@@ -179,7 +179,7 @@ func (t *Tx) InDoubtFor(ctx context.Context, channel sms.ID, phone [16]byte, sou
 
 // InsertOrphans keeps reports that match nothing yet, and those that came again.
 func (t *Tx) InsertOrphans(ctx context.Context, ids []sms.ID, list []sms.Report) error {
-	args := make([]any, 0, len(list)*8)
+	args := make([]any, 0, len(list)*9)
 	for i := range list {
 		o := &list[i]
 		matched, again := any(nil), int64(0)
@@ -189,9 +189,9 @@ func (t *Tx) InsertOrphans(ctx context.Context, ids []sms.ID, list []sms.Report)
 		if o.Again {
 			again = 1
 		}
-		args = append(args, int64(ids[i]), int64(o.ChannelID), o.UpstreamID, o.PhoneID[:], o.Stat, o.ReceivedAt, matched, again)
+		args = append(args, int64(ids[i]), int64(o.ChannelID), o.UpstreamID, int64(max(0, o.MessageID)), o.PhoneID[:], o.Stat, o.ReceivedAt, matched, again)
 	}
-	return t.insert(ctx, "INSERT INTO orphan_report(id, channel_id, upstream_id, phone_id, stat, received_at, matched_at, again) VALUES ", 8, "", args)
+	return t.insert(ctx, "INSERT INTO orphan_report(id, channel_id, upstream_id, message_id, phone_id, stat, received_at, matched_at, again) VALUES ", 9, "", args)
 }
 
 // TakeOrphans reads and marks kept reports whose id has become known.
@@ -200,14 +200,27 @@ func (t *Tx) TakeOrphans(ctx context.Context, channel sms.ID, upstream []string,
 	for i, id := range upstream {
 		list[i] = id
 	}
+	return t.takeOrphans(ctx, "channel_id = ? AND upstream_id IN (%s)", channel, list, at)
+}
+
+// TakeOrphansOf reads and marks kept reports that name messages.
+func (t *Tx) TakeOrphansOf(ctx context.Context, channel sms.ID, messages []sms.ID, at int64) ([]sms.Report, error) {
+	list := make([]any, len(messages))
+	for i, id := range messages {
+		list[i] = int64(id)
+	}
+	return t.takeOrphans(ctx, "channel_id = ? AND message_id > 0 AND message_id IN (%s)", channel, list, at)
+}
+
+func (t *Tx) takeOrphans(ctx context.Context, which string, channel sms.ID, list []any, at int64) ([]sms.Report, error) {
 	var out []sms.Report
 	var ids []any
-	err := t.in(ctx, "SELECT id, channel_id, upstream_id, phone_id, stat, received_at FROM orphan_report WHERE channel_id = ? AND upstream_id IN (%s) AND matched_at IS NULL ORDER BY id",
+	err := t.in(ctx, "SELECT id, channel_id, upstream_id, message_id, phone_id, stat, received_at FROM orphan_report WHERE "+which+" AND matched_at IS NULL ORDER BY id",
 		[]any{int64(channel)}, list, nil, func(r *sql.Rows) error {
 			var o sms.Report
 			var id int64
 			var phone []byte
-			if err := r.Scan(&id, &o.ChannelID, &o.UpstreamID, &phone, &o.Stat, &o.ReceivedAt); err != nil {
+			if err := r.Scan(&id, &o.ChannelID, &o.UpstreamID, &o.MessageID, &phone, &o.Stat, &o.ReceivedAt); err != nil {
 				return err
 			}
 			copy(o.PhoneID[:], phone)

@@ -241,7 +241,9 @@ func (a *Aliyun) Reports(c *Callback) ([]Report, error) {
 		if e.Success != "true" && e.Success != "false" {
 			return Report{}, errors.New("success is neither true nor false")
 		}
-		return reportOf(string(e.ID), string(e.Ref), string(e.Number), e.Success == "true", string(e.Code))
+		r, err := reportOf(string(e.ID), string(e.Ref), string(e.Number), e.Success == "true", string(e.Code))
+		r.Foreign = r.Ref == ""
+		return r, err
 	})
 }
 

@@ -305,7 +305,7 @@ func numberOf(s string) (sms.MSISDN, error) {
 	return n, err
 }
 
-// reportOf is a report for the id that the cloud gave, or for the reference that we gave.
+// reportOf is a report for the id that the cloud gave.
 func reportOf(id, ref, number string, delivered bool, code string) (Report, error) {
 	n, err := numberOf(number)
 	if err != nil {
@@ -314,7 +314,7 @@ func reportOf(id, ref, number string, delivered bool, code string) (Report, erro
 	if !isID(ref) { // none of ours
 		ref = ""
 	}
-	if id != "" && !isID(id) || id == "" && ref == "" {
+	if !isID(id) { // without it nothing could be charged by the cloud's own id
 		return Report{}, fmt.Errorf("it names no message: its id has %d bytes, and has to have 1 to %d of printable ASCII", len(id), maxID)
 	}
 	r := Report{Report: session.Report{ID: id, Dest: n.Dialled()}, Ref: ref}

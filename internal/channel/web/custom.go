@@ -323,17 +323,13 @@ func (c *Custom) Send(ctx context.Context, m *Message) (Answer, error) {
 	maps.Copy(req.Header, o.header)
 	resp, err := c.client.Do(req)
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) { // without the address, which may hold the number and the text
-			err = u.Err
-		}
-		return Answer{}, fmt.Errorf("no answer: %w", err)
+		return Answer{}, (&exchange{err: err}).unanswered("http")
 	}
 	defer func() { _ = resp.Body.Close() }()
 	said, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswered+1))
 	switch {
 	case err != nil:
-		return Answer{}, fmt.Errorf("read the answer (status %d): %w", resp.StatusCode, err)
+		return Answer{}, &noAnswer{fmt.Sprintf("read the answer (status %d): it broke off, or came too late", resp.StatusCode), err}
 	case len(said) > maxAnswered:
 		return Answer{}, fmt.Errorf("the answer (status %d) is longer than %d bytes", resp.StatusCode, maxAnswered)
 	}

@@ -175,7 +175,7 @@ var upstreams = map[string]upstream{
 		},
 		rep: []Report{
 			{Report: session.Report{ID: "M-1", Dest: "17000000001", Stat: "DELIVRD"}, Ref: "7301-1"},
-			{Report: session.Report{ID: "M-2", Dest: "17000000002", Stat: "MK:0012"}},
+			{Report: session.Report{ID: "M-2", Dest: "17000000002", Stat: "MK:0012"}, Foreign: true},
 			{Report: session.Report{ID: "M-3", Dest: "17000000003", Stat: "ACCEPTD", Err: "SENT"}, Ref: "7301-3"},
 		},
 		mo:    session.MO{ID: "U-1", Source: "17000000001", Dest: "1069000101", Coding: 8, Content: []byte("退订T😀")},

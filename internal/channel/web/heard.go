@@ -14,9 +14,7 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 
 	"github.com/zhunxin/zhunxin/internal/registry"
-	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/protocol/session"
-	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
 // maxPayload bounds a callback's body, in bytes.
@@ -237,6 +235,7 @@ func (r *reportReader) read(s *scope) (out Report, err error) {
 		if ref, err := r.ref.text(s, words, maxGiven); err == nil && isID(ref) {
 			out.Ref = ref
 		}
+		out.Foreign = out.Ref == ""
 	}
 	return out, nil
 }
@@ -273,7 +272,7 @@ func (p *program) number(s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	n, err := sms.ParseMSISDN(v)
+	n, err := numberOf(v)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", p.field, err)
 	}
@@ -292,30 +291,27 @@ func (c *Custom) Replies(r *Callback) ([]session.MO, error) {
 	return readEntries(s, "options.http.replies", c.replies.list, func() (session.MO, error) { return c.replies.read(s) })
 }
 
-func (r *replyReader) read(s *scope) (out session.MO, err error) {
-	out.Coding = uint8(smstext.UCS2)
-	if r.id != nil {
-		if out.ID, err = r.id.name(s, maxID); err != nil {
-			return out, err
-		}
-	}
-	if out.Source, err = r.phone.number(s); err != nil {
-		return out, err
-	}
-	if out.Dest, err = r.dest.name(s, maxDest); err != nil {
-		return out, err
+// read reads a message from a handset, which may be a refusal: what else it lacks is left
+// empty, as moOf does.
+func (r *replyReader) read(s *scope) (session.MO, error) {
+	number, err := r.phone.number(s)
+	if err != nil {
+		return session.MO{}, err
 	}
 	text, err := r.text.text(s, words, maxGiven)
 	if err != nil {
-		return out, err
+		return session.MO{}, err
 	}
-	if n := smstext.Length(text); n > maxReply {
-		return out, fmt.Errorf("%s: the text has %d UTF-16 units, the most is %d", r.text.field, n, maxReply)
+	id := ""
+	if r.id != nil {
+		id, _ = r.id.name(s, maxID)
 	}
-	if out.Content, err = smstext.Encode(smstext.UCS2, text); err != nil { // whose words may repeat the text
-		return out, fmt.Errorf("%s: the text is not valid UTF-8", r.text.field)
+	dest, _ := r.dest.name(s, maxDest)
+	m, err := moOf(id, number, dest, text)
+	if err != nil { // whose words may repeat the text
+		return m, fmt.Errorf("%s: the text is not valid UTF-8", r.text.field)
 	}
-	return out, nil
+	return m, nil
 }
 
 // Received implements API.

@@ -225,7 +225,7 @@ func (s *signature) put(o *outgoing, sc *scope) error {
 		o.form.Set(s.name, value)
 		return o.encode()
 	case inJSON:
-		o.json.(map[string]any)[s.name] = value // newRequest has seen that it is one
+		o.json.(map[string]any)[s.name] = value // readSign has seen that it is one
 		return o.encode()
 	default:
 		return o.setHeader(s.field+".value", s.name, value)

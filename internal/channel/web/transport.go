@@ -83,7 +83,9 @@ func NewTransport(endpoint *url.URL, most int) *Transport {
 	return &Transport{endpoint, &http.Transport{
 		DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, TLSHandshakeTimeout: connectWithin,
 		MaxConnsPerHost: most, MaxIdleConns: most, MaxIdleConnsPerHost: most, IdleConnTimeout: idleFor,
-		MaxResponseHeaderBytes: maxHeader, ForceAttemptHTTP2: true,
+		MaxResponseHeaderBytes: maxHeader,
+		// Under HTTP/2 a request that was read is made again after some resets of its stream.
+		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
 	}}
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -85,6 +86,27 @@ func TestRequestIsNotMadeAgain(t *testing.T) {
 				t.Errorf("two requests were made %d times", n)
 			}
 		})
+	}
+}
+
+// Over HTTP/2 a stream that is reset after it was read would be made again: the transport
+// does not speak it, though the upstream offers it.
+func TestHTTP2IsNotSpoken(t *testing.T) {
+	major := make(chan int, 1)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { major <- r.ProtoMajor }))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	defer s.Close()
+	x := transportTo(t, s.URL)
+	x.base.TLSClientConfig.RootCAs = x509.NewCertPool()
+	x.base.TLSClientConfig.RootCAs.AddCert(s.Certificate())
+	resp, err := make1(t, x, &Flight{}, http.MethodPost, s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if v := <-major; v != 1 {
+		t.Errorf("HTTP/%d was spoken", v)
 	}
 }
 

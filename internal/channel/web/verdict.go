@@ -62,7 +62,9 @@ func (r *answerReader) of(s *scope, status int, retryAfter string) (Answer, erro
 	}
 	if r.refused == nil {
 		readable := s.vars["json"] != nil || !r.readsJSON
-		refused = status < http.StatusInternalServerError && readable && (unread == nil || status >= http.StatusBadRequest)
+		says := status >= http.StatusBadRequest || s.vars["json"] != nil || a.Code != ""
+		refused = status < http.StatusInternalServerError && status != http.StatusRequestTimeout && readable && says &&
+			(unread == nil || status >= http.StatusBadRequest)
 	}
 	if refused {
 		a.Verdict = Refused

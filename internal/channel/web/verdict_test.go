@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -66,7 +67,9 @@ func TestAnswersOfDescribedUpstreams(t *testing.T) {
 		"not said to be refused, 4xx":  {refused, 400, `{"code":9}`, "", Answer{Code: "9"}, "neither"},
 		"nothing said":                 {refused, 400, `{}`, "", Answer{}, "options.http.answer.accepted: "},
 		"text: taken":                  {byText, 200, "77,ok", "", Answer{Verdict: Accepted, ID: "77"}, ""},
-		"text: refused":                {byText, 200, "0,bad", "", Answer{Verdict: Refused}, ""},
+		"text: says nothing":           {byText, 200, "0,bad", "", Answer{}, "neither"},
+		"text: a code":                 {byText[:len(byText)-1] + `,"code":"payload.split(',')[1]"}`, 200, "0,bad", "", Answer{Verdict: Refused, Code: "bad"}, ""},
+		"it took too long":             {byJSON, 408, `{"code":7}`, "", Answer{Code: "7"}, "status 408"},
 		"text: can't be read":          {byText, 200, "bad", "", Answer{}, "options.http.answer.accepted: what it reads is shorter"},
 		"text: can't be read, 4xx":     {byText, 400, "bad", "", Answer{Verdict: Refused}, ""},
 		"text: 5xx":                    {byText, 500, "0,bad", "", Answer{}, "status 500"},
@@ -153,7 +156,7 @@ func TestErrorsOfConnectionsHoldNoAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = api.Send(t.Context(), sample(t))
-	if err == nil || !strings.HasPrefix(err.Error(), "no answer: ") {
+	if err == nil || !strings.HasPrefix(err.Error(), "http: no answer: ") {
 		t.Fatalf("got %v", err)
 	}
 	for _, personal := range []string{"17000000001", "246810", "%E6", "s3cret"} {
@@ -189,7 +192,7 @@ func TestPathsOfRequests(t *testing.T) {
 				}
 				return nil, io.EOF
 			})
-			if _, err := api.Send(t.Context(), m); err == nil || err.Error() != "no answer: EOF" {
+			if _, err := api.Send(t.Context(), m); err == nil || !errors.Is(err, io.EOF) {
 				t.Error(err)
 			}
 		})

@@ -58,6 +58,9 @@ type Callback struct {
 type Report struct {
 	session.Report
 	Ref string
+	// Foreign says that the upstream always returns it, and did not: the report is of what
+	// somebody else sent by the account.
+	Foreign bool
 }
 
 // API is how one upstream is spoken to. Its methods may be called from any goroutine.

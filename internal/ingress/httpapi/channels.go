@@ -133,9 +133,10 @@ func (a *API) putChannel(ctx context.Context, in *ChannelIn) (*ChannelOut, error
 }
 
 // revokes is what a change of a channel takes away from messages that wait: all of it,
-// or templates that it was permitted to send.
+// or what was permitted by what it was: PDUs or whole texts, source numbers, templates.
 func revokes(old, ch *registry.Channel) string {
-	if ch.State == registry.Active && old != nil && (old.ByCloud() || ch.ByCloud()) && !reflect.DeepEqual(old.Options.Cloud, ch.Options.Cloud) {
+	if ch.State == registry.Active && old != nil && (old.Protocol != ch.Protocol || old.Splitting() != ch.Splitting() || old.AccessCodeID != ch.AccessCodeID ||
+		!reflect.DeepEqual(old.Options.Cloud, ch.Options.Cloud)) {
 		return "template"
 	}
 	return freeze(ch.State)
@@ -159,6 +160,9 @@ func checkChannel(snap *registry.Snapshot, ch *registry.Channel, secret string) 
 		return sms.Errorf(sms.BadRequest, "body.options.codes", "%s", err)
 	}
 	if !ch.ByWeb() {
+		if ch.Options.Split.Whole {
+			return sms.Errorf(sms.BadRequest, "body.options.split.whole", "%s takes PDUs; leave it out", ch.Protocol)
+		}
 		return nil
 	}
 	if ch.Options.Split != (registry.Splitting{}) {
@@ -188,7 +192,7 @@ func checkFiled(snap *registry.Snapshot, ch *registry.Channel) error {
 			return sms.Errorf(sms.BadRequest, at+".version", "the approved version of template %s is %d: file that one, or leave the template out", t.TemplateID, w.Version.Version)
 		}
 		seen[t.TemplateID] = true
-		names, err := t.Names(w.Wording)
+		names, err := t.Names(ch.Protocol, w.Wording)
 		if err == nil && ch.Protocol == registry.ByTencent {
 			_, err = registry.Positions(names)
 		}

@@ -497,6 +497,7 @@ CREATE TABLE orphan_report (
   id          INTEGER PRIMARY KEY,
   channel_id  INTEGER NOT NULL,
   upstream_id TEXT NOT NULL,
+  message_id  INTEGER NOT NULL,            -- of ours, if the report names it, else 0
   phone_id    BLOB NOT NULL,
   stat        TEXT NOT NULL,
   received_at INTEGER NOT NULL,
@@ -504,6 +505,7 @@ CREATE TABLE orphan_report (
   again       INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX orphan_report_key ON orphan_report(channel_id, upstream_id) WHERE matched_at IS NULL;
+CREATE INDEX orphan_report_message ON orphan_report(message_id) WHERE matched_at IS NULL AND message_id > 0;
 CREATE INDEX orphan_report_phone ON orphan_report(phone_id, received_at);
 
 CREATE TABLE mo (
