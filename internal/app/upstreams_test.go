@@ -32,7 +32,10 @@ type aggregator struct {
 	serves sync.Once
 }
 
-type asked struct{ Phone, Text, Ref, Ext string }
+type asked struct {
+	Phone, Text, Ref, Ext, Tpl string
+	Vars                       struct{ Number string }
+}
 
 const aggregatorSecret = "a secret of more than sixty-four characters, as some upstreams give to those who sign by it"
 
@@ -407,13 +410,7 @@ func TestUpstreamThatTakesTemplates(t *testing.T) {
 		if err != nil {
 			n.t.Fatal(err)
 		}
-		var otp *registry.ApprovedWording
-		for id := range snap.Template {
-			if w := snap.Wording(id); w.Template.Category == sms.OTP {
-				otp = w
-			}
-		}
-		filed := registry.CloudTemplate{TemplateID: otp.Template.ID, Version: 1, Code: "SMS_1", Body: "您的验证码是${number}，5分钟内有效。"}
+		filed := registry.CloudTemplate{TemplateID: otpTemplate(snap), Version: 1, Code: "SMS_1", Body: "您的验证码是${number}，5分钟内有效。"}
 		cloud := func(list ...registry.CloudTemplate) registry.ChannelOptions {
 			return registry.ChannelOptions{Cloud: &registry.CloudUpstream{Templates: list}}
 		}
@@ -452,6 +449,44 @@ func TestUpstreamThatTakesTemplates(t *testing.T) {
 		}
 		n.wrongChannels(ch, filed)
 	})
+}
+
+// An upstream that is described may take templates, too.
+func TestDescribedUpstreamThatTakesTemplates(t *testing.T) {
+	everywhere(t, func(n *node) {
+		up := newAggregator(t)
+		snap, err := n.Registry(n.t.Context())
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		d := description()
+		d.Request.JSON = map[string]any{"phone": "${phone}", "tpl": "${template}", "vars": "${params}", "ref": "${ref}", "ext": "${extension}"}
+		n.overHTTP(up, func(ch *registry.Channel) {
+			ch.Options.HTTP = d
+			ch.Options.Cloud = &registry.CloudUpstream{Templates: []registry.CloudTemplate{
+				{TemplateID: otpTemplate(snap), Version: 1, Code: "T-1", Body: "您的验证码是${number}，5分钟内有效。"},
+			}}
+		})
+		id := n.send(otpText, member).Results[0].MessageID
+		n.until(id, sms.Submitted)
+		if got := n.untilAsked(up, 1)[0]; got.Tpl != "T-1" || got.Vars.Number != "246810" || got.Text != "" {
+			n.t.Errorf("the upstream was asked for %+v", got)
+		}
+		n.agree(member)
+		if r := n.send(mktText, member).Results[0]; r.State != sms.Refused || r.Code != sms.TemplateNotFiled {
+			n.t.Errorf("a template that was not filed there: %+v", r)
+		}
+	})
+}
+
+// otpTemplate is the seeded one of verification codes.
+func otpTemplate(snap *registry.Snapshot) (id sms.ID) {
+	for x, t := range snap.Template {
+		if t.Category == sms.OTP {
+			id = x
+		}
+	}
+	return id
 }
 
 // checkFiled asks the upstream what it has: its text is another one by now.

@@ -236,7 +236,7 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 	pc := PermitChannel{
 		ID: ch.ID, Segments: segments, Split: ch.Splitting(), Group: ch.Priority, Weight: ch.Weight, OnDelivery: contract != nil && contract.ChargeOn == registry.OnDelivery,
 	}
-	if ch.ByCloud() {
+	if ch.ByTemplate() {
 		if p.template != nil {
 			pc.Template = snap.Filed(ch.ID, p.template.Template.ID)
 		}

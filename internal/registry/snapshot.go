@@ -192,7 +192,7 @@ type FiledTemplate struct {
 func (s *Snapshot) indexFiled() {
 	s.filed = map[filedKey]*FiledTemplate{}
 	for _, ch := range s.Channels {
-		if !ch.ByCloud() || ch.Options.Cloud == nil {
+		if !ch.ByTemplate() || ch.Options.Cloud == nil {
 			continue
 		}
 		for i := range ch.Options.Cloud.Templates {

@@ -195,7 +195,7 @@ type ChannelOptions struct {
 	MServiceID  string         `json:"m_service_id,omitempty" maxLength:"21" doc:"SMGP: product id, for gateways that want it"`
 	SystemType  string         `json:"system_type,omitempty" maxLength:"12" doc:"SMPP: as agreed with the centre"`
 	HTTP        *HTTPUpstream  `json:"http,omitempty" doc:"http: the API"`
-	Cloud       *CloudUpstream `json:"cloud,omitempty" doc:"aliyun and tencent"`
+	Cloud       *CloudUpstream `json:"cloud,omitempty" doc:"aliyun and tencent; of http, when the upstream takes templates in place of texts"`
 	IDs         string         `json:"ids,omitempty" enum:",same,hex-decimal,decimal-hex" doc:"SMPP: base of message ids in answers and in receipts, where the centre writes them differently"`
 	SAR         bool           `json:"sar,omitempty" doc:"SMPP: tell the parts of a long message by parameters in place of a header"`
 	// Codes only say what is shown; no connection depends on them.

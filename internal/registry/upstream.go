@@ -19,13 +19,13 @@ const (
 // ByWeb tells whether the channel is an HTTP API: it takes whole texts and splits them
 // itself.
 func (c *Channel) ByWeb() bool {
-	return c.Protocol == ByHTTP || c.ByCloud()
+	return c.Protocol == ByHTTP || c.Protocol == ByAliyun || c.Protocol == ByTencent
 }
 
-// ByCloud tells whether the upstream takes no text, but the code of a template that was
-// filed with it, and values.
-func (c *Channel) ByCloud() bool {
-	return c.Protocol == ByAliyun || c.Protocol == ByTencent
+// ByTemplate tells whether the upstream takes no text, but the code of a template that was
+// filed with it, and values: the clouds, and an API that has a list of such templates.
+func (c *Channel) ByTemplate() bool {
+	return c.Protocol == ByAliyun || c.Protocol == ByTencent || c.Protocol == ByHTTP && c.Options.Cloud != nil
 }
 
 // Splitting is how the channel's texts become PDUs.
@@ -44,7 +44,9 @@ func (c *Channel) Splitting() Splitting {
 // In requests there are phone (11 digits, or E.164 without its +), e164 (with +), text,
 // signature, body (the text without it), source, extension (what follows the access code),
 // ref (ours; reports may return it), login, secret, unix, unix_ms (ints), stamp
-// (20060102150405, China time), iso (UTC), nonce (32 hex digits), valid_seconds (int). In
+// (20060102150405, China time), iso (UTC), nonce (32 hex digits), valid_seconds (int), and,
+// of upstreams that take templates, template (its code), params (values by name) and values
+// (in the order of the text). In
 // answers and callbacks there are status (int), ref (of the message that was answered), headers, query, form (maps of texts,
 // header names in small letters), payload (the body's text), json (the body, null when it
 // is none); in what is read of each entry, item.
@@ -122,7 +124,7 @@ type UpstreamReceived struct {
 	Body string `json:"body" maxLength:"1000"`
 }
 
-// CloudUpstream is what Aliyun SMS and Tencent Cloud SMS want beside the key.
+// CloudUpstream is what upstreams that take templates want beside the key.
 type CloudUpstream struct {
 	AppID     string          `json:"app_id,omitempty" maxLength:"32" doc:"Tencent: SmsSdkAppId"`
 	Region    string          `json:"region,omitempty" maxLength:"32" doc:"Tencent: empty is ap-guangzhou"`
@@ -140,6 +142,7 @@ type CloudTemplate struct {
 
 // cloudVariables are how variables stand in the upstreams' texts; what is not one is text.
 var cloudVariables = map[string]*regexp.Regexp{
+	ByHTTP:    regexp.MustCompile(`\$\{([A-Za-z][A-Za-z0-9_]*)\}`),
 	ByAliyun:  regexp.MustCompile(`\$\{([A-Za-z][A-Za-z0-9_]*)\}`),
 	ByTencent: regexp.MustCompile(`\{([0-9]{1,2})\}`),
 }

@@ -256,8 +256,8 @@ func (a *API) filed(ctx context.Context, in *FiledIn) (*FiledOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !ch.ByCloud() || ch.Options.Cloud == nil {
-		return nil, sms.Errorf(sms.NotFound, "path.id", "channel %s is none of aliyun or tencent: no templates are filed with it", ch.ID)
+	if !ch.ByTemplate() || ch.Options.Cloud == nil || ch.Protocol == registry.ByHTTP {
+		return nil, sms.Errorf(sms.NotFound, "path.id", "the upstream of channel %s can't be asked for templates: it is none of aliyun and tencent", ch.ID)
 	}
 	list, err := a.Filed(ctx, ch, channel.FiledAfter(ch, in.After, filedPage))
 	if err != nil {
