@@ -150,3 +150,20 @@ func TestRefusalInALaterPart(t *testing.T) {
 		}
 	})
 }
+
+// P4: a refusal that comes to a number which says nothing is a refusal all the same: of
+// everybody who sent that person marketing lately.
+func TestRefusalToANumberThatSaysNothing(t *testing.T) {
+	everywhere(t, func(n *node) {
+		n.agree(member)
+		n.until(n.send(mktText, member).Results[0].MessageID, sms.Delivered)
+		stored := make(chan bool, 1)
+		n.Receiver.MO(n.channel(), session.MO{Source: member, Dest: "95555", Content: []byte("T")}, func(ok bool) { stored <- ok })
+		if !<-stored {
+			n.t.Fatal("the reply was not stored")
+		}
+		if r := n.send(mktText, member).Results[0]; r.State != sms.Refused || r.Code != sms.ConsentMissing {
+			n.t.Errorf("after the refusal: %+v", r)
+		}
+	})
+}
