@@ -186,14 +186,24 @@ func (c *Channel) own(ctx context.Context, epoch int64, asked time.Duration, tic
 			c.cfg.Logger.Error("release the channel's lease", "channel", c.def.ID, "err", err)
 		}
 	}()
-	for {
+	ended := make(chan struct{})
+	go func() {
+		wires.Wait()
+		close(ended)
+	}()
+	// While what is open ends in order, the lease is kept: the answers are this node's.
+	for stop := ctx.Done(); ; {
 		select {
 		case <-tick.C:
-		case <-ctx.Done():
+		case <-stop:
+			end()
+			stop = nil
+			continue
+		case <-ended:
 			return
 		}
 		asked := time.Since(c.start)
-		ok, err := c.cfg.Leases.Renew(ctx, c.def.ID, epoch)
+		ok, err := c.renew(ctx, epoch)
 		switch {
 		case err != nil: // the store may be back before the lease ends
 			c.cfg.Logger.Error("renew the channel's lease", "channel", c.def.ID, "err", err)
@@ -208,6 +218,13 @@ func (c *Channel) own(ctx context.Context, epoch int64, asked time.Duration, tic
 		}
 		c.cfg.OnCredit()
 	}
+}
+
+// renew asks for more time, also while the channel ends.
+func (c *Channel) renew(ctx context.Context, epoch int64) (bool, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseMargin)
+	defer cancel()
+	return c.cfg.Leases.Renew(ctx, c.def.ID, epoch)
 }
 
 // note keeps why the carrier is not reached.
