@@ -205,38 +205,20 @@ func (n *node) stopCarrier() {
 // do calls the API and decodes the answer.
 func (n *node) do(method, path string, body, out any, headers ...string) int {
 	n.t.Helper()
-	var rd io.Reader
+	var sent []byte
 	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
+		var err error
+		if sent, err = json.Marshal(body); err != nil {
 			n.t.Fatal(err)
 		}
-		rd = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(n.t.Context(), method, n.base+path, rd)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+n.key)
-	req.Header.Set("Content-Type", "application/json")
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		n.t.Fatal(err)
-	}
+	status, b := n.fetch(method, path, sent, headers...)
 	if out != nil {
 		if err := json.Unmarshal(b, out); err != nil {
-			n.t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, b)
+			n.t.Fatalf("%s %s: %d %s", method, path, status, b)
 		}
 	}
-	return resp.StatusCode
+	return status
 }
 
 type answer struct {
@@ -352,8 +334,8 @@ func TestTheWholeWay(t *testing.T) {
 	})
 }
 
-// raw calls the API and returns whatever it says.
-func (n *node) raw(method, path string, body []byte) []byte {
+// fetch calls the API and returns whatever it says.
+func (n *node) fetch(method, path string, body []byte, headers ...string) (int, []byte) {
 	n.t.Helper()
 	req, err := http.NewRequestWithContext(n.t.Context(), method, n.base+path, bytes.NewReader(body))
 	if err != nil {
@@ -361,6 +343,9 @@ func (n *node) raw(method, path string, body []byte) []byte {
 	}
 	req.Header.Set("Authorization", "Bearer "+n.key)
 	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		n.t.Fatal(err)
@@ -370,25 +355,22 @@ func (n *node) raw(method, path string, body []byte) []byte {
 	if err != nil {
 		n.t.Fatal(err)
 	}
+	return resp.StatusCode, b
+}
+
+// raw is fetch, whatever the status.
+func (n *node) raw(method, path string, body []byte) []byte {
+	n.t.Helper()
+	_, b := n.fetch(method, path, body)
 	return b
 }
 
 // pack gets a message's evidence over the API.
 func (n *node) pack(id sms.ID, query string) []byte {
 	n.t.Helper()
-	req, err := http.NewRequestWithContext(n.t.Context(), http.MethodGet, n.base+"/v1/messages/"+id.String()+"/evidence"+query, nil)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+n.key)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
-	pack, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		n.t.Fatalf("%d %s %v", resp.StatusCode, pack, err)
+	status, pack := n.fetch(http.MethodGet, "/v1/messages/"+id.String()+"/evidence"+query, nil)
+	if status != http.StatusOK {
+		n.t.Fatalf("%d %s", status, pack)
 	}
 	return pack
 }

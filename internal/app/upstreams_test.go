@@ -144,24 +144,14 @@ func (n *node) putChannel(ch registry.Channel, secret string) (status int, out p
 	return n.do(http.MethodPut, "/v1/admin/channels/"+ch.ID.String(), body, &out), out
 }
 
-// call posts a callback as the upstream would.
+// call posts a callback as the upstream would, which has no key.
 func (n *node) call(path, body string) (int, string) {
 	n.t.Helper()
-	r, err := http.NewRequestWithContext(n.t.Context(), http.MethodPost, n.base+path, strings.NewReader(body))
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	return resp.StatusCode, string(b)
+	customer := n.key
+	defer func() { n.key = customer }()
+	n.key = ""
+	status, b := n.fetch(http.MethodPost, path, []byte(body))
+	return status, string(b)
 }
 
 // untilChannel waits until the one channel is so.

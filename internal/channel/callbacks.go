@@ -31,14 +31,14 @@ func CallbackPath(channel sms.ID, token, what string) string {
 // MinToken is the shortest secret of a callback's address.
 const MinToken = 16
 
-const maxCallback = 1 << 20
-
 // callee is a channel whose upstream calls. It is heard whatever the channel's state: a
 // report of what left before the channel was paused comes once.
 type callee struct {
 	def  registry.Channel
 	code string
-	api  web.API
+
+	api       web.API
+	transport *web.Transport
 }
 
 // callee finds one, or nil.
@@ -62,16 +62,16 @@ func (s *Set) listen(snap *registry.Snapshot) {
 			list[def.ID] = c
 			continue
 		}
+		x := &callee{def: *def, code: code}
 		secret, err := s.cfg.Open(def.Secret)
-		var api web.API
 		if err == nil {
-			api, _, err = newAPI(def, code, secret, s.cfg.now)
+			x.api, x.transport, err = newAPI(def, code, secret, s.cfg.now)
 		}
 		if err != nil {
-			s.cfg.Logger.Error("callbacks of a channel can't be taken", "channel", def.ID, "name", def.Name, "err", err)
+			s.cfg.Logger.Error("the API of a channel can't be made", "channel", def.ID, "name", def.Name, "err", err)
 			continue
 		}
-		list[def.ID] = &callee{*def, code, api}
+		list[def.ID] = x
 	}
 	s.callees = list
 }
@@ -95,7 +95,7 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		deny(w, code)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCallback))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, web.MaxPayload))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):

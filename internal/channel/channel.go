@@ -9,6 +9,7 @@ package channel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -118,8 +119,8 @@ type State struct {
 	Health
 }
 
-// start begins a channel's life.
-func start(cfg Config, def registry.Channel, code string) (*Channel, error) {
+// start begins a channel's life. One by HTTP asks by the API by which it is called.
+func start(cfg Config, def registry.Channel, code string, x *callee) (*Channel, error) {
 	secret, err := cfg.Open(def.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("secret of channel %d: %w", def.ID, err)
@@ -127,8 +128,10 @@ func start(cfg Config, def registry.Channel, code string) (*Channel, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	c := &Channel{cfg: cfg, def: def, code: code, secret: secret, pacer: session.NewPacer(int(def.TPS)), start: time.Now(), stop: stop, down: "not connected yet"}
 	switch {
+	case x != nil:
+		c.wire = &requests{Channel: c, api: x.api, transport: x.transport, lost: make(chan struct{}, 1)}
 	case def.ByWeb():
-		c.wire, err = c.byWeb()
+		err = errors.New("its API could not be made")
 	case dials[def.Protocol].dial == nil:
 		err = fmt.Errorf("channel protocol %q is none of http, aliyun, tencent, %s", def.Protocol, strings.Join(slices.Sorted(maps.Keys(dials)), ", "))
 	default:

@@ -79,14 +79,6 @@ func newAPI(def *registry.Channel, code, secret string, now func() time.Time) (w
 // most is how many requests may be open.
 func most(def *registry.Channel) int { return int(max(1, def.Sessions) * max(1, def.Window)) }
 
-func (c *Channel) byWeb() (wire, error) {
-	api, t, err := newAPI(&c.def, c.code, c.secret, c.cfg.now)
-	if err != nil {
-		return nil, err
-	}
-	return &requests{Channel: c, api: api, transport: t, lost: make(chan struct{}, 1)}, nil
-}
-
 // run looks whether the upstream can be reached, again and again while it can't.
 func (c *requests) run(ctx context.Context) {
 	under, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -285,10 +277,10 @@ func (c *requests) pause(a web.Answer) {
 		c.until = now.Add(c.delay)
 	}
 	delay := c.delay
-	c.down = "the upstream takes nothing for now: " + hide(a.Code)
+	c.down = "the upstream takes nothing at the moment: " + hide(a.Code)
 	c.mu.Unlock()
 	if fresh {
-		c.cfg.Logger.Warn("the upstream takes nothing for now", "channel", c.def.ID, "name", c.def.Name, "code", hide(a.Code), "pause", delay)
+		c.cfg.Logger.Warn("the upstream takes nothing at the moment", "channel", c.def.ID, "name", c.def.Name, "code", hide(a.Code), "pause", delay)
 	}
 }
 

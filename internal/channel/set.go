@@ -74,7 +74,7 @@ func (s *Set) Sync(snap *registry.Snapshot) {
 		if def.State != registry.Active || s.list[def.ID] != nil {
 			continue
 		}
-		c, err := start(s.cfg, *def, codeOf(snap, def))
+		c, err := start(s.cfg, *def, codeOf(snap, def), s.callee(def.ID))
 		if err != nil {
 			s.cfg.Logger.Error("a channel can't start", "channel", def.ID, "name", def.Name, "err", err)
 			continue

@@ -17,8 +17,8 @@ import (
 	"github.com/zhunxin/zhunxin/protocol/session"
 )
 
-// maxPayload bounds a callback's body, in bytes.
-const maxPayload = 1 << 20
+// MaxPayload bounds a callback's body, in bytes.
+const MaxPayload = 1 << 20
 
 // heardNames are what answers and callbacks are read by.
 var heardNames = names{
@@ -107,8 +107,8 @@ func (c *Custom) heard(header http.Header, body []byte) *scope {
 
 // hear checks a callback and gives what it says.
 func (c *Custom) hear(r *Callback) (*scope, error) {
-	if len(r.Payload) > maxPayload {
-		return nil, fmt.Errorf("the callback is longer than %d bytes", maxPayload)
+	if len(r.Payload) > MaxPayload {
+		return nil, fmt.Errorf("the callback is longer than %d bytes", MaxPayload)
 	}
 	s := c.heard(r.Header, r.Payload)
 	query, ok := parameters(r.URL.RawQuery)

@@ -144,12 +144,12 @@ func TestCallbacksAreBounded(t *testing.T) {
 		"more in a list":            {strings.Replace(byItem, `"id"`, `"list":"payload.split(',')","id"`, 1), strings.Repeat(",", maxEntries), 0, "options.http.reports.list: it has more than 1000 entries"},
 		"no list":                   {strings.Replace(byItem, `"id"`, `"list":"json.list","id"`, 1), `{"list":{"id":"a"}}`, 0, "options.http.reports.list: it gave map, not a list"},
 		"a list that is not there":  {strings.Replace(byItem, `"id"`, `"list":"json.list","id"`, 1), `{}`, 0, "options.http.reports.list: what it reads is not there"},
-		"longer than it may be":     {byItem, strings.Repeat(" ", maxPayload+1), 0, "longer than 1048576 bytes"},
+		"longer than it may be":     {byItem, strings.Repeat(" ", MaxPayload+1), 0, "longer than 1048576 bytes"},
 		"all of it for each entry": {
 			`"reports":{"id":"payload.contains('a long text that is nowhere') ? 'a' : 'b'","phone":"item.to","code":"hex(md5(payload))","delivered":"true"}`,
 			"[" + strings.Repeat(entry, maxEntries-1) + strings.TrimSuffix(entry, ",") + "]", -1, "the expressions have become too costly together",
 		},
-		"deep": {byItem, strings.Repeat("[", maxPayload/2) + strings.Repeat("]", maxPayload/2), 0, "1 of 1 entries left out"},
+		"deep": {byItem, strings.Repeat("[", MaxPayload/2) + strings.Repeat("]", MaxPayload/2), 0, "1 of 1 entries left out"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := reading(t, c.callbacks).Reports(called("/r", c.payload, nil))

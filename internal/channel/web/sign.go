@@ -71,7 +71,7 @@ func newSignature(field string, d *registry.UpstreamSign, a *Account, v, values 
 		}
 		s.sorts = s.sorts || (*t.of).uses("sorted") || (*t.of).uses("sorted_encoded")
 	}
-	s.text.most = maxPayload + maxSource
+	s.text.most = MaxPayload + maxSource
 	if s.in == inHeader && !token(s.name) {
 		return nil, fmt.Errorf("%s.name: %q is no name of a header", field, clipBytes(s.name, 40))
 	}
