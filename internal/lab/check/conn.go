@@ -149,6 +149,14 @@ func (c *conn) ask(p *pdu, k kind) (*pdu, error) {
 	return c.answer(k, p.seq)
 }
 
+// askFrame is ask with a frame that no pdu makes.
+func (c *conn) askFrame(frame []byte, k kind, seq sgip.Sequence) (*pdu, error) {
+	if err := c.write(frame); err != nil {
+		return nil, err
+	}
+	return c.answer(k, seq)
+}
+
 // serve answers what a peer may ask for at any time, and notes what it said.
 func (c *conn) serve(p *pdu) error {
 	switch p.kind {

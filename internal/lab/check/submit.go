@@ -67,10 +67,7 @@ func group(_ context.Context, b *bench, c *conn) finding {
 	if err != nil {
 		return fail("%v", err)
 	}
-	if err := c.write(frame); err != nil {
-		return fail("%s", why(err))
-	}
-	answer, err := c.answer(submitAnswer, seq)
+	answer, err := c.askFrame(frame, submitAnswer, seq)
 	switch {
 	case err != nil:
 		return fail("%s", why(err))
@@ -113,10 +110,7 @@ func without86Refused(_ context.Context, b *bench, c *conn) finding {
 	if err != nil {
 		return fail("%v", err)
 	}
-	if err := c.write(frame); err != nil {
-		return fail("%s", why(err))
-	}
-	answer, err := c.answer(submitAnswer, seq)
+	answer, err := c.askFrame(frame, submitAnswer, seq)
 	switch {
 	case err != nil:
 		return fail("%s", why(err))
