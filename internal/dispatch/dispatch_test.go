@@ -289,7 +289,7 @@ func TestRefusedByTheCarrierIsReleased(t *testing.T) {
 func TestLongMessageIsChargedByAcceptedSegments(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 		d := on(w)
-		body := strings.Repeat("会员活动说明", 30) + "退订回T"
+		body := strings.Repeat("会员活动说明", 30) + "拒收请回复R"
 		d.Put(
 			registry.Template{ID: 53, PartyID: gatetest.Customer, Category: sms.MKT, Name: "long", State: registry.Active},
 			registry.TemplateVersion{TemplateID: 53, Version: 1, Body: body, State: registry.Approved, Period: registry.Period{From: 1}},

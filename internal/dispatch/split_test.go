@@ -31,7 +31,7 @@ func TestSegmentsLeaveRoomForWhatTheCarrierAdds(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 		d := on(w)
 		signed(w, registry.Splitting{AddsHead: 8})
-		body := strings.Repeat("会员活动说明", 9) + "退订回T" // 58, with the signature 64
+		body := strings.Repeat("会员活动说明", 8) + "会员活动拒收请回复R" // 58, with the signature 64
 		d.Put(
 			registry.Template{ID: 53, PartyID: gatetest.Customer, Category: sms.MKT, Name: "tight", State: registry.Active},
 			registry.TemplateVersion{TemplateID: 53, Version: 1, Body: body, State: registry.Approved, Period: registry.Period{From: 1}},

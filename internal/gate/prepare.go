@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/routing"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -41,8 +42,9 @@ type part struct {
 	signature  *registry.Signature
 	template   *registry.ApprovedWording
 	category   sms.Category
-	brackets   bool // the text begins with one pair of 【】 and holds no other
-	length     int  // of the text in UTF-16 code units
+	traits     lexicon.Traits // of the body
+	brackets   bool           // the text begins with one pair of 【】 and holds no other
+	length     int            // of the text in UTF-16 code units
 	units      int
 	segments   int
 	splits     []int // segments under each of the channels' own splittings, 0 where it does not fit
@@ -137,7 +139,7 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 		p.splits = append(p.splits, n)
 	}
 	name, body, brackets := registry.SplitSignature(in.Text)
-	p.body, p.brackets = body, brackets
+	p.body, p.brackets, p.traits = body, brackets, lexicon.Read(body)
 	p.signature = j.snap.SignatureOf(j.party.ID, name)
 	p.category = in.Category
 	if in.Template != 0 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/ledger"
+	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/routing"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
@@ -38,6 +39,7 @@ type sharedKey struct {
 	category                         sms.Category
 	extension                        string
 	brackets, reviewed               bool
+	traits                           lexicon.Traits
 	length, units, segments          int
 	splits                           string // segments under the channels' own splittings
 }
@@ -45,7 +47,7 @@ type sharedKey struct {
 func (p *part) key() sharedKey {
 	k := sharedKey{
 		application: p.job.app.ID, category: p.category, extension: p.job.call.Extension, brackets: p.brackets, reviewed: p.job.review,
-		length: p.length, units: p.units, segments: p.segments,
+		traits: p.traits, length: p.length, units: p.units, segments: p.segments,
 	}
 	if len(p.splits) > 0 {
 		k.splits = fmt.Sprint(p.splits)
@@ -124,10 +126,25 @@ func (g *Gate) sharedFacts(p *part, at int64) {
 	if p.template != nil {
 		p.ends(p.template.Version.To)
 	}
+	g.textFacts(f, &p.traits)
 	f.Bool(rulebook.ReviewApproved, p.job.review)
 	f.Int(rulebook.UnitsLength, p.length)
 	f.Int(rulebook.UnitsBilled, p.units)
 	p.facts = f
+}
+
+// textFacts sets what the body holds. A way to refuse is one only if the reply that the
+// text names refuses here.
+func (g *Gate) textFacts(f *rulebook.Facts, t *lexicon.Traits) {
+	_, refuses := g.book.OptOut(t.Refusal)
+	f.Bool(rulebook.TextRefusal, refuses)
+	f.Bool(rulebook.TextRefusalLast, t.RefusalLast)
+	f.Bool(rulebook.TextRefusalWords, t.Refusal != "")
+	f.Bool(rulebook.TextSymbols, t.Symbols)
+	f.Bool(rulebook.TextCodeWord, t.CodeWord)
+	f.Int(rulebook.TextLinks, t.Links)
+	f.Int(rulebook.TextContacts, t.Contacts)
+	f.Int(rulebook.TextPrivate, t.Private)
 }
 
 // ends notes a moment at which a fact ends by itself; 0 is never.

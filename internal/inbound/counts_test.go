@@ -79,7 +79,7 @@ func TestEarlyReportsThatComeTwice(t *testing.T) {
 // long submits a message of two segments with the ids 1 and 2.
 func long(w *gatetest.World) gate.Ready {
 	w.T.Helper()
-	body := strings.Repeat("会员活动说明", 15) + "退订回T"
+	body := strings.Repeat("会员活动说明", 15) + "拒收请回复R"
 	w.Put(
 		registry.Template{ID: 53, PartyID: gatetest.Customer, Category: sms.MKT, Name: "long", State: registry.Active},
 		registry.TemplateVersion{TemplateID: 53, Version: 1, Body: body, State: registry.Approved, Period: registry.Period{From: 1}},

@@ -148,7 +148,7 @@ func TestReportOfAnotherNumberIsKept(t *testing.T) {
 // Reports of a long message come before its last segment is answered.
 func TestReportsBeforeTheLastAnswer(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
-		body := strings.Repeat("会员活动说明", 15) + "退订回T"
+		body := strings.Repeat("会员活动说明", 15) + "拒收请回复R"
 		w.Put(
 			registry.Template{ID: 53, PartyID: gatetest.Customer, Category: sms.MKT, Name: "long", State: registry.Active},
 			registry.TemplateVersion{TemplateID: 53, Version: 1, Body: body, State: registry.Approved, Period: registry.Period{From: 1}},

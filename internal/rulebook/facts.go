@@ -28,6 +28,14 @@ const (
 	SignatureFound
 	SignatureApproved
 	TemplateMatched
+	TextRefusal
+	TextRefusalLast
+	TextRefusalWords
+	TextSymbols
+	TextCodeWord
+	TextLinks
+	TextContacts
+	TextPrivate
 	UnitsLength
 	UnitsBilled
 	TimeMinute
@@ -64,6 +72,14 @@ var factTable = [numFacts]Info{
 	SignatureFound:       {"signature.found", "bool", StageShared, true, "the sender has a signature of exactly this text"},
 	SignatureApproved:    {"signature.approved", "bool", StageShared, true, "that signature has passed review and is not frozen"},
 	TemplateMatched:      {"template.matched", "bool", StageShared, true, "the text fits an approved template of the sender in this category"},
+	TextRefusal:          {"text.refusal", "bool", StageShared, true, "the text names a reply that refuses further ones"},
+	TextRefusalLast:      {"text.refusal_last", "bool", StageShared, true, "the text ends with 拒收请回复R"},
+	TextRefusalWords:     {"text.refusal_words", "bool", StageShared, false, "the text tells how to refuse, whether the reply refuses or not"},
+	TextSymbols:          {"text.symbols", "bool", StageShared, false, "the text is decorated with signs such as ★ or ￥"},
+	TextCodeWord:         {"text.code_word", "bool", StageShared, true, "the text calls what it brings a code: 验证码, 动态密码 …"},
+	TextLinks:            {"text.links", "int", StageShared, int64(0), "addresses of the web in the text"},
+	TextContacts:         {"text.contacts", "int", StageShared, int64(0), "landlines, 400 and 95 numbers in the text"},
+	TextPrivate:          {"text.private", "int", StageShared, int64(0), "mobile numbers, QQ numbers and WeChat names in the text"},
 	UnitsLength:          {"units.length", "int", StageShared, int64(30), "UTF-16 code units of the text, signature included"},
 	UnitsBilled:          {"units.billed", "int", StageShared, int64(1), "units that would be charged"},
 	TimeMinute:           {"time.minute", "int", StageShared, int64(600), "minute of the day in Asia/Shanghai, 0 to 1439"},

@@ -47,11 +47,17 @@ const (
 	SignatureNotFiled   Code = "SIGNATURE_NOT_FILED"
 	TemplateNotApproved Code = "TEMPLATE_NOT_APPROVED"
 	TemplateNotFiled    Code = "TEMPLATE_NOT_FILED"
+	TextSymbols         Code = "TEXT_SYMBOLS"
+	OTPForm             Code = "OTP_FORM"
+	NoticeForm          Code = "NOTICE_FORM"
+	ContactForbidden    Code = "CONTACT_FORBIDDEN"
 	ConsentMissing      Code = "CONSENT_MISSING"
+	RefusalMissing      Code = "REFUSAL_MISSING"
 	OptedOut            Code = "OPTED_OUT"
 	SuppressedScope     Code = "SUPPRESSION_SCOPE"
 	FrequencyOTP        Code = "FREQUENCY_OTP"
 	FrequencyMKT        Code = "FREQUENCY_MKT"
+	FrequencyAll        Code = "FREQUENCY_ALL"
 	OutsideHours        Code = "OUTSIDE_HOURS"
 	UnitsMismatch       Code = "UNITS_MISMATCH"
 	RuleRefused         Code = "RULE_REFUSED"
@@ -106,11 +112,17 @@ var catalogue = []Entry{
 	{SignatureNotFiled, 403, 9, "ZX:S008", "签名尚未在接收方所属运营商报备通过", "the signature is not filed with the recipient's carrier", false},
 	{TemplateNotApproved, 403, 9, "ZX:T001", "内容不符合任何已审核通过的模板", "the text fits no approved template", false},
 	{TemplateNotFiled, 403, 9, "ZX:T002", "该模板的现行版本尚未在上游云通道报备，请先报备并在通道中登记其模板编号", "the template's present wording is not filed with the upstream; file it there and enter its code at the channel", false},
+	{TextSymbols, 422, 1, "ZX:T003", "正文含有运营商不接受的装饰符号，请删去", "the text holds decorative signs that carriers refuse; leave them out", false},
+	{OTPForm, 422, 1, "ZX:T006", "验证码短信须写明验证码，且不得含链接、联系方式或退订用语", "a verification code says that it is one and holds no link, contact or words of refusal", false},
+	{NoticeForm, 422, 1, "ZX:T007", "通知短信不得带退订用语，含推广内容的须按营销短信发送", "a notice holds no words of refusal; what promotes is sent as marketing", false},
+	{ContactForbidden, 422, 1, "ZX:T011", "正文含有手机号、QQ、微信，或联系电话过多", "the text holds a mobile number, QQ or WeChat, or too many telephones", false},
 	{ConsentMissing, 403, 9, "ZX:C001", "没有该号码对本内容提供者的有效同意", "this recipient has given this content provider no valid consent", false},
+	{RefusalMissing, 422, 1, "ZX:O001", "营销短信没有写明有效的退订方式，请以“拒收请回复R”结尾", "the marketing text names no way to refuse that works; end it with 拒收请回复R", false},
 	{OptedOut, 403, 9, "ZX:O003", "该号码已退订，不得再次发送", "this recipient has opted out", false},
 	{SuppressedScope, 403, 9, "ZX:O008", "该号码已拒收此类短信", "this recipient refuses messages of this category", false},
 	{FrequencyOTP, 429, 9, "ZX:F001", "该号码的验证码发送过于频繁", "too many verification codes to this number", false},
 	{FrequencyMKT, 429, 9, "ZX:F003", "该号码的营销短信超过频率上限", "too many marketing messages to this number", false},
+	{FrequencyAll, 429, 9, "ZX:F005", "该号码收到的短信总数超过频率上限", "too many messages of all kinds to this number", false},
 	{OutsideHours, 409, 9, "ZX:H001", "不在允许的发送时段，已推迟到下一时段", "outside lawful hours; deferred to the next window", false},
 	{UnitsMismatch, 422, 6, "ZX:B001", "计费条数与内容长度不符", "the billed units don't match the text", false},
 	{RuleRefused, 403, 9, "ZX:R000", "规则不允许发送", "a rule stands against this message", false},

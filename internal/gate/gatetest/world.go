@@ -33,7 +33,7 @@ const (
 	TemplateOTP, TemplateMKT           = sms.ID(51), sms.ID(52)
 	TopUp                              = sms.Money(10_000_000)
 	OTPText                            = "【准信科技】您的验证码是246810，5分钟内有效。"
-	MKTText                            = "【准信科技】会员日全场八折，退订回T"
+	MKTText                            = "【准信科技】会员日全场八折，拒收请回复R"
 	Member, Stranger                   = "13000000001", "13000000002"
 	UnitCustomer, UnitAgent, UnitOwner = sms.Money(50_000), sms.Money(45_000), sms.Money(40_000)
 )
@@ -199,7 +199,7 @@ func lawful() []any {
 		registry.Template{ID: TemplateOTP, PartyID: Customer, Category: sms.OTP, Name: "otp", State: registry.Active},
 		registry.TemplateVersion{TemplateID: TemplateOTP, Version: 1, Body: "您的验证码是${code:code}，5分钟内有效。", State: registry.Approved, Period: from},
 		registry.Template{ID: TemplateMKT, PartyID: Customer, Category: sms.MKT, Name: "mkt", State: registry.Active},
-		registry.TemplateVersion{TemplateID: TemplateMKT, Version: 1, Body: "会员日全场八折，退订回T", State: registry.Approved, Period: from},
+		registry.TemplateVersion{TemplateID: TemplateMKT, Version: 1, Body: "会员日全场八折，拒收请回复R", State: registry.Approved, Period: from},
 		registry.Account{ID: OperatorMoney, PartyID: Operator, Currency: "CNY", State: registry.Active},
 		registry.Account{ID: AgentMoney, PartyID: Agent, PayerID: OperatorMoney, Currency: "CNY", State: registry.Active},
 		registry.Account{ID: Money, PartyID: Customer, PayerID: AgentMoney, Currency: "CNY", State: registry.Active},

@@ -1,0 +1,89 @@
+// Package lexicon reads a text as a person would who wants to know what it asks of
+// the recipient: through full-width letters, invisible characters, circled digits and
+// numbers spelt in Chinese. It is pure, and says only what is certain; what it finds
+// becomes facts of the rules.
+package lexicon
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// enclosingKeycap is what turns a digit into an emoji.
+const enclosingKeycap = '\u20e3'
+
+// Fold brings a text to the form in which it is searched (rulebook 7.1): compatibility
+// forms (NFKD), small letters, and nothing that can't be seen: format characters,
+// combining marks and variation selectors.
+func Fold(text string) string {
+	var b strings.Builder
+	b.Grow(len(text))
+	for _, r := range text {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			b.WriteByte(byte(r) + 'a' - 'A')
+		case r < 0x80 || r >= 0x4e00 && r <= 0x9fff || r >= 0x3001 && r <= 0x3029: // Han and its stops
+			b.WriteRune(r)
+		case r >= '！' && r <= '～':
+			b.WriteRune(unicode.ToLower(r - fullWidth))
+		default:
+			return foldAny(text)
+		}
+	}
+	return b.String()
+}
+
+// fullWidth is how far the full-width forms of ASCII are from it.
+const fullWidth = '！' - '!'
+
+func foldAny(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unhidden(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, norm.NFKD.String(strings.ToLower(norm.NFKD.String(text))))
+}
+
+func unhidden(r rune) bool {
+	return r < 0x80 || r != enclosingKeycap && !unicode.In(r, unicode.Cf, unicode.Mn, unicode.Me)
+}
+
+// numeral gives the digit that a character stands for in a number spelt out, -1 if none.
+func numeral(r rune) int {
+	switch {
+	case r >= '0' && r <= '9':
+		return int(r - '0')
+	case r >= 0x3007: // 〇 is the first of them
+		return chinese(r)
+	}
+	return -1
+}
+
+func chinese(r rune) int {
+	switch r {
+	case '〇', '零':
+		return 0
+	case '一', '幺', '壹':
+		return 1
+	case '二', '贰', '两':
+		return 2
+	case '三', '叁':
+		return 3
+	case '四', '肆':
+		return 4
+	case '五', '伍':
+		return 5
+	case '六', '陆':
+		return 6
+	case '七', '柒':
+		return 7
+	case '八', '捌':
+		return 8
+	case '九', '玖':
+		return 9
+	}
+	return -1
+}
