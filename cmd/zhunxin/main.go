@@ -45,8 +45,11 @@ func main() {
 			Check app.SimCheck `cmd:"" help:"Check somebody else's gateway or client against the protocol (联调)."`
 		} `cmd:"" help:"Simulate a carrier, for joint tests (联调)."`
 		Rulebook struct {
-			List app.RulebookList `cmd:"" help:"Every rule with its basis, status and dates."`
-			Test app.RulebookTest `cmd:"" help:"Run the examples of every rule, of the built-in packs or of files."`
+			List   app.RulebookList   `cmd:"" help:"Every rule with its basis, status and dates."`
+			Show   app.RulebookShow   `cmd:"" help:"All about a rule."`
+			Test   app.RulebookTest   `cmd:"" help:"Run the examples of every rule, and scenarios."`
+			Diff   app.RulebookDiff   `cmd:"" help:"What packs would change."`
+			Mutate app.RulebookMutate `cmd:"" help:"Change every rule a little: some example or scenario must notice."`
 		} `cmd:"" help:"The law as data."`
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -67,7 +67,11 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 	if p.Keys, err = keys(filepath.Join(f.path, fileKeys), cfg.Suite); err != nil {
 		return nil, err
 	}
-	if p.Book, err = loadBook(nil); err != nil {
+	packs, err := rulebook.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	if p.Book, err = rulebook.Load(packs...); err != nil {
 		return nil, err
 	}
 	if failed := p.Book.RunExamples(""); len(failed) > 0 {

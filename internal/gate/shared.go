@@ -126,25 +126,11 @@ func (g *Gate) sharedFacts(p *part, at int64) {
 	if p.template != nil {
 		p.ends(p.template.Version.To)
 	}
-	g.textFacts(f, &p.traits)
+	f.Text(&p.traits)
 	f.Bool(rulebook.ReviewApproved, p.job.review)
 	f.Int(rulebook.UnitsLength, p.length)
 	f.Int(rulebook.UnitsBilled, p.units)
 	p.facts = f
-}
-
-// textFacts sets what the body holds. A way to refuse is one only if the reply that the
-// text names refuses here.
-func (g *Gate) textFacts(f *rulebook.Facts, t *lexicon.Traits) {
-	_, refuses := g.book.OptOut(t.Refusal)
-	f.Bool(rulebook.TextRefusal, refuses)
-	f.Bool(rulebook.TextRefusalLast, t.RefusalLast)
-	f.Bool(rulebook.TextRefusalWords, t.Refusal != "")
-	f.Bool(rulebook.TextSymbols, t.Symbols)
-	f.Bool(rulebook.TextCodeWord, t.CodeWord)
-	f.Int(rulebook.TextLinks, t.Links)
-	f.Int(rulebook.TextContacts, t.Contacts)
-	f.Int(rulebook.TextPrivate, t.Private)
 }
 
 // ends notes a moment at which a fact ends by itself; 0 is never.

@@ -41,6 +41,26 @@ func Builtin() ([][]byte, error) {
 	return out, nil
 }
 
+// Replace puts a pack in the place of the one of the same name, or behind the others.
+func Replace(packs [][]byte, by []byte) ([][]byte, error) {
+	next, err := Parse(by)
+	if err != nil {
+		return nil, err
+	}
+	out := append([][]byte(nil), packs...)
+	for i, raw := range packs {
+		p, err := Parse(raw)
+		if err != nil {
+			return nil, err
+		}
+		if p.Name == next.Name {
+			out[i] = by
+			return out, nil
+		}
+	}
+	return append(out, by), nil
+}
+
 // Book is a set of compiled packs. It never changes and is safe for concurrent use.
 type Book struct {
 	versions string

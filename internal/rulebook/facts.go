@@ -1,6 +1,10 @@
 package rulebook
 
-import "sort"
+import (
+	"sort"
+
+	"github.com/zhunxin/zhunxin/internal/lexicon"
+)
 
 // Stage tells how early a fact is known: once for all recipients of a
 // submission, per recipient, or per candidate channel. A rule belongs to the
@@ -127,6 +131,20 @@ func (f *Facts) Int(n Fact, v int) { f.vals[n] = int64(v) }
 
 // String sets a fact of a text.
 func (f *Facts) String(n Fact, v string) { f.vals[n] = v }
+
+// Text sets what a body holds. A way to refuse is one only if the reply that the text
+// names refuses here (OPT-01).
+func (f *Facts) Text(t *lexicon.Traits) {
+	_, refuses := f.book.OptOut(t.Refusal)
+	f.Bool(TextRefusal, refuses)
+	f.Bool(TextRefusalWords, t.Refusal != "")
+	f.Bool(TextRefusalLast, t.RefusalLast)
+	f.Bool(TextSymbols, t.Symbols)
+	f.Bool(TextCodeWord, t.CodeWord)
+	f.Int(TextLinks, t.Links)
+	f.Int(TextContacts, t.Contacts)
+	f.Int(TextPrivate, t.Private)
+}
 
 // Count sets the number of recipient events in window i of Book.Windows.
 func (f *Facts) Count(i, v int) { f.vals[int(numFacts)+i] = int64(v) }

@@ -2,7 +2,9 @@ package rulebook
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -113,6 +115,21 @@ func loadWith(packs [][]byte, pack, rule int, r Rule) (*Book, error) {
 	return b, nil
 }
 
+// Survivors lists the mutants that no example of their rule and no scenario notices.
+func Survivors(mutants []Mutant, cases []Scenario) []Mutant {
+	var out []Mutant
+	for _, m := range mutants {
+		caught := len(m.Book.RunExamples(m.Rule)) > 0
+		for i := 0; i < len(cases) && !caught; i++ {
+			caught = m.Book.Play(&cases[i]) != ""
+		}
+		if !caught {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
 // RunExamples executes every example of every rule and lists what failed. rule
 // limits it to one rule; "" runs all.
 func (b *Book) RunExamples(rule string) []string {
@@ -161,6 +178,14 @@ type Change struct {
 	What string
 }
 
+func listed(params map[string]Param) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		out = append(out, fmt.Sprintf("%s %d %s", name, params[name].Value, params[name].Unit))
+	}
+	return strings.Join(out, ", ")
+}
+
 // Diff lists what b changes against a: rules added, gone, and fields that differ.
 func Diff(a, b *Book) []Change {
 	var out []Change
@@ -178,7 +203,7 @@ func Diff(a, b *Book) []Change {
 		for _, f := range []struct{ name, a, b string }{
 			{"condition", o.Against, r.Against},
 			{"outcome", o.Outcome, r.Outcome},
-			{"parameters", fmt.Sprint(o.Params), fmt.Sprint(r.Params)},
+			{"parameters", listed(o.Params), listed(r.Params)},
 			{"categories", fmt.Sprint(o.Categories), fmt.Sprint(r.Categories)},
 			{"dates", fmt.Sprint(o.From, o.To), fmt.Sprint(r.From, r.To)},
 			{"basis", fmt.Sprint(o.Basis), fmt.Sprint(r.Basis)},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -73,7 +74,7 @@ const (
 // Rule is one rule as the pack has it.
 type Rule struct {
 	ID         string           `yaml:"id" json:"id"`
-	Kind       string           `yaml:"kind" json:"kind"` // message | campaign | object | duty | product
+	Kind       string           `yaml:"kind" json:"kind"` // message
 	Title      Both             `yaml:"title" json:"title"`
 	Basis      []Basis          `yaml:"basis" json:"basis"`
 	Status     string           `yaml:"status" json:"status"` // V | V2 | R | D | TBC
@@ -182,6 +183,10 @@ func (r *Rule) check(layer string) error {
 	switch {
 	case !ruleID.MatchString(r.ID):
 		return fmt.Errorf("the id is not like TIM-01")
+	case r.Kind != "message":
+		return fmt.Errorf("its kind %q is not message, the only one that is evaluated: it would stand against nothing", r.Kind)
+	case !slices.Contains([]string{"V", "V2", "R", "D", "TBC"}, r.Status):
+		return fmt.Errorf("status %q is not V (verified), V2 (from a secondary source), R (recalled), D (our own design) or TBC (to be confirmed)", r.Status)
 	case r.Layer != layer:
 		return fmt.Errorf("its layer %s is not the pack's %s", r.Layer, layer)
 	case r.Title.Zh == "" || r.Title.En == "" || r.Reason.Zh == "" || r.Reason.En == "" || r.Remedy.Zh == "" || r.Remedy.En == "":

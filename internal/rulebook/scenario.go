@@ -1,0 +1,188 @@
+package rulebook
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/zhunxin/zhunxin/internal/lexicon"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/protocol/smstext"
+)
+
+//go:embed scenarios/*.yaml
+var scenarios embed.FS
+
+// Scenario is a message as a lawyer would describe it, and the verdict that is expected.
+type Scenario struct {
+	Title  Both           `yaml:"title"`
+	At     Moment         `yaml:"at"`
+	Text   string         `yaml:"text,omitempty"`  // what is sent, signature included; the facts of the text come from it
+	Facts  map[string]any `yaml:"facts,omitempty"` // what else is not as in a lawful message
+	Expect Expectation    `yaml:"expect"`
+}
+
+// Expectation is a verdict.
+type Expectation struct {
+	Outcome string   `yaml:"outcome"`           // permit, block, hold or defer
+	First   string   `yaml:"first,omitempty"`   // the rule that is reported
+	Code    sms.Code `yaml:"code,omitempty"`    // and its code
+	Release Moment   `yaml:"release,omitempty"` // when a deferred message is decided anew
+	All     []string `yaml:"all,omitempty"`     // every rule that stands against it or warns; unsaid, any
+}
+
+// Moment is a minute or a second in Asia/Shanghai, 2026-11-23 20:00 or 2026-11-23 19:59:59.
+type Moment struct{ time.Time }
+
+// UnmarshalYAML reads a moment.
+func (m *Moment) UnmarshalYAML(n *yaml.Node) error {
+	for _, layout := range []string{"2006-01-02 15:04", time.DateTime} {
+		if t, err := time.ParseInLocation(layout, n.Value, Shanghai); err == nil {
+			m.Time = t
+			return nil
+		}
+	}
+	return fmt.Errorf("line %d: %q is not a moment like 2026-11-23 20:00", n.Line, n.Value)
+}
+
+// MaxScenarioBytes bounds a file of scenarios.
+const MaxScenarioBytes = 4 << 20
+
+// ParseScenarios reads a file of scenarios: a YAML list. An unknown key is an error.
+func ParseScenarios(b []byte) ([]Scenario, error) {
+	if len(b) > MaxScenarioBytes {
+		return nil, fmt.Errorf("a file of scenarios has at most %d bytes", MaxScenarioBytes)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	var list []Scenario
+	if err := d.Decode(&list); err != nil {
+		return nil, fmt.Errorf("read the scenarios: %w", err)
+	}
+	for i := range list {
+		if err := list[i].check(); err != nil {
+			return nil, fmt.Errorf("scenario %d, %s: %w", i+1, list[i].Title.Zh, err)
+		}
+	}
+	return list, nil
+}
+
+// IsScenarios tells a file of scenarios, a list, from a rule pack.
+func IsScenarios(b []byte) bool {
+	var n yaml.Node
+	return len(b) <= MaxScenarioBytes && yaml.Unmarshal(b, &n) == nil && len(n.Content) == 1 && n.Content[0].Kind == yaml.SequenceNode
+}
+
+func (s *Scenario) check() error {
+	e := &s.Expect
+	switch {
+	case s.Title.Zh == "" || s.Title.En == "":
+		return errors.New("its title is needed in zh and en")
+	case s.At.IsZero():
+		return errors.New("at, the moment of sending, is missing")
+	case !slices.Contains([]string{Permit, Block, Hold, Defer}, e.Outcome):
+		return fmt.Errorf("expect.outcome %q is not permit, block, hold or defer", e.Outcome)
+	case e.Outcome == Permit && (e.First != "" || e.Code != ""):
+		return errors.New("what is permitted has no first rule and no code")
+	case e.Outcome != Permit && (e.First == "" || e.Code == ""):
+		return errors.New("expect needs first, the rule, and code, its code in the catalogue")
+	case e.Code != "" && sms.Lookup(e.Code).Code != e.Code:
+		return fmt.Errorf("expect.code %q is not in the error catalogue", e.Code)
+	}
+	return nil
+}
+
+// BuiltinScenarios returns the scenarios that the program carries.
+func BuiltinScenarios() ([]Scenario, error) {
+	names, err := fs.Glob(scenarios, "scenarios/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	var out []Scenario
+	for _, n := range names {
+		b, err := scenarios.ReadFile(n)
+		if err != nil {
+			return nil, err
+		}
+		list, err := ParseScenarios(b)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", n, err)
+		}
+		out = append(out, list...)
+	}
+	return out, nil
+}
+
+// Permit is the outcome of a message against which no rule stands.
+const Permit = "permit"
+
+// Play decides a scenario as the gate does, with all facts known at once, and says what
+// is not as expected; "" when everything is.
+func (b *Book) Play(s *Scenario) string {
+	f, err := b.scenarioFacts(s)
+	if err != nil {
+		return err.Error()
+	}
+	var found []Finding
+	for _, stage := range []Stage{StageShared, StageRecipient, StageChannel} {
+		x, _ := b.Evaluate(stage, f, s.At.Time)
+		found = append(found, x...)
+	}
+	b.Sort(found)
+	got := Expectation{Outcome: Permit}
+	for _, x := range found {
+		got.All = append(got.All, x.Rule)
+	}
+	if r := Refusing(found); r != nil {
+		got.Outcome, got.First, got.Code, got.Release = r.Outcome, r.Rule, r.Code, Moment{r.Release}
+	}
+	want := s.Expect
+	if got.Outcome == want.Outcome && got.First == want.First && got.Code == want.Code && got.Release.Equal(want.Release.Time) &&
+		(want.All == nil || slices.Equal(got.All, want.All)) {
+		return ""
+	}
+	return fmt.Sprintf("expected %s, got %s", want, got)
+}
+
+// String reads like: block by CNS-01 (CONSENT_MISSING), all [CNS-01 OPT-03].
+func (e Expectation) String() string {
+	s := e.Outcome
+	if e.First != "" {
+		s += fmt.Sprintf(" by %s (%s)", e.First, e.Code)
+	}
+	if !e.Release.IsZero() {
+		s += " until " + e.Release.In(Shanghai).Format(time.DateTime)
+	}
+	if e.All != nil {
+		s += fmt.Sprintf(", all %v", e.All)
+	}
+	return s
+}
+
+func (b *Book) scenarioFacts(s *Scenario) (*Facts, error) {
+	f := b.NewFacts()
+	at := s.At.In(Shanghai)
+	f.Int(TimeMinute, at.Hour()*60+at.Minute())
+	if s.Text != "" {
+		units, err := smstext.Units(s.Text)
+		if err != nil {
+			return nil, fmt.Errorf("text: %w", err)
+		}
+		f.Int(UnitsLength, smstext.Length(s.Text))
+		f.Int(UnitsBilled, units)
+		_, body, signed := strings.Cut(s.Text, "】")
+		if !signed {
+			body = s.Text
+		}
+		traits := lexicon.Read(body)
+		f.Text(&traits)
+	}
+	return f, f.fill(s.Facts)
+}
