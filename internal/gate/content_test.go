@@ -43,6 +43,8 @@ func TestContentOfTheTextIsJudged(t *testing.T) {
 		"a notice that tells how to refuse":   {sms.Notice, "您的订单已发货，拒收请回复R", sms.NoticeForm, "TPL-07"},
 		"a code that is not called so":        {sms.OTP, "您的号码是246810", sms.OTPForm, "TPL-06"},
 		"a code with a link":                  {sms.OTP, "您的验证码是246810，详见example。com", sms.OTPForm, "TPL-06"},
+		"gambling in a notice":                {sms.Notice, "您的账户可参与百 家 乐", sms.ContentForbidden, "CNT-01"},
+		"a promise of return":                 {sms.MKT, "保本理财今日开售，拒收请回复R", sms.AdForbidden, "AD-11"},
 		"a text of 501 characters":            {sms.Notice, "您的订单已发货" + strings.Repeat("好", 501-len([]rune(sign+"您的订单已发货"))), sms.TextTooLong, "TPL-04"},
 		"a notice of 500 characters":          {sms.Notice, "您的订单已发货" + strings.Repeat("好", 500-len([]rune(sign+"您的订单已发货"))), "", ""},
 		"a notice with the service's numbers": {sms.Notice, "您的订单已发货，客服热线95000或400-000-0000", "", ""},
@@ -80,14 +82,28 @@ func TestMarketingWithoutRefusalIsAgainstTheLaw(t *testing.T) {
 	})
 }
 
+// Absolute terms wait for a person, who is shown the word; what is approved leaves.
+func TestAbsoluteTermsWaitForAReviewer(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		w.Agree(gatetest.Member)
+		approve(w, 901, sms.MKT, "全网销量第一，拒收请回复R")
+		r := w.Send("【准信科技】全网销量第一，拒收请回复R", gatetest.Member)[0]
+		expect(w.T, r, sms.Held, sms.AdReview, "AD-01")
+		if len(r.Findings) != 1 || strings.Join(r.Findings[0].Words, " ") != "第一" {
+			w.T.Errorf("%+v", r.Findings)
+		}
+	})
+}
+
 // Two texts of one template that are alike in all but a variable's value are judged each.
 func TestVariablesAreReadInTheFilledText(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 		w.Agree(gatetest.Member)
 		approve(w, 901, sms.Notice, "您的订单${number:digits}已发货。")
+		approve(w, 902, sms.Notice, "您买的${what:text}已发货。")
 		call := w.Call("【准信科技】您的订单20261124000已发货。", gatetest.Member)
-		for _, number := range []string{"17000000001", "20261124001"} {
-			call.Parts = append(call.Parts, w.Call("【准信科技】您的订单"+number+"已发货。", gatetest.Member).Parts...)
+		for _, text := range []string{"您的订单17000000001已发货。", "您的订单20261124001已发货。", "您买的月饼券已发货。", "您买的百家乐已发货。"} {
+			call.Parts = append(call.Parts, w.Call("【准信科技】"+text, gatetest.Member).Parts...)
 		}
 		a, err := w.Gate.Submit(context.Background(), call)
 		if err != nil {
@@ -96,5 +112,7 @@ func TestVariablesAreReadInTheFilledText(t *testing.T) {
 		expect(w.T, a.Results[0], sms.Queued, "", "")
 		expect(w.T, a.Results[1], sms.Refused, sms.ContactForbidden, "TPL-11")
 		expect(w.T, a.Results[2], sms.Queued, "", "")
+		expect(w.T, a.Results[3], sms.Queued, "", "")
+		expect(w.T, a.Results[4], sms.Refused, sms.ContentForbidden, "CNT-01")
 	})
 }

@@ -43,6 +43,7 @@ type part struct {
 	template   *registry.ApprovedWording
 	category   sms.Category
 	traits     lexicon.Traits // of the body
+	words      []lexicon.Hit  // that it holds
 	brackets   bool           // the text begins with one pair of 【】 and holds no other
 	length     int            // of the text in UTF-16 code units
 	units      int
@@ -139,7 +140,9 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 		p.splits = append(p.splits, n)
 	}
 	name, body, brackets := registry.SplitSignature(in.Text)
-	p.body, p.brackets, p.traits = body, brackets, lexicon.Read(body)
+	p.body, p.brackets = body, brackets
+	folded := lexicon.Fold(body)
+	p.traits, p.words = lexicon.Read(body, folded), g.book.Words(body, folded)
 	p.signature = j.snap.SignatureOf(j.party.ID, name)
 	p.category = in.Category
 	if in.Template != 0 {

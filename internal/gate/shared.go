@@ -40,6 +40,7 @@ type sharedKey struct {
 	extension                        string
 	brackets, reviewed               bool
 	traits                           lexicon.Traits
+	words                            string // that the body holds
 	length, units, segments          int
 	splits                           string // segments under the channels' own splittings
 }
@@ -48,6 +49,9 @@ func (p *part) key() sharedKey {
 	k := sharedKey{
 		application: p.job.app.ID, category: p.category, extension: p.job.call.Extension, brackets: p.brackets, reviewed: p.job.review,
 		traits: p.traits, length: p.length, units: p.units, segments: p.segments,
+	}
+	if len(p.words) > 0 {
+		k.words = fmt.Sprint(p.words)
 	}
 	if len(p.splits) > 0 {
 		k.splits = fmt.Sprint(p.splits)
@@ -126,7 +130,7 @@ func (g *Gate) sharedFacts(p *part, at int64) {
 	if p.template != nil {
 		p.ends(p.template.Version.To)
 	}
-	f.Text(&p.traits)
+	f.Text(&p.traits, p.words)
 	f.Bool(rulebook.ReviewApproved, p.job.review)
 	f.Int(rulebook.UnitsLength, p.length)
 	f.Int(rulebook.UnitsBilled, p.units)

@@ -33,9 +33,8 @@ var (
 // refusal is the instruction how to refuse, and the reply.
 var refusal = regexp.MustCompile(`^(?:拒收|退订|不再接收|取消订阅)(?:此类|营销|短信|消息){0,2},?\s?(?:请|可)?(?:直接)?(?:回复?|发送?)\s?["“'‘「]?\s?([a-z]{1,11}|0000|退订|拒收|取消订阅|取消)`)
 
-// Read finds a text's traits.
-func Read(text string) Traits {
-	folded := Fold(text)
+// Read finds a text's traits. folded is Fold(text).
+func Read(text, folded string) Traits {
 	t := Traits{Symbols: strings.ContainsFunc(text, symbol) || strings.Contains(folded, "^_^")}
 	t.Refusal = refusalIn(folded)
 	t.RefusalLast = strings.HasSuffix(strings.TrimRight(folded, "。. "), "拒收请回复r")

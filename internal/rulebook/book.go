@@ -11,6 +11,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"sort"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 
+	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
@@ -65,7 +67,9 @@ func Replace(packs [][]byte, by []byte) ([][]byte, error) {
 type Book struct {
 	versions string
 	windows  []Window
+	counts   []int // where the count of each window stands among the facts
 	optOut   OptOutWords
+	words    *lexicon.Words
 	rules    []*compiled // in order of evaluation
 	index    map[string]int
 	stages   []Stage
@@ -108,6 +112,7 @@ func Load(packs ...[]byte) (*Book, error) {
 	}
 	var rules []Rule
 	var versions []string
+	var lists []lexicon.List
 	seen := map[string]bool{}
 	for _, raw := range packs {
 		p, err := Parse(raw)
@@ -119,6 +124,12 @@ func Load(packs ...[]byte) (*Book, error) {
 			if err := b.addWindow(w); err != nil {
 				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
 			}
+		}
+		for _, l := range p.Lexicon {
+			if err := b.addLexicon(&l); err != nil {
+				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
+			}
+			lists = append(lists, lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless})
 		}
 		b.optOut.Whole = append(b.optOut.Whole, p.OptOut.Whole...)
 		b.optOut.Prefix = append(b.optOut.Prefix, p.OptOut.Prefix...)
@@ -135,6 +146,10 @@ func Load(packs ...[]byte) (*Book, error) {
 		}
 	}
 	b.versions = strings.Join(versions, ",")
+	var err error
+	if b.words, err = lexicon.NewWords(lists); err != nil {
+		return nil, err
+	}
 	env, err := b.environment()
 	if err != nil {
 		return nil, err
@@ -164,12 +179,39 @@ func (b *Book) addWindow(w Window) error {
 	if _, ok := b.index[name]; ok || w.Name == "" || w.Length <= 0 {
 		return fmt.Errorf("window %q has no length, or its name is taken", w.Name)
 	}
-	b.index[name] = len(b.lawful)
-	b.lawful = append(b.lawful, int64(0))
-	b.stages = append(b.stages, StageRecipient)
+	b.counts = append(b.counts, b.addFact(name, StageRecipient))
 	b.windows = append(b.windows, w)
 	return nil
 }
+
+func (b *Book) addLexicon(l *Lexicon) error {
+	name := lexPrefix + l.Name
+	switch _, taken := b.index[name]; {
+	case taken || !lexiconName.MatchString(l.Name):
+		return fmt.Errorf("lexicon %q: its name is taken, or is not of small letters, digits and _", l.Name)
+	case l.Source == "" || len(l.Words) == 0:
+		return fmt.Errorf("lexicon %s: it needs words, and a source that says where they come from", l.Name)
+	}
+	b.addFact(name, StageShared)
+	return nil
+}
+
+// addFact adds a number that a pack brings, 0 in a lawful message.
+func (b *Book) addFact(name string, stage Stage) int {
+	i := len(b.lawful)
+	b.index[name] = i
+	b.lawful = append(b.lawful, int64(0))
+	b.stages = append(b.stages, stage)
+	return i
+}
+
+// lexPrefix begins the names of facts that count words.
+const lexPrefix = "lex."
+
+var lexiconName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+
+// Words lists the words of the packs' lexicons that a text holds. folded is its folded form.
+func (b *Book) Words(text, folded string) []lexicon.Hit { return b.words.Find(text, folded) }
 
 func adjust(rules []Rule, p *Pack) ([]Rule, error) {
 	out := append([]Rule(nil), rules...)
@@ -293,6 +335,7 @@ type Finding struct {
 	Reason   Both      `json:"reason"`
 	Remedy   Both      `json:"remedy"`
 	Release  time.Time `json:"release,omitzero"` // of a deferred message
+	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, and the text holds
 }
 
 // Evaluate runs the rules of one stage at a moment. It returns what stands
@@ -319,7 +362,9 @@ func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding
 		v, _, err := c.prg.Eval(&act)
 		stands := err != nil || v != types.False // what can't be computed stands against it (P11)
 		if stands {
-			findings = append(findings, c.finding(cat, at))
+			finding := c.finding(cat, at)
+			finding.Words = c.wordsOf(f.hits)
+			findings = append(findings, finding)
 		} else if c.Hours != nil {
 			until = earliest(until, c.dayAt(at, c.Params[c.Hours.Close].Value))
 		}
@@ -337,6 +382,17 @@ func earliest(a, b time.Time) time.Time {
 func (c *compiled) dayAt(at time.Time, minute int64) time.Time {
 	y, m, d := at.In(Shanghai).Date()
 	return time.Date(y, m, d, 0, int(minute), 0, 0, Shanghai)
+}
+
+// wordsOf lists the words that a rule stands on.
+func (c *compiled) wordsOf(hits []lexicon.Hit) []string {
+	var out []string
+	for _, h := range hits {
+		if c.reads[lexPrefix+h.List] || h.Disguised && c.reads[factTable[TextDisguised].Name] {
+			out = append(out, h.Word)
+		}
+	}
+	return out
 }
 
 func (c *compiled) finding(cat sms.Category, at time.Time) Finding {

@@ -40,6 +40,7 @@ const (
 	TextLinks
 	TextContacts
 	TextPrivate
+	TextDisguised
 	UnitsLength
 	UnitsBilled
 	TimeMinute
@@ -84,6 +85,7 @@ var factTable = [numFacts]Info{
 	TextLinks:            {"text.links", "int", StageShared, int64(0), "addresses of the web in the text"},
 	TextContacts:         {"text.contacts", "int", StageShared, int64(0), "landlines, 400 and 95 numbers in the text"},
 	TextPrivate:          {"text.private", "int", StageShared, int64(0), "mobile numbers, QQ numbers and WeChat names in the text"},
+	TextDisguised:        {"text.disguised", "int", StageShared, int64(0), "words of lexicons that are hidden by other characters, or by what stands between"},
 	UnitsLength:          {"units.length", "int", StageShared, int64(30), "UTF-16 code units of the text, signature included"},
 	UnitsBilled:          {"units.billed", "int", StageShared, int64(1), "units that would be charged"},
 	TimeMinute:           {"time.minute", "int", StageShared, int64(600), "minute of the day in Asia/Shanghai, 0 to 1439"},
@@ -108,19 +110,20 @@ func FactTable() []Info { return append([]Info(nil), factTable[:]...) }
 type Facts struct {
 	book *Book
 	vals []any
+	hits []lexicon.Hit
 }
 
 // NewFacts returns facts of a lawful message: set what is known, and everything
 // that is unknown must be set to what stands against the message (P11).
 func (b *Book) NewFacts() *Facts {
-	f := &Facts{b, make([]any, len(b.lawful))}
+	f := &Facts{book: b, vals: make([]any, len(b.lawful))}
 	copy(f.vals, b.lawful)
 	return f
 }
 
 // Clone copies the facts.
 func (f *Facts) Clone() *Facts {
-	return &Facts{f.book, append([]any(nil), f.vals...)}
+	return &Facts{f.book, append([]any(nil), f.vals...), f.hits}
 }
 
 // Bool, Int and String set a fact.
@@ -134,7 +137,7 @@ func (f *Facts) String(n Fact, v string) { f.vals[n] = v }
 
 // Text sets what a body holds. A way to refuse is one only if the reply that the text
 // names refuses here (OPT-01).
-func (f *Facts) Text(t *lexicon.Traits) {
+func (f *Facts) Text(t *lexicon.Traits, hits []lexicon.Hit) {
 	_, refuses := f.book.OptOut(t.Refusal)
 	f.Bool(TextRefusal, refuses)
 	f.Bool(TextRefusalWords, t.Refusal != "")
@@ -144,10 +147,20 @@ func (f *Facts) Text(t *lexicon.Traits) {
 	f.Int(TextLinks, t.Links)
 	f.Int(TextContacts, t.Contacts)
 	f.Int(TextPrivate, t.Private)
+	disguised := 0
+	for _, h := range hits {
+		if h.Disguised {
+			disguised++
+		}
+		i := f.book.index[lexPrefix+h.List]
+		f.vals[i] = f.vals[i].(int64) + 1
+	}
+	f.Int(TextDisguised, disguised)
+	f.hits = hits
 }
 
 // Count sets the number of recipient events in window i of Book.Windows.
-func (f *Facts) Count(i, v int) { f.vals[int(numFacts)+i] = int64(v) }
+func (f *Facts) Count(i, v int) { f.vals[f.book.counts[i]] = int64(v) }
 
 // Map lists the facts of the stages up to the given one, by name, for the
 // decision's record.

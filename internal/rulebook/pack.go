@@ -120,6 +120,15 @@ type Adjustment struct {
 	Value int64  `yaml:"value"`
 }
 
+// Lexicon is a list of words that a text is searched for. Rules read how many of them it
+// holds as lex.<name>.
+type Lexicon struct {
+	Name     string   `yaml:"name"`
+	Source   string   `yaml:"source"` // where the words come from
+	Words    []string `yaml:"words"`
+	Harmless []string `yaml:"harmless,omitempty"` // phrases in which a word means nothing
+}
+
 // OptOutWords are the replies that refuse (rulebook 7.3). All are compared after
 // folding width and case and trimming.
 type OptOutWords struct {
@@ -135,6 +144,7 @@ type Pack struct {
 	Layer   string       `yaml:"layer"` // law | channel | house
 	Windows []Window     `yaml:"windows,omitempty"`
 	OptOut  OptOutWords  `yaml:"opt_out,omitempty"`
+	Lexicon []Lexicon    `yaml:"lexicons,omitempty"`
 	Rules   []Rule       `yaml:"rules,omitempty"`
 	Adjust  []Adjustment `yaml:"adjust,omitempty"`
 }

@@ -1,10 +1,13 @@
 package rulebook_test
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 )
 
@@ -44,7 +47,8 @@ func TestRulesAreAllHere(t *testing.T) {
 		have[r.ID] = true
 	}
 	for _, id := range strings.Fields("LIC-01 LIC-03 LIC-05 PORT-02 PORT-03 SIG-01 SIG-08 TPL-01 CNS-01 OPT-03 OPT-08 FRQ-01 FRQ-03 TIM-01 BIL-01 " +
-		"OPT-01 TPL-03 TPL-04 TPL-06 TPL-07 TPL-08 TPL-11 FRQ-05") {
+		"OPT-01 TPL-03 TPL-04 TPL-06 TPL-07 TPL-08 TPL-11 TPL-14 FRQ-05 " +
+		"CNT-01 CNT-06 CNT-07 CNT-10 AD-01 AD-02 AD-03 AD-04 AD-05 AD-08 AD-10 AD-11") {
 		if !have[id] {
 			t.Errorf("%s is missing", id)
 		}
@@ -124,11 +128,62 @@ func TestBadPacksAreRefusedWithAReason(t *testing.T) {
 		"not yaml":        {"\t{", "read the rule pack"},
 		"kind":            {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, kind: duty, status: D}]\n", "stand against nothing"},
 		"status":          {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, status: sure}]\n", "sure"},
+		"lexicon unnamed": {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: A b, source: own, words: [赌博]}]\n", "small letters"},
+		"lexicon twice":   {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: porn, source: own, words: [赌博]}]\n", "taken"},
+		"no source":       {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: own, words: [赌博]}]\n", "where they come from"},
+		"word too short":  {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: own, source: own, words: [赌]}]\n", "two characters"},
 		"rule incomplete": {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, against: 'true', outcome: block}]\n", "ABC-01"},
 	} {
 		if _, err := rulebook.Load(append(builtin(t), []byte(c.text))...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Each word of each lexicon stands against a text that holds nothing else, and each
+// harmless phrase does not.
+func TestEveryWordIsFound(t *testing.T) {
+	t.Parallel()
+	b := book(t)
+	for _, raw := range builtin(t) {
+		p, err := rulebook.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range p.Lexicon {
+			holds := func(text string) bool {
+				return slices.ContainsFunc(b.Words(text, lexicon.Fold(text)), func(h lexicon.Hit) bool { return h.List == l.Name })
+			}
+			for _, w := range l.Words {
+				if !holds("您好，" + w + "。") {
+					t.Errorf("%s: %s is not found", l.Name, w)
+				}
+			}
+			for _, w := range l.Harmless {
+				if holds("您好，" + w + "。") {
+					t.Errorf("%s: %s is not harmless", l.Name, w)
+				}
+			}
+		}
+	}
+}
+
+func TestFindingNamesItsWords(t *testing.T) {
+	t.Parallel()
+	b := book(t)
+	const text = "保*本理财，销量第一"
+	f := b.NewFacts()
+	f.String(rulebook.Category, "MKT")
+	traits := lexicon.Read(text, lexicon.Fold(text))
+	traits.Refusal, traits.RefusalLast = "r", true
+	f.Text(&traits, b.Words(text, lexicon.Fold(text)))
+	found, _ := b.Evaluate(rulebook.StageShared, f, time.Date(2026, 11, 2, 10, 0, 0, 0, rulebook.Shanghai))
+	got := map[string]string{}
+	for _, x := range found {
+		got[x.Rule] = strings.Join(x.Words, " ")
+	}
+	if want := (map[string]string{"TPL-14": "保本", "AD-01": "第一", "AD-11": "保本"}); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

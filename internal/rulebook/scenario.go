@@ -181,8 +181,9 @@ func (b *Book) scenarioFacts(s *Scenario) (*Facts, error) {
 		if !signed {
 			body = s.Text
 		}
-		traits := lexicon.Read(body)
-		f.Text(&traits)
+		folded := lexicon.Fold(body)
+		traits := lexicon.Read(body, folded)
+		f.Text(&traits, b.Words(body, folded))
 	}
 	return f, f.fill(s.Facts)
 }

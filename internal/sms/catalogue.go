@@ -51,6 +51,10 @@ const (
 	OTPForm             Code = "OTP_FORM"
 	NoticeForm          Code = "NOTICE_FORM"
 	ContactForbidden    Code = "CONTACT_FORBIDDEN"
+	TextDisguised       Code = "TEXT_DISGUISED"
+	ContentForbidden    Code = "CONTENT_FORBIDDEN"
+	AdForbidden         Code = "AD_FORBIDDEN"
+	AdReview            Code = "AD_REVIEW"
 	ConsentMissing      Code = "CONSENT_MISSING"
 	RefusalMissing      Code = "REFUSAL_MISSING"
 	OptedOut            Code = "OPTED_OUT"
@@ -116,6 +120,10 @@ var catalogue = []Entry{
 	{OTPForm, 422, 1, "ZX:T006", "验证码短信须写明验证码，且不得含链接、联系方式或退订用语", "a verification code says that it is one and holds no link, contact or words of refusal", false},
 	{NoticeForm, 422, 1, "ZX:T007", "通知短信不得带退订用语，含推广内容的须按营销短信发送", "a notice holds no words of refusal; what promotes is sent as marketing", false},
 	{ContactForbidden, 422, 1, "ZX:T011", "正文含有手机号、QQ、微信，或联系电话过多", "the text holds a mobile number, QQ or WeChat, or too many telephones", false},
+	{TextDisguised, 422, 1, "ZX:T014", "正文用变体字符或分隔符掩饰敏感词语，请改用正常写法", "the text hides words by other characters or by what stands between; write plainly", false},
+	{ContentForbidden, 422, 1, "ZX:N001", "正文含有法律禁止传播的内容", "the text holds what the law forbids to send", false},
+	{AdForbidden, 422, 1, "ZX:A001", "营销短信含有广告法禁止的内容", "the marketing text holds what the Advertising Law forbids", false},
+	{AdReview, 409, 9, "ZX:A002", "营销短信含有绝对化用语，已转人工审核", "the marketing text holds absolute terms and waits for a reviewer", false},
 	{ConsentMissing, 403, 9, "ZX:C001", "没有该号码对本内容提供者的有效同意", "this recipient has given this content provider no valid consent", false},
 	{RefusalMissing, 422, 1, "ZX:O001", "营销短信没有写明有效的退订方式，请以“拒收请回复R”结尾", "the marketing text names no way to refuse that works; end it with 拒收请回复R", false},
 	{OptedOut, 403, 9, "ZX:O003", "该号码已退订，不得再次发送", "this recipient has opted out", false},
