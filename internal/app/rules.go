@@ -105,16 +105,23 @@ func (c *RulebookList) Run() error {
 	fmt.Println(d.book.Versions())
 	for _, r := range d.book.Rules() {
 		fmt.Println()
-		printRule(&r)
+		printRule(d.book, &r)
 	}
 	return nil
 }
 
-func printRule(r *rulebook.Rule) {
+func printRule(book *rulebook.Book, r *rulebook.Rule) {
 	fmt.Printf("%s  %s  %s\n", r.ID, r.Title.Zh, r.Title.En)
 	basis := make([]string, len(r.Basis))
 	for i, b := range r.Basis {
 		basis[i] = b.Instrument + " " + b.Article
+		x, known := book.Instrument(b.Instrument)
+		if known && x.From.After(r.From.Time) {
+			basis[i] += " (from " + x.From.Format("2006-01-02") + ")"
+		}
+		if known && !x.To.IsZero() {
+			basis[i] += " (before " + x.To.Format("2006-01-02") + ")"
+		}
 	}
 	until := ""
 	if !r.To.IsZero() {
@@ -145,7 +152,7 @@ func (c *RulebookShow) Run() error {
 		return fmt.Errorf("there is no rule %s; zhunxin rulebook list names them all", c.Rule)
 	}
 	r := &rules[i]
-	printRule(r)
+	printRule(d.book, r)
 	fmt.Printf("  source: %s\n", statusWords[r.Status])
 	if len(r.Categories) > 0 {
 		fmt.Printf("  only: %v\n", r.Categories)

@@ -70,10 +70,13 @@ type Book struct {
 	counts   []int // where the count of each window stands among the facts
 	optOut   OptOutWords
 	words    *lexicon.Words
-	rules    []*compiled // in order of evaluation
-	index    map[string]int
-	stages   []Stage
-	lawful   []any
+
+	instruments map[string]*Instrument
+
+	rules  []*compiled // in order of evaluation
+	index  map[string]int
+	stages []Stage
+	lawful []any
 }
 
 type compiled struct {
@@ -104,7 +107,7 @@ func rank(id string) int {
 // Load compiles packs. House packs come last; they may add rules and move
 // parameters in the stricter direction, nothing else.
 func Load(packs ...[]byte) (*Book, error) {
-	b := &Book{index: map[string]int{}}
+	b := &Book{index: map[string]int{}, instruments: map[string]*Instrument{}}
 	for i, f := range factTable {
 		b.index[f.Name] = i
 		b.stages = append(b.stages, f.Stage)
@@ -122,6 +125,11 @@ func Load(packs ...[]byte) (*Book, error) {
 		versions = append(versions, p.Name+"@"+p.Version)
 		for _, w := range p.Windows {
 			if err := b.addWindow(w); err != nil {
+				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
+			}
+		}
+		for i := range p.Instruments {
+			if err := b.addInstrument(&p.Instruments[i]); err != nil {
 				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
 			}
 		}
@@ -155,6 +163,9 @@ func Load(packs ...[]byte) (*Book, error) {
 		return nil, err
 	}
 	for _, r := range rules {
+		if err := b.checkForce(&r); err != nil {
+			return nil, fmt.Errorf("rule %s: %w", r.ID, err)
+		}
 		c, err := b.compile(env, r)
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", r.ID, err)
@@ -363,7 +374,7 @@ func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding
 		stands := err != nil || v != types.False // what can't be computed stands against it (P11)
 		if stands {
 			finding := c.finding(cat, at)
-			finding.Words = c.wordsOf(f.hits)
+			finding.Articles, finding.Words = b.articles(&c.Rule, at), c.wordsOf(f.hits)
 			findings = append(findings, finding)
 		} else if c.Hours != nil {
 			until = earliest(until, c.dayAt(at, c.Params[c.Hours.Close].Value))
@@ -397,9 +408,6 @@ func (c *compiled) wordsOf(hits []lexicon.Hit) []string {
 
 func (c *compiled) finding(cat sms.Category, at time.Time) Finding {
 	f := Finding{Rule: c.ID, Layer: c.Layer, Outcome: c.Outcome, Code: c.Code, Reason: c.fill(c.Reason), Remedy: c.fill(c.Remedy)}
-	for _, x := range c.Basis {
-		f.Articles = append(f.Articles, strings.TrimSpace(x.Instrument+" "+x.Article))
-	}
 	if c.Outcome == Defer {
 		f.Release = c.dayAt(at, c.Params[c.Hours.Open].Value)
 		if !f.Release.After(at) {

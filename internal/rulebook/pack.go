@@ -49,6 +49,20 @@ type Example struct {
 	Stands bool           `yaml:"stands"` // whether the rule stands against it
 }
 
+// Instrument is a law, regulation or order and the days on which it is in force: from the
+// first to the day before the second.
+type Instrument struct {
+	Name       string `yaml:"name"`
+	From       Date   `yaml:"from"`
+	To         Date   `yaml:"to,omitempty"`
+	ReplacedBy string `yaml:"replaced_by,omitempty"`
+}
+
+// inForce tells whether it is at a moment.
+func (i *Instrument) inForce(at time.Time) bool {
+	return !at.Before(i.From.Time) && (i.To.IsZero() || at.Before(i.To.Time))
+}
+
 // Basis is what a rule rests on.
 type Basis struct {
 	Instrument string `yaml:"instrument" json:"instrument"`
@@ -139,14 +153,16 @@ type OptOutWords struct {
 
 // Pack is a rule pack as it is written.
 type Pack struct {
-	Name    string       `yaml:"pack"`
-	Version string       `yaml:"version"`
-	Layer   string       `yaml:"layer"` // law | channel | house
-	Windows []Window     `yaml:"windows,omitempty"`
-	OptOut  OptOutWords  `yaml:"opt_out,omitempty"`
-	Lexicon []Lexicon    `yaml:"lexicons,omitempty"`
-	Rules   []Rule       `yaml:"rules,omitempty"`
-	Adjust  []Adjustment `yaml:"adjust,omitempty"`
+	Name    string      `yaml:"pack"`
+	Version string      `yaml:"version"`
+	Layer   string      `yaml:"layer"` // law | channel | house
+	Windows []Window    `yaml:"windows,omitempty"`
+	OptOut  OptOutWords `yaml:"opt_out,omitempty"`
+	Lexicon []Lexicon   `yaml:"lexicons,omitempty"`
+
+	Instruments []Instrument `yaml:"instruments,omitempty"` // only of a law pack
+	Rules       []Rule       `yaml:"rules,omitempty"`
+	Adjust      []Adjustment `yaml:"adjust,omitempty"`
 }
 
 // MaxPackBytes bounds a pack file.
@@ -171,6 +187,9 @@ func Parse(b []byte) (*Pack, error) {
 	}
 	if p.Layer != "house" && len(p.Adjust) > 0 {
 		return nil, fmt.Errorf("pack %s: only a house pack adjusts parameters", p.Name)
+	}
+	if p.Layer != "law" && len(p.Instruments) > 0 {
+		return nil, fmt.Errorf("pack %s: only a law pack says when instruments are in force", p.Name)
 	}
 	for i := range p.Rules {
 		r := &p.Rules[i]

@@ -1,0 +1,63 @@
+package rulebook
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// addInstrument notes when a law, regulation or order is in force.
+func (b *Book) addInstrument(i *Instrument) error {
+	switch _, taken := b.instruments[i.Name]; {
+	case i.Name == "" || taken:
+		return fmt.Errorf("instrument %q has no name, or stands twice", i.Name)
+	case i.From.IsZero() || !i.To.IsZero() && !i.From.Before(i.To.Time):
+		return fmt.Errorf("instrument %s: from is missing, or not before to", i.Name)
+	}
+	b.instruments[i.Name] = i
+	return nil
+}
+
+// checkForce makes sure that a rule always rests on something: whatever stands in 《》 is an
+// instrument with its dates, and at no moment at which the rule holds are all of them
+// without force.
+func (b *Book) checkForce(r *Rule) error {
+	days := []Date{r.From}
+	for _, x := range r.Basis {
+		i := b.instruments[x.Instrument]
+		switch {
+		case i == nil && strings.HasPrefix(x.Instrument, "《"):
+			return fmt.Errorf("its basis %s is not among the instruments: say there when it is in force", x.Instrument)
+		case i != nil && i.ReplacedBy != "" && b.instruments[i.ReplacedBy] == nil:
+			return fmt.Errorf("its basis %s is replaced by %s, which is not among the instruments", i.Name, i.ReplacedBy)
+		case i != nil && i.To.After(r.From.Time):
+			days = append(days, i.To)
+		}
+	}
+	for _, d := range days {
+		if (r.To.IsZero() || d.Before(r.To.Time)) && len(r.Basis) > 0 && len(b.articles(r, d.Time)) == 0 {
+			return fmt.Errorf("on %s nothing that it rests on is in force", d.In(Shanghai).Format(time.DateOnly))
+		}
+	}
+	return nil
+}
+
+// articles names what a rule rests on at a moment. What is no instrument, such as a
+// carrier's rules, has no dates.
+func (b *Book) articles(r *Rule, at time.Time) []string {
+	var out []string
+	for _, x := range r.Basis {
+		if i := b.instruments[x.Instrument]; i == nil || i.inForce(at) {
+			out = append(out, strings.TrimSpace(x.Instrument+" "+x.Article))
+		}
+	}
+	return out
+}
+
+// Instrument tells when a law, regulation or order is in force.
+func (b *Book) Instrument(name string) (Instrument, bool) {
+	if i := b.instruments[name]; i != nil {
+		return *i, true
+	}
+	return Instrument{}, false
+}
