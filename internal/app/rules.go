@@ -243,11 +243,11 @@ func (c *RulebookMutate) Run() error {
 	if err != nil {
 		return err
 	}
-	mutants, err := rulebook.Mutate(d.packs...)
+	mutants, err := d.book.Mutate()
 	if err != nil {
 		return err
 	}
-	left := rulebook.Survivors(mutants, slices.Concat(d.cases, d.own))
+	left := d.book.Survivors(mutants, slices.Concat(d.cases, d.own))
 	for _, m := range left {
 		fmt.Printf("%s: %s, and no case notices\n", m.Rule, m.Change)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/protocol/session"
@@ -231,7 +232,7 @@ func (w *wordings) values(t *registry.FiledTemplate, text string) ([]string, err
 		}
 		w.list[t.Body] = x
 	}
-	_, body, _ := registry.SplitSignature(text)
+	_, body, _ := lexicon.SplitSignature(text)
 	values := x.Values(body)
 	if len(values) != len(t.Names) {
 		return nil, errWording

@@ -139,7 +139,7 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 		}
 		p.splits = append(p.splits, n)
 	}
-	name, body, brackets := registry.SplitSignature(in.Text)
+	name, body, brackets := lexicon.SplitSignature(in.Text)
 	p.body, p.brackets = body, brackets
 	folded := lexicon.Fold(body)
 	p.traits, p.words = lexicon.Read(body, folded), g.book.Words(body, folded)

@@ -39,16 +39,41 @@ func Fold(text string) string {
 const fullWidth = '！' - '!'
 
 func foldAny(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unhidden(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, norm.NFKD.String(strings.ToLower(norm.NFKD.String(text))))
+	return strings.Map(visible, norm.NFKD.String(strings.ToLower(norm.NFKD.String(text))))
 }
 
-func unhidden(r rune) bool {
-	return r < 0x80 || r != enclosingKeycap && !unicode.In(r, unicode.Cf, unicode.Mn, unicode.Me)
+// visible gives the form in which a character is searched for, -1 if it can't be seen.
+func visible(r rune) rune {
+	switch {
+	case r < 0x80:
+		return r
+	case r == enclosingKeycap || r == 0x115f || r == 0x1160 || r == 0x3164 || r == 0x2800: // fillers and the empty braille cell
+		return -1
+	case unicode.In(r, unicode.Cf, unicode.Mn, unicode.Me, unicode.Co):
+		return -1
+	case unicode.Is(unicode.Pd, r) || r == 0x2212:
+		return '-'
+	case unicode.Is(unicode.Nd, r):
+		return '0' + digit(r)
+	case r >= 0x2776 && r <= 0x277e: // ❶ to ❾, in circles without a decomposition
+		return '1' + r - 0x2776
+	case r >= 0x2780 && r <= 0x2788:
+		return '1' + r - 0x2780
+	case r >= 0x278a && r <= 0x2792:
+		return '1' + r - 0x278a
+	case r == 0x24ff:
+		return '0'
+	}
+	return unicode.ToLower(r)
+}
+
+// digit is the value of a decimal digit of any script: they stand in tens.
+func digit(r rune) rune {
+	n := rune(0)
+	for unicode.Is(unicode.Nd, r-n-1) && n < 9 {
+		n++
+	}
+	return n
 }
 
 // numeral gives the digit that a character stands for in a number spelt out, -1 if none.

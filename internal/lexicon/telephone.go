@@ -1,62 +1,66 @@
 package lexicon
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// run is a number as it is written: groups of digits with one separator between each.
+// run is a number as it is written: groups of digits with separators between them.
 type run struct {
-	digits []byte
-	groups []int // digits in each
+	groups []string
 	before string
 }
 
-// separators may stand between the digits of one number.
-const separators = " -._*·~/"
+// separators may stand between the digits of one number, three at the most. Commas and
+// strokes stand between numbers.
+const (
+	separators = " -._*·~\n\r\t()+"
+	together   = 3
+)
 
 // telephones counts numbers that may be called: those of public telephones, and mobile
 // numbers.
 func telephones(folded string) (public, mobile int) {
 	for _, r := range runs(folded) {
-		switch {
-		case r.mobile():
-			mobile++
-		case r.public():
-			public++
-		}
+		p, m := r.count()
+		public, mobile = public+p, mobile+m
 	}
 	return public, mobile
 }
 
-// shortest is how many digits the shortest telephone number has: 95 and three more.
-const shortest = 5
-
-// runs finds the numbers of a text that are long enough to be called.
+// runs finds the numbers of a text. Digits and Chinese numerals are not of one number.
 func runs(folded string) []run {
 	var out []run
 	var now run
-	start, open := 0, false // where the number begins; whether its last group goes on
-	gap := ' '
+	var group []byte
+	start, gap, han := 0, 0, false
+	push := func() {
+		if len(group) > 0 {
+			now.groups, group = append(now.groups, string(group)), nil
+		}
+	}
 	end := func() {
-		if len(now.digits) >= shortest {
+		if push(); len(now.groups) > 0 {
 			now.before = folded[:start]
 			out = append(out, now)
 		}
-		now, open = run{}, false
+		now = run{}
 	}
 	for i, c := range folded {
 		n := numeral(c)
 		switch {
 		case n >= 0:
-			if len(now.groups) == 0 {
+			if len(group) > 0 && han != (c > '9') || len(now.groups) > 0 && len(group) == 0 && han != (c > '9') {
+				end()
+			}
+			if len(now.groups) == 0 && len(group) == 0 {
 				start = i
 			}
-			if !open {
-				now.groups = append(now.groups, 0)
-			}
-			now.digits, open = append(now.digits, byte('0'+n)), true
-			now.groups[len(now.groups)-1]++
-		case open && strings.ContainsRune(separators, c) && (len(now.groups) == 1 || c == gap || now.country()):
-			open, gap = false, c // another one after it ends the number
-		case len(now.groups) > 0:
+			group, gap, han = append(group, byte('0'+n)), 0, c > '9'
+		case strings.ContainsRune(separators, c) && gap < together:
+			push()
+			gap++
+		default:
 			end()
 		}
 	}
@@ -64,64 +68,82 @@ func runs(folded string) []run {
 	return out
 }
 
-// country tells whether the country's code and the first group of a number were read:
-// another separator may follow then.
-func (r run) country() bool {
-	return len(r.groups) == 2 && r.groups[0] == 2 && string(r.digits[:2]) == "86"
-}
-
-// mobile tells whether it is a number of the mainland's mobile networks, written whole, in
-// the usual groups or with each digit apart, with or without the country's code.
-func (r run) mobile() bool {
-	d, g := r.digits, r.groups
-	switch {
-	case len(d) == 13 && string(d[:2]) == "86" && g[0] == 2:
-		d, g = d[2:], g[1:]
-	case len(d) == 13 && string(d[:2]) == "86" && g[0] > 2:
-		d, g = d[2:], append([]int{g[0] - 2}, g[1:]...)
-	}
-	return len(d) == 11 && d[0] == '1' && d[1] >= '3' && grouped(g, 11, [][]int{{3, 4, 4}, {3, 8}, {7, 4}})
-}
-
-// public tells whether it is a landline, a 400 number, or a 95 number that the text calls
-// a telephone: alone, 95 and three to six digits may be a code or an order.
-func (r run) public() bool {
-	d, g := r.digits, r.groups
-	switch {
-	case len(d) == 10 && string(d[:3]) == "400":
-		return grouped(g, 10, [][]int{{3, 3, 4}, {3, 4, 3}, {3, 7}, {4, 3, 3}, {4, 6}})
-	case len(d) >= 10 && len(d) <= 12 && d[0] == '0' && d[1] != '0':
-		return len(g) == 1 || len(g) == 2 && (g[0] == 3 || g[0] == 4) && g[1] >= 7
-	case len(d) <= 8 && string(d[:2]) == "95":
-		return len(g) == 1 && calls(r.before)
-	}
-	return false
-}
-
-// grouped tells whether digits stand together, each apart, or in one of the given shapes.
-func grouped(got []int, all int, shapes [][]int) bool {
-	if len(got) == 1 || len(got) == all {
-		return true
-	}
-	for _, s := range shapes {
-		same := len(s) == len(got)
-		for i := 0; same && i < len(s); i++ {
-			same = s[i] == got[i]
+// count goes through the groups from left to right and takes the first that make a number.
+func (r run) count() (public, mobile int) {
+	for at := 0; at < len(r.groups); {
+		n := 1
+		switch {
+		case r.take(at, &n, mobileNumber):
+			mobile++
+		case r.take(at, &n, publicNumber), at == 0 && hotline(r.groups[0]) && calls(r.before):
+			public++
 		}
-		if same {
+		at += n
+	}
+	return public, mobile
+}
+
+// longest is how many digits a number has at the most, with 0086 in front.
+const longest = 15
+
+// take looks for a number that begins with a group, and sets of how many groups it is.
+func (r run) take(at int, n *int, is func(groups []string, digits string) bool) bool {
+	digits := ""
+	for end := at; end < len(r.groups) && len(digits) <= longest; end++ {
+		digits += r.groups[end]
+		if is(r.groups[at:end+1], digits) {
+			*n = end + 1 - at
 			return true
 		}
 	}
 	return false
+}
+
+// mobileNumber tells whether groups are a number of the mainland's mobile networks, with or
+// without the country's code.
+func mobileNumber(groups []string, digits string) bool {
+	for _, country := range []string{"0086", "86", ""} {
+		d, ok := strings.CutPrefix(digits, country)
+		if !ok || len(d) != 11 || d[0] != '1' || d[1] < '3' {
+			continue
+		}
+		return !dated(groups)
+	}
+	return false
+}
+
+// dated tells whether groups look like days and hours, or amounts: none of more than two
+// digits but a year.
+func dated(groups []string) bool {
+	if len(groups) == 1 || !slices.ContainsFunc(groups, func(g string) bool { return len(g) == 4 && g[:2] == "20" }) {
+		return false
+	}
+	return !slices.ContainsFunc(groups, func(g string) bool { return len(g) > 4 || len(g) == 3 })
+}
+
+// publicNumber tells whether groups are a landline or a 400 number.
+func publicNumber(groups []string, digits string) bool {
+	switch {
+	case len(digits) == 10 && digits[:3] == "400":
+		return len(groups) <= 4
+	case len(digits) >= 10 && len(digits) <= 12 && digits[0] == '0' && digits[1] != '0':
+		return len(groups) == 1 || len(groups) <= 3 && (len(groups[0]) == 3 || len(groups[0]) == 4)
+	}
+	return false
+}
+
+// hotline tells whether digits may be a 95 number. Alone, they may be a code or an order.
+func hotline(digits string) bool {
+	return len(digits) >= 5 && len(digits) <= 8 && digits[:2] == "95"
 }
 
 // calls tells whether a text ends by announcing a telephone number.
 func calls(before string) bool {
-	before = strings.TrimRight(before, ":, ")
-	for _, w := range []string{"电话", "热线", "客服", "拨打", "致电", "咨询", "详询", "请拨"} {
-		if strings.HasSuffix(before, w) {
-			return true
-		}
+	if strings.HasSuffix(strings.TrimRight(before, ":("), "客服") {
+		return true
 	}
-	return false
+	before = strings.TrimRight(before, ":, (为是")
+	return slices.ContainsFunc([]string{"电话", "热线", "拨打", "致电", "咨询", "详询", "拨", "联系"}, func(w string) bool {
+		return strings.HasSuffix(before, w)
+	})
 }

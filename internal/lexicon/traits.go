@@ -26,52 +26,66 @@ func symbol(r rune) bool {
 }
 
 var (
-	codeWords = []string{"验证码", "注册码", "校验码", "动态码", "动态密码"}
-	refusals  = []string{"拒收", "退订", "不再接收", "取消订阅"} // one of them begins every instruction
+	codeWords = []string{"验证码", "注册码", "校验码", "动态码", "动态密码", "动态口令", "登录码", "登录密码", "认证码", "确认码", "verification code"}
+	refusals  = []string{"拒收", "退订", "不再接收", "取消订阅", "不想收到", "不需要"} // one of them is in every instruction
 )
 
-// refusal is the instruction how to refuse, and the reply.
-var refusal = regexp.MustCompile(`^(?:拒收|退订|不再接收|取消订阅)(?:此类|营销|短信|消息){0,2},?\s?(?:请|可)?(?:直接)?(?:回复?|发送?)\s?["“'‘「]?\s?([a-z]{1,11}|0000|退订|拒收|取消订阅|取消)`)
+// refusal is the instruction how to refuse, either way round, and the reply.
+var refusal = regexp.MustCompile(`(?:拒收|退订|不再接收|取消订阅|不想收到|不需要)(?:此类|本|该|营销|短信|消息){0,3},?\s{0,3}(?:请|可)?(?:直接)?(?:回复?|发送?)[:\s]{0,3}["“'‘「【]?\s?([a-z]{1,11}|[0-9]{1,4}|退订|拒收|取消订阅|取消)|` +
+	`(?:回复?|发送?)[:\s]{0,3}["“'‘「【]?([a-z]{1,11}|[0-9]{1,4})["”'’」】]?\s?(?:即可)?(?:退订|拒收|取消订阅)|` +
+	`[^a-z0-9](td|t|r|n)(?:退订|拒收)`)
 
 // Read finds a text's traits. folded is Fold(text).
 func Read(text, folded string) Traits {
 	t := Traits{Symbols: strings.ContainsFunc(text, symbol) || strings.Contains(folded, "^_^")}
-	t.Refusal = refusalIn(folded)
+	t.Refusal = refusalIn(closed(folded))
 	t.RefusalLast = strings.HasSuffix(strings.TrimRight(folded, "。. "), "拒收请回复r")
 	t.CodeWord = containsAny(folded, codeWords)
-	t.Links = links(folded)
-	t.Contacts, t.Private = telephones(folded)
-	t.Private += chats(folded)
+	var rest string
+	t.Links, rest = links(folded)
+	t.Contacts, t.Private = telephones(rest)
+	t.Private += chats(rest)
 	return t
 }
 
+// elsewhere goes on with the number to which the reply is sent: it ends a service of a
+// carrier, and refuses no messages of this sender.
+var elsewhere = regexp.MustCompile(`^["”'’」】]?(?:至|到)[0-9]`)
+
 // refusalIn finds the first instruction how to refuse and gives its reply.
 func refusalIn(folded string) string {
+	from, to := len(folded), 0
 	for _, w := range refusals {
-		for at := 0; ; at += len(w) {
-			i := strings.Index(folded[at:], w)
-			if i < 0 {
-				break
-			}
-			at += i
-			if m := refusal.FindStringSubmatch(folded[at:]); m != nil {
-				return m[1]
-			}
+		if i := strings.Index(folded, w); i >= 0 {
+			from, to = min(from, i), max(to, strings.LastIndex(folded, w)+len(w))
 		}
 	}
-	return ""
+	if from > to {
+		return ""
+	}
+	// What belongs to it stands near: the rest is not searched.
+	near := strings.ToValidUTF8(folded[max(0, from-60):min(len(folded), to+120)], "")
+	m := refusal.FindStringSubmatch(near)
+	if m == nil || m[1] != "" && elsewhere.MatchString(near[strings.Index(near, m[0])+len(m[0]):]) {
+		return ""
+	}
+	return m[1] + m[2] + m[3] // one of them
 }
 
 var (
-	address = regexp.MustCompile(`https?://[!-~]*`) // with its scheme, up to what can't be in one
-	bare    = regexp.MustCompile(`(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?[.。点])+(?:com|cn|net|org|top|xyz|cc|vip|io|co|me|info|biz|shop|site|club|online|link|ltd|tech|app|wang|ink|fun)(?:[^a-z0-9]|$)|` +
-		`[a-z0-9-][.。](?:中国|公司|网络)|` +
-		`(?:^|[^0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:[^0-9.]|$)`)
+	address = regexp.MustCompile(`[a-z][a-z0-9+]{1,11}://[!-~]*`) // with its scheme, up to what can't be in one
+	bare    = regexp.MustCompile(`[a-z0-9\p{Han}-]+\s?\.\s?` + ending + `(?:[^a-z0-9]|$)|` +
+		`[a-z0-9-]*[a-z][a-z0-9-]*\s?[。点]\s?` + ending + `(?:[^a-z0-9]|$)|` + // a code may stand before a stop
+		`[a-z0-9\p{Han}-]\.(?:中国|公司|网络)|` +
+		`(?:^|[^0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:[^0-9]|$)`)
 )
 
-// links counts addresses of the web.
-func links(folded string) int {
-	n := 0
+// ending is how names of hosts end.
+const ending = `(?:com|cn|net|org|top|xyz|cc|vip|io|co|me|info|biz|shop|site|club|online|link|ltd|tech|app|wang|ink|fun|store|cloud|tv|ren|so|im|work|live|pro|mobi|icu)`
+
+// links counts addresses of the web, and gives the text without those that have a scheme:
+// what stands in them is no telephone.
+func links(folded string) (n int, rest string) {
 	if strings.Contains(folded, "://") {
 		n = len(address.FindAllStringIndex(folded, -1))
 		folded = address.ReplaceAllString(folded, " ")
@@ -79,7 +93,7 @@ func links(folded string) int {
 	if dotted(folded) {
 		n += len(bare.FindAllStringIndex(folded, -1))
 	}
-	return n
+	return n, folded
 }
 
 // dotted tells whether something that may end an address follows a dot: a letter, the
@@ -87,7 +101,7 @@ func links(folded string) int {
 func dotted(folded string) bool {
 	dot := false
 	for _, r := range folded {
-		if dot && (r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '中' || r == '公' || r == '网') {
+		if dot && (r == ' ' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '中' || r == '公' || r == '网') {
 			return true
 		}
 		dot = r == '.' || r == '。' || r == '点'
@@ -96,10 +110,14 @@ func dotted(folded string) bool {
 }
 
 var (
-	qq     = regexp.MustCompile(`(?:qq|扣扣|企鹅)(?:群|号|号码)?[^0-9a-z]{0,3}[1-9][0-9]{4,10}(?:[^0-9]|$)`)
-	wechat = regexp.MustCompile(`(?:微信|威信|薇信|v信|wx|vx|weixin|wechat)(?:(?:号|id|账号)[^0-9a-z]{0,2}|[:=]\s?)[a-z][-_a-z0-9]{5,19}|` +
-		`(?:微信|威信|薇信|v信|wx|vx|weixin|wechat)[^0-9a-z]{0,2}[a-z][-_a-z]{0,18}[0-9]`)
+	qq     = regexp.MustCompile(`(?:qq|扣扣|企鹅)(?:群|号|号码|群号){0,2}[:是为\s]{0,2}[1-9][0-9]{4,10}(?:[^0-9a-z首个年月日次张分元]|$)`)
+	wechat = regexp.MustCompile(chat + `(?:号|id|账号)[:是为\s]{0,2}[a-z][-_a-z0-9]{5,19}|` +
+		chat + `:\s?[a-z][-_a-z0-9]{5,19}|` +
+		`(?:加|添加)` + chat + `[\s:]?[a-z][-_a-z0-9]{5,19}`)
 )
+
+// chat is what people call WeChat.
+const chat = `(?:微信|威信|薇信|v信|wx|vx|weixin|wechat)`
 
 // chats counts accounts of chat programs.
 func chats(folded string) int {

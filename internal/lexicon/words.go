@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // List is the words of one class.
@@ -86,8 +88,11 @@ func pair(text string) uint64 {
 	return uint64(a)<<32 | uint64(b)
 }
 
-// closed drops what is put between the characters of a word to hide it (rulebook 7.1).
-// Chinese stops stay, for they end a phrase.
+// between is what is put between the characters of a word to hide it (rulebook 7.1).
+// Chinese stops are not of it, for they end a phrase.
+const between = " .-_*|·~\t\r\n/+'\"`^="
+
+// closed drops what may be put between the characters of a word.
 func closed(folded string) string {
 	if !strings.ContainsAny(folded, between) {
 		return folded
@@ -100,32 +105,66 @@ func closed(folded string) string {
 	}, folded)
 }
 
-const between = " .-_*|·~\t"
+// places tells of each byte of closed(folded) where it stands in folded; nil if nothing
+// was dropped.
+func places(folded, bare string) []int {
+	if len(folded) == len(bare) {
+		return nil
+	}
+	out := make([]int, 0, len(bare))
+	for i, r := range folded {
+		if !strings.ContainsRune(between, r) {
+			for k := range utf8.RuneLen(r) {
+				out = append(out, i+k)
+			}
+		}
+	}
+	return out
+}
+
+// search is a text in the forms in which words are looked for.
+type search struct {
+	folded, bare string
+	at           []int
+	text         string // as it came
+	plain        string // in compatibility forms and small letters, but with all that is hidden
+}
+
+// span gives where a piece of the bare text stands in the folded one.
+func (s *search) span(from, to int) (int, int) {
+	if s.at == nil {
+		return from, to
+	}
+	return s.at[from], s.at[to-1] + 1
+}
 
 // Find lists the words that a text holds, each once, in the order of the text; of words
-// that begin at one place, all. Those inside a harmless phrase of their list are left out.
-// folded is Fold(text).
+// that begin at one place, all. Those inside a harmless phrase of their list are left out;
+// such a phrase stands in one piece. folded is Fold(text).
 func (w *Words) Find(text, folded string) []Hit {
 	var hits []Hit
-	bare := closed(folded)
+	s := search{folded: folded, bare: closed(folded), text: text}
+	s.at = places(folded, s.bare)
 	spare := map[int32]int{} // list → up to where a harmless phrase reaches
-	lower := ""
-	for at := 0; at < len(bare); {
-		rest := bare[at:]
+	for at := 0; at < len(s.bare); {
+		rest := s.bare[at:]
 		for _, n := range w.lengths[pair(rest)] {
-			if n > len(rest) || !bounded(bare, at, at+n) {
+			if n > len(rest) {
+				continue
+			}
+			from, to := s.span(at, at+n)
+			if !bounded(folded, from, to) {
 				continue
 			}
 			for _, e := range w.entries[rest[:n]] {
 				switch {
 				case e.harmless:
-					spare[e.list] = max(spare[e.list], at+n)
+					if to-from == n {
+						spare[e.list] = max(spare[e.list], at+n)
+					}
 				case at+n <= spare[e.list] || slices.ContainsFunc(hits, func(h Hit) bool { return h.List == e.name && h.Word == e.word }):
 				default:
-					if lower == "" {
-						lower = strings.ToLower(text)
-					}
-					hits = append(hits, Hit{e.name, e.word, !strings.Contains(lower, strings.ToLower(e.word))})
+					hits = append(hits, Hit{e.name, e.word, s.disguised(rest[:n], from, to)})
 				}
 			}
 		}
@@ -133,6 +172,24 @@ func (w *Words) Find(text, folded string) []Hit {
 		at += n
 	}
 	return hits
+}
+
+// disguised tells whether a word that was found between two places of the folded text is
+// hidden: by what stands between two characters that are not Latin, or by what folding took
+// away. How wide letters are, and blanks beside Latin ones, hide nothing.
+func (s *search) disguised(form string, from, to int) bool {
+	if to-from != len(form) {
+		word := s.folded[from:to]
+		for i, r := range word {
+			if strings.ContainsRune(between, r) && !latin(word[i-1]) && !latin(word[i+1]) {
+				return true
+			}
+		}
+	}
+	if s.plain == "" {
+		s.plain = closed(strings.ToLower(norm.NFKC.String(s.text)))
+	}
+	return !strings.Contains(s.plain, form)
 }
 
 // bounded tells whether a word in Latin letters or digits is not a piece of a longer one.

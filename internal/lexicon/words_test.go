@@ -30,7 +30,7 @@ func TestWords(t *testing.T) {
 		"百\u200b家乐":      "[{gambling 百家乐 true}]",
 		"百家，乐在其中":        "[]", // a stop ends the phrase
 		"百家乐、百 家 乐":      "[{gambling 百家乐 false}]",
-		"办ＰＯＳ机":          "[{gambling pos机 true}]",
+		"办ＰＯＳ机":          "[{gambling pos机 false}]",
 		"办POS机":          "[{gambling pos机 false}]",
 		"销量第一":           "[{absolute 第一 false}]",
 		"第一时间通知您":        "[]",

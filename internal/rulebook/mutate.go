@@ -27,26 +27,22 @@ var swaps = map[string][]string{
 // Mutate builds every mutant of every rule: comparisons and their boundaries,
 // connectives, negations, each bare boolean fact negated, numbers and
 // parameters one up and one down.
-func Mutate(packs ...[]byte) ([]Mutant, error) {
-	var parsed []*Pack
-	for _, raw := range packs {
-		p, err := Parse(raw)
-		if err != nil {
-			return nil, err
-		}
-		parsed = append(parsed, p)
+func (b *Book) Mutate() ([]Mutant, error) {
+	env, err := b.environment()
+	if err != nil {
+		return nil, err
 	}
 	var out []Mutant
-	for pi, p := range parsed {
-		for ri := range p.Rules {
-			r := p.Rules[ri]
-			for _, v := range variants(r) {
-				book, err := loadWith(packs, pi, ri, v.rule)
-				if err != nil {
-					continue // a change that no longer compiles is no mutant
-				}
-				out = append(out, Mutant{r.ID, v.change, book})
+	for i, rule := range b.rules {
+		for _, v := range variants(rule.Rule) {
+			c, err := b.compile(env, v.rule)
+			if err != nil {
+				continue // a change that no longer compiles is no mutant
 			}
+			m := *b // shares all but the rules
+			m.rules = slices.Clone(b.rules)
+			m.rules[i] = c
+			out = append(out, Mutant{rule.ID, v.change, &m})
 		}
 	}
 	return out, nil
@@ -89,37 +85,14 @@ func variants(r Rule) []variant {
 	return out
 }
 
-// loadWith compiles the packs with one rule replaced.
-func loadWith(packs [][]byte, pack, rule int, r Rule) (*Book, error) {
-	b, err := Load(packs...)
-	if err != nil {
-		return nil, err
-	}
-	p, err := Parse(packs[pack])
-	if err != nil {
-		return nil, err
-	}
-	env, err := b.environment()
-	if err != nil {
-		return nil, err
-	}
-	c, err := b.compile(env, r)
-	if err != nil {
-		return nil, err
-	}
-	for i := range b.rules {
-		if b.rules[i].ID == p.Rules[rule].ID {
-			b.rules[i] = c
-		}
-	}
-	return b, nil
-}
-
-// Survivors lists the mutants that no example of their rule and no scenario notices.
-func Survivors(mutants []Mutant, cases []Scenario) []Mutant {
+// Survivors lists the mutants that no example of their rule and no scenario notices: none is
+// decided otherwise than by the book that they were made of. Scenarios that fail there
+// already show nothing.
+func (b *Book) Survivors(mutants []Mutant, cases []Scenario) []Mutant {
+	cases = slices.DeleteFunc(slices.Clone(cases), func(s Scenario) bool { return b.Play(&s) != "" })
 	var out []Mutant
 	for _, m := range mutants {
-		caught := len(m.Book.RunExamples(m.Rule)) > 0
+		caught := !slices.Equal(m.Book.RunExamples(m.Rule), b.RunExamples(m.Rule))
 		for i := 0; i < len(cases) && !caught; i++ {
 			caught = m.Book.Play(&cases[i]) != ""
 		}

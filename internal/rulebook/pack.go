@@ -2,7 +2,9 @@ package rulebook
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"time"
@@ -173,10 +175,8 @@ func Parse(b []byte) (*Pack, error) {
 	if len(b) > MaxPackBytes {
 		return nil, fmt.Errorf("a rule pack has at most %d bytes", MaxPackBytes)
 	}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
 	var p Pack
-	if err := d.Decode(&p); err != nil {
+	if err := decode(b, &p); err != nil {
 		return nil, fmt.Errorf("read the rule pack: %w", err)
 	}
 	if p.Name == "" || p.Version == "" {
@@ -204,6 +204,21 @@ func Parse(b []byte) (*Pack, error) {
 		}
 	}
 	return &p, nil
+}
+
+// decode reads the one document of a file.
+func decode(b []byte, into any) error {
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(into); errors.Is(err, io.EOF) {
+		return errors.New("the file is empty")
+	} else if err != nil {
+		return err
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return errors.New("more stands behind a line of ---: a file has one document")
+	}
+	return nil
 }
 
 var ruleID = regexp.MustCompile(`^[A-Z]{2,6}-[0-9]{2,3}$`)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -60,10 +59,8 @@ func ParseScenarios(b []byte) ([]Scenario, error) {
 	if len(b) > MaxScenarioBytes {
 		return nil, fmt.Errorf("a file of scenarios has at most %d bytes", MaxScenarioBytes)
 	}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
 	var list []Scenario
-	if err := d.Decode(&list); err != nil {
+	if err := decode(b, &list); err != nil {
 		return nil, fmt.Errorf("read the scenarios: %w", err)
 	}
 	for i := range list {
@@ -74,10 +71,16 @@ func ParseScenarios(b []byte) ([]Scenario, error) {
 	return list, nil
 }
 
-// IsScenarios tells a file of scenarios, a list, from a rule pack.
+// IsScenarios tells a file of scenarios, a list, from a rule pack: by its first line that is
+// no comment, so that a slip further on is reported as what it is.
 func IsScenarios(b []byte) bool {
-	var n yaml.Node
-	return len(b) <= MaxScenarioBytes && yaml.Unmarshal(b, &n) == nil && len(n.Content) == 1 && n.Content[0].Kind == yaml.SequenceNode
+	for line := range bytes.Lines(b) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && line[0] != '#' && !bytes.Equal(line, []byte("---")) {
+			return line[0] == '-' || line[0] == '['
+		}
+	}
+	return false
 }
 
 func (s *Scenario) check() error {
@@ -177,10 +180,8 @@ func (b *Book) scenarioFacts(s *Scenario) (*Facts, error) {
 		}
 		f.Int(UnitsLength, smstext.Length(s.Text))
 		f.Int(UnitsBilled, units)
-		_, body, signed := strings.Cut(s.Text, "】")
-		if !signed {
-			body = s.Text
-		}
+		_, body, brackets := lexicon.SplitSignature(s.Text)
+		f.Bool(SignatureBrackets, brackets)
 		folded := lexicon.Fold(body)
 		traits := lexicon.Read(body, folded)
 		f.Text(&traits, b.Words(body, folded))

@@ -12,7 +12,8 @@ func TestScenariosThatSayTooLittleAreRefused(t *testing.T) {
 	const head = "- title: {zh: a, en: b}\n  at: 2026-11-23 10:00\n"
 	for name, c := range map[string]struct{ text, want string }{
 		"no list":           {"title: {zh: a, en: b}\n", "read the scenarios"},
-		"empty":             {"", "read the scenarios"},
+		"empty":             {"", "empty"},
+		"two documents":     {head + "  expect: {outcome: permit}\n---\n- title: 1\n", "one document"},
 		"unknown key":       {head + "  when: now\n", "when"},
 		"no moment":         {"- title: {zh: a, en: b}\n  expect: {outcome: permit}\n", "at, the moment"},
 		"no date":           {"- title: {zh: a, en: b}\n  at: tomorrow\n", "line 2"},
@@ -36,6 +37,7 @@ func TestScenarioSaysWhatCameInstead(t *testing.T) {
 		"facts: {consent.valid: false, category: MKT}\n  expect: {outcome: permit}":                                 "got block by CNS-01 (CONSENT_MISSING)",
 		"facts: {category: MKT}\n  expect: {outcome: block, first: CNS-01, code: CONSENT_MISSING}":                  "got permit",
 		"facts: {category: MKT}\n  expect: {outcome: permit, all: [TIM-01]}":                                        "got permit",
+		"text: 加QQ：100000，谢谢】\n  expect: {outcome: permit}":                                                         "SIG-01 TPL-11",
 		"facts: {consent.vaild: true}\n  expect: {outcome: permit}":                                                 "consent.vaild",
 		"facts: {time.minute: 1300, category: MKT}\n  expect: {outcome: defer, first: TIM-01, code: OUTSIDE_HOURS}": "until 2026-11-24 09:00:00",
 	} {

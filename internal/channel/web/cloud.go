@@ -17,7 +17,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/protocol/session"
 	"github.com/zhunxin/zhunxin/protocol/smstext"
@@ -193,7 +193,7 @@ func isID(s string) bool {
 // signatureOf is the signature of a text without its brackets. What a cloud's template
 // does not name must be named beside it.
 func signatureOf(vendor string, m *Message) (string, error) {
-	signature, _, ok := registry.SplitSignature(m.Text)
+	signature, _, ok := lexicon.SplitSignature(m.Text)
 	switch {
 	case !ok:
 		return "", fmt.Errorf("%s: not asked: the text does not begin with one signature in 【】", vendor)

@@ -16,6 +16,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 
+	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/registry"
 )
 
@@ -226,7 +227,7 @@ func (o *outgoing) setHeader(field, name, value string) error {
 // see is what the expressions of a request see.
 func (c *Custom) see(m *Message) *scope {
 	now := c.account.Now()
-	signature, body, ok := registry.SplitSignature(m.Text)
+	signature, body, ok := lexicon.SplitSignature(m.Text)
 	if !ok {
 		signature, body = "", m.Text
 	}
