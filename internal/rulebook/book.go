@@ -69,6 +69,7 @@ type Book struct {
 	windows  []Window
 	counts   []int // where the count of each window stands among the facts
 	optOut   OptOutWords
+	lists    []lexicon.List
 	words    *lexicon.Words
 
 	instruments map[string]*Instrument
@@ -115,7 +116,6 @@ func Load(packs ...[]byte) (*Book, error) {
 	}
 	var rules []Rule
 	var versions []string
-	var lists []lexicon.List
 	seen := map[string]bool{}
 	for _, raw := range packs {
 		p, err := Parse(raw)
@@ -137,7 +137,7 @@ func Load(packs ...[]byte) (*Book, error) {
 			if err := b.addLexicon(&l); err != nil {
 				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
 			}
-			lists = append(lists, lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless})
+			b.lists = append(b.lists, lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless})
 		}
 		b.optOut.Whole = append(b.optOut.Whole, p.OptOut.Whole...)
 		b.optOut.Prefix = append(b.optOut.Prefix, p.OptOut.Prefix...)
@@ -155,7 +155,7 @@ func Load(packs ...[]byte) (*Book, error) {
 	}
 	b.versions = strings.Join(versions, ",")
 	var err error
-	if b.words, err = lexicon.NewWords(lists); err != nil {
+	if b.words, err = lexicon.NewWords(b.lists); err != nil {
 		return nil, err
 	}
 	env, err := b.environment()
@@ -356,7 +356,7 @@ func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding
 	cat := sms.Category(f.vals[Category].(string))
 	act := activation{f: f}
 	for _, c := range b.rules {
-		if c.stage != stage || c.Kind != "message" || !c.applies(cat) {
+		if c.stage != stage || !c.applies(cat) {
 			continue
 		}
 		if at.Before(c.From.Time) {

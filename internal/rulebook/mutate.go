@@ -2,7 +2,6 @@ package rulebook
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -143,53 +142,4 @@ func (f *Facts) fill(values map[string]any) error {
 		}
 	}
 	return nil
-}
-
-// Change is one difference between two books.
-type Change struct {
-	Rule string
-	What string
-}
-
-func listed(params map[string]Param) string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		out = append(out, fmt.Sprintf("%s %d %s", name, params[name].Value, params[name].Unit))
-	}
-	return strings.Join(out, ", ")
-}
-
-// Diff lists what b changes against a: rules added, gone, and fields that differ.
-func Diff(a, b *Book) []Change {
-	var out []Change
-	old := map[string]Rule{}
-	for _, r := range a.Rules() {
-		old[r.ID] = r
-	}
-	for _, r := range b.Rules() {
-		o, ok := old[r.ID]
-		delete(old, r.ID)
-		if !ok {
-			out = append(out, Change{r.ID, "added"})
-			continue
-		}
-		for _, f := range []struct{ name, a, b string }{
-			{"condition", o.Against, r.Against},
-			{"outcome", o.Outcome, r.Outcome},
-			{"parameters", listed(o.Params), listed(r.Params)},
-			{"categories", fmt.Sprint(o.Categories), fmt.Sprint(r.Categories)},
-			{"dates", fmt.Sprint(o.From, o.To), fmt.Sprint(r.From, r.To)},
-			{"basis", fmt.Sprint(o.Basis), fmt.Sprint(r.Basis)},
-		} {
-			if f.a != f.b {
-				out = append(out, Change{r.ID, f.name + ": " + f.a + " → " + f.b})
-			}
-		}
-	}
-	for _, r := range a.Rules() {
-		if _, gone := old[r.ID]; gone {
-			out = append(out, Change{r.ID, "gone"})
-		}
-	}
-	return out
 }
