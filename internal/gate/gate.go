@@ -40,12 +40,13 @@ type Config struct {
 
 // Gate decides. It is safe for concurrent use.
 type Gate struct {
-	cfg   Config
-	store Store
-	book  *rulebook.Book
-	keys  *vault.Keys
-	ids   *sms.IDs
-	snap  atomic.Pointer[registry.Snapshot]
+	cfg      Config
+	store    Store
+	book     *rulebook.Book
+	readings readings // under that book
+	keys     *vault.Keys
+	ids      *sms.IDs
+	snap     atomic.Pointer[registry.Snapshot]
 
 	mu      sync.Mutex
 	urgent  []*job // calls with a verification code

@@ -141,8 +141,12 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 	}
 	name, body, brackets := lexicon.SplitSignature(in.Text)
 	p.body, p.brackets = body, brackets
-	folded := lexicon.Fold(body)
-	p.traits, p.words = lexicon.Read(body, folded), g.book.Words(body, folded)
+	p.content = g.keys.ContentHash(body)
+	read := g.readings.of(p.content, func() reading {
+		folded := lexicon.Fold(body)
+		return reading{lexicon.Read(body, folded), g.book.Words(body, folded)}
+	})
+	p.traits, p.words = read.traits, read.words
 	p.signature = j.snap.SignatureOf(j.party.ID, name)
 	p.category = in.Category
 	if in.Template != 0 {
@@ -163,7 +167,6 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 			p.category = sms.MKT // what fits nothing is judged by the strictest rules
 		}
 	}
-	p.content = g.keys.ContentHash(body)
 	for i := range in.Recipients {
 		r := recipient{Recipient: in.Recipients[i], phone: g.keys.PhoneID(in.Recipients[i].Number)}
 		r.prefix = routing.CarrierOf(r.Number)
