@@ -106,7 +106,7 @@ func (n *node) markUpstream(logged *memory, number, code string) {
 	_, reports, replies := n.channelOver(func(ch *registry.Channel) {
 		ch.Protocol, ch.Address, ch.Login, ch.Options = registry.ByHTTP, up.URL, "app-1", registry.ChannelOptions{HTTP: d}
 	})
-	n.untilChannel("the upstream is reached", func(s channel.State) bool { return s.Owned && s.Sessions == 1 })
+	n.untilReached()
 	text := "【" + storySignature + "】您的订单" + code + "已发货。"
 	n.until(n.send(text, number).Results[0].MessageID, sms.InDoubt)
 	for _, c := range []struct{ path, body string }{

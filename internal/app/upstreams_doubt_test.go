@@ -23,8 +23,15 @@ func (n *node) overHTTP(up *aggregator, change func(*registry.Channel)) (ch regi
 			change(ch)
 		}
 	})
-	n.untilChannel("the upstream is reached", func(s channel.State) bool { return s.Owned && s.Sessions == 1 })
+	n.untilReached()
 	return ch, reports, replies
+}
+
+// untilReached waits until the channel is one to an upstream's API: the former one, of PDUs,
+// has a session too, but no callbacks.
+func (n *node) untilReached() {
+	n.t.Helper()
+	n.untilChannel("the upstream is reached", func(s channel.State) bool { return s.Owned && s.Sessions == 1 && s.Back != nil })
 }
 
 // A report that names the message comes while its answer is still awaited, and then the

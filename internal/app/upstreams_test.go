@@ -194,7 +194,7 @@ func TestUpstreamByHTTP(t *testing.T) {
 		_, reports, replies := n.channelOver(func(ch *registry.Channel) {
 			ch.Protocol, ch.Address, ch.Login, ch.Options = registry.ByHTTP, up.URL+"/api/v1", "app-1", registry.ChannelOptions{HTTP: description()}
 		})
-		n.untilChannel("the upstream is reached", func(s channel.State) bool { return s.Owned && s.Sessions == 1 })
+		n.untilReached()
 		id := n.send(otpText, member).Results[0].MessageID
 		n.until(id, sms.Submitted)
 		got := n.untilAsked(up, 1)[0]
@@ -262,7 +262,7 @@ func TestUpstreamThatDoesNotTake(t *testing.T) {
 			ch.Protocol, ch.Address, ch.Login, ch.Options = registry.ByHTTP, up.URL+"/api/v1", "app-1", registry.ChannelOptions{HTTP: description()}
 			ch.Options.Codes = []registry.ChannelCode{{Code: "NO_ROUTE", On: "result", Class: "carrier", Zh: "无路由", En: "It has no route."}}
 		})
-		n.untilChannel("the upstream is reached", func(s channel.State) bool { return s.Owned && s.Sessions == 1 })
+		n.untilReached()
 
 		up.answers(func(w http.ResponseWriter, _ int) { fmt.Fprint(w, `{"code":"NO_ROUTE"}`) })
 		refused := n.send(otpText, "14200000011").Results[0].MessageID
@@ -325,7 +325,7 @@ func TestUpstreamThatIsAway(t *testing.T) {
 		ch, reports, _ := n.channelOver(func(ch *registry.Channel) {
 			ch.Protocol, ch.Address, ch.Login, ch.Options = registry.ByHTTP, up.URL+"/api/v1", "app-1", registry.ChannelOptions{HTTP: description()}
 		})
-		n.untilChannel("the upstream is reached", func(s channel.State) bool { return s.Owned && s.Sessions == 1 })
+		n.untilReached()
 		first := n.send(otpText, "14200000021").Results[0].MessageID
 		n.until(first, sms.Submitted)
 		ch.State = "paused"
@@ -407,7 +407,7 @@ func TestUpstreamThatTakesTemplates(t *testing.T) {
 		ch, reports, _ := n.channelOver(func(ch *registry.Channel) {
 			ch.Protocol, ch.Address, ch.Login, ch.Options = registry.ByAliyun, up.URL, "key-id", cloud()
 		})
-		n.untilChannel("the upstream is reached", func(s channel.State) bool { return s.Owned && s.Sessions == 1 })
+		n.untilReached()
 		if r := n.send(otpText, member).Results[0]; r.State != sms.Refused || r.Code != sms.TemplateNotFiled {
 			n.t.Errorf("a template that was not filed there: %+v", r)
 		}
