@@ -117,17 +117,17 @@ func printRule(book *rulebook.Book, r *rulebook.Rule) {
 		basis[i] = b.Instrument + " " + b.Article
 		x, known := book.Instrument(b.Instrument)
 		if known && x.From.After(r.From.Time) {
-			basis[i] += " (from " + x.From.Format("2006-01-02") + ")"
+			basis[i] += " (from " + x.From.String() + ")"
 		}
 		if known && !x.To.IsZero() {
-			basis[i] += " (before " + x.To.Format("2006-01-02") + ")"
+			basis[i] += " (before " + x.To.String() + ")"
 		}
 	}
 	until := ""
 	if !r.To.IsZero() {
-		until = " until " + r.To.Format("2006-01-02")
+		until = " until " + r.To.String()
 	}
-	fmt.Printf("  %s; %s, %s, status %s, from %s%s\n", strings.Join(basis, "; "), r.Layer, r.Outcome, r.Status, r.From.Format("2006-01-02"), until)
+	fmt.Printf("  %s; %s, %s, status %s, from %s%s\n", strings.Join(basis, "; "), r.Layer, r.Outcome, r.Status, r.From, until)
 	fmt.Printf("  against: %s\n", strings.TrimSpace(r.Against))
 	for _, name := range slices.Sorted(maps.Keys(r.Params)) {
 		fmt.Printf("  %s = %d %s\n", name, r.Params[name].Value, r.Params[name].Unit)

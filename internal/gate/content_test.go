@@ -116,3 +116,16 @@ func TestVariablesAreReadInTheFilledText(t *testing.T) {
 		expect(w.T, a.Results[4], sms.Refused, sms.ContentForbidden, "CNT-01")
 	})
 }
+
+// Messages of every category count to a number's total; the sixteenth of a minute is refused.
+func TestAllMessagesToANumberAreCounted(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		approve(w, 901, sms.Notice, "您的订单已发货")
+		expect(w.T, w.Send(gatetest.OTPText, gatetest.Member)[0], sms.Queued, "", "")
+		for range 14 {
+			expect(w.T, w.Send("【准信科技】您的订单已发货", gatetest.Member)[0], sms.Queued, "", "")
+		}
+		expect(w.T, w.Send("【准信科技】您的订单已发货", gatetest.Member)[0], sms.Refused, sms.FrequencyAll, "FRQ-05")
+		expect(w.T, w.Send("【准信科技】您的订单已发货", gatetest.Stranger)[0], sms.Queued, "", "")
+	})
+}

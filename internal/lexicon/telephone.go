@@ -28,12 +28,13 @@ func telephones(folded string) (public, mobile int) {
 	return public, mobile
 }
 
-// runs finds the numbers of a text. Digits and Chinese numerals are not of one number.
+// runs finds the numbers of a text. Where digits go on as Chinese numerals, or these as
+// digits, another group begins: the one may be a number without the other.
 func runs(folded string) []run {
 	var out []run
 	var now run
 	var group []byte
-	start, gap, han := 0, 0, false
+	gap, han := 0, false
 	push := func() {
 		if len(group) > 0 {
 			now.groups, group = append(now.groups, string(group)), nil
@@ -41,7 +42,6 @@ func runs(folded string) []run {
 	}
 	end := func() {
 		if push(); len(now.groups) > 0 {
-			now.before = folded[:start]
 			out = append(out, now)
 		}
 		now = run{}
@@ -50,11 +50,11 @@ func runs(folded string) []run {
 		n := numeral(c)
 		switch {
 		case n >= 0:
-			if len(group) > 0 && han != (c > '9') || len(now.groups) > 0 && len(group) == 0 && han != (c > '9') {
-				end()
+			if han != (c > '9') {
+				push()
 			}
-			if len(now.groups) == 0 && len(group) == 0 {
-				start = i
+			if len(now.groups)+len(group) == 0 {
+				now.before = folded[:i]
 			}
 			group, gap, han = append(group, byte('0'+n)), 0, c > '9'
 		case strings.ContainsRune(separators, c) && gap < together:
@@ -71,14 +71,19 @@ func runs(folded string) []run {
 // count goes through the groups from left to right and takes the first that make a number.
 func (r run) count() (public, mobile int) {
 	for at := 0; at < len(r.groups); {
-		n := 1
+		n := r.take(at, mobileNumber)
 		switch {
-		case r.take(at, &n, mobileNumber):
+		case n > 0:
 			mobile++
-		case r.take(at, &n, publicNumber), at == 0 && hotline(r.groups[0]) && calls(r.before):
+		case at == 0 && hotline(r.groups[0]) && calls(r.before):
+			n = 1
 			public++
+		default:
+			if n = r.take(at, publicNumber); n > 0 {
+				public++
+			}
 		}
-		at += n
+		at += max(n, 1)
 	}
 	return public, mobile
 }
@@ -86,17 +91,16 @@ func (r run) count() (public, mobile int) {
 // longest is how many digits a number has at the most, with 0086 in front.
 const longest = 15
 
-// take looks for a number that begins with a group, and sets of how many groups it is.
-func (r run) take(at int, n *int, is func(groups []string, digits string) bool) bool {
+// take tells how many groups from one on make a number, 0 if none do.
+func (r run) take(at int, is func(groups []string, digits string) bool) int {
 	digits := ""
 	for end := at; end < len(r.groups) && len(digits) <= longest; end++ {
 		digits += r.groups[end]
 		if is(r.groups[at:end+1], digits) {
-			*n = end + 1 - at
-			return true
+			return end + 1 - at
 		}
 	}
-	return false
+	return 0
 }
 
 // mobileNumber tells whether groups are a number of the mainland's mobile networks, with or
@@ -112,8 +116,8 @@ func mobileNumber(groups []string, digits string) bool {
 	return false
 }
 
-// dated tells whether groups look like days and hours, or amounts: none of more than two
-// digits but a year.
+// dated tells whether groups look like a day with what stands beside it: a year, and no
+// group that only a telephone number has.
 func dated(groups []string) bool {
 	if len(groups) == 1 || !slices.ContainsFunc(groups, func(g string) bool { return len(g) == 4 && g[:2] == "20" }) {
 		return false

@@ -31,7 +31,7 @@ var (
 )
 
 // refusal is the instruction how to refuse, either way round, and the reply.
-var refusal = regexp.MustCompile(`(?:拒收|退订|不再接收|取消订阅|不想收到|不需要)(?:此类|本|该|营销|短信|消息){0,3},?\s{0,3}(?:请|可)?(?:直接)?(?:回复?|发送?)[:\s]{0,3}["“'‘「【]?\s?([a-z]{1,11}|[0-9]{1,4}|退订|拒收|取消订阅|取消)|` +
+var refusal = regexp.MustCompile(oneOf(refusals) + `(?:此类|本|该|营销|短信|消息){0,3},?\s{0,3}(?:请|可)?(?:直接)?(?:回复?|发送?)[:\s]{0,3}["“'‘「【]?\s?([a-z]{1,11}|[0-9]{1,4}|退订|拒收|取消订阅|取消)|` +
 	`(?:回复?|发送?)[:\s]{0,3}["“'‘「【]?([a-z]{1,11}|[0-9]{1,4})["”'’」】]?\s?(?:即可)?(?:退订|拒收|取消订阅)|` +
 	`[^a-z0-9](td|t|r|n)(?:退订|拒收)`)
 
@@ -65,11 +65,17 @@ func refusalIn(folded string) string {
 	}
 	// What belongs to it stands near: the rest is not searched.
 	near := strings.ToValidUTF8(folded[max(0, from-60):min(len(folded), to+120)], "")
-	m := refusal.FindStringSubmatch(near)
-	if m == nil || m[1] != "" && elsewhere.MatchString(near[strings.Index(near, m[0])+len(m[0]):]) {
-		return ""
+	for _, at := range refusal.FindAllStringSubmatchIndex(near, -1) {
+		if at[2] >= 0 && elsewhere.MatchString(near[at[1]:]) {
+			continue
+		}
+		for i := 2; i < len(at); i += 2 { // one of the ways to say it
+			if at[i] >= 0 {
+				return near[at[i]:at[i+1]]
+			}
+		}
 	}
-	return m[1] + m[2] + m[3] // one of them
+	return ""
 }
 
 var (
@@ -110,26 +116,28 @@ func dotted(folded string) bool {
 }
 
 var (
-	qq     = regexp.MustCompile(`(?:qq|扣扣|企鹅)(?:群|号|号码|群号){0,2}[:是为\s]{0,2}[1-9][0-9]{4,10}(?:[^0-9a-z首个年月日次张分元]|$)`)
-	wechat = regexp.MustCompile(chat + `(?:号|id|账号)[:是为\s]{0,2}[a-z][-_a-z0-9]{5,19}|` +
-		chat + `:\s?[a-z][-_a-z0-9]{5,19}|` +
-		`(?:加|添加)` + chat + `[\s:]?[a-z][-_a-z0-9]{5,19}`)
-)
+	qqNames   = []string{"qq", "扣扣", "企鹅"}
+	chatNames = []string{"微信", "威信", "薇信", "v信", "wx", "vx", "weixin", "wechat"}
 
-// chat is what people call WeChat.
-const chat = `(?:微信|威信|薇信|v信|wx|vx|weixin|wechat)`
+	qq     = regexp.MustCompile(oneOf(qqNames) + `(?:群|号|号码|群号){0,2}[:是为\s]{0,2}[1-9][0-9]{4,10}(?:[^0-9a-z首个年月日次张分元]|$)`)
+	wechat = regexp.MustCompile(oneOf(chatNames) + `(?:(?:号|id|账号)[:是为\s]{0,2}|:\s?)[a-z][-_a-z0-9]{5,19}|` +
+		`加` + oneOf(chatNames) + `[\s:]?[a-z][-_a-z0-9]{5,19}`)
+)
 
 // chats counts accounts of chat programs.
 func chats(folded string) int {
 	n := 0
-	if containsAny(folded, []string{"qq", "扣扣", "企鹅"}) {
+	if containsAny(folded, qqNames) {
 		n += len(qq.FindAllStringIndex(folded, -1))
 	}
-	if containsAny(folded, []string{"微信", "威信", "薇信", "v信", "wx", "vx", "weixin", "wechat"}) {
+	if containsAny(folded, chatNames) {
 		n += len(wechat.FindAllStringIndex(folded, -1))
 	}
 	return n
 }
+
+// oneOf is a pattern for one of some words.
+func oneOf(words []string) string { return "(?:" + strings.Join(words, "|") + ")" }
 
 func containsAny(text string, words []string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })

@@ -108,7 +108,10 @@ func TestTraits(t *testing.T) {
 		"https://example.com/t?id=17000000001":        {Links: 1},
 		"加微信zhunxin":                                  {Private: 1},
 		"您已订购流量包，退订请发送QXLL至10086":                     {},
-		"关注微信公众号领取":                                   {},
+		"请联系1七零零零零零零零零1":                              {Private: 1},
+		"退订流量包请发送QXLL至10086，会员日全场八折，拒收请回复R": {Refusal: "r", RefusalLast: true},
+		"退订请发送QXLL至10086，拒收请回复R":            {Refusal: "r", RefusalLast: true},
+		"关注微信公众号领取":                         {},
 	} {
 		if got := read(text); got != want {
 			t.Errorf("%q: got %+v, want %+v", text, got, want)

@@ -36,10 +36,8 @@ type Words struct {
 }
 
 type entry struct {
-	list     int32
-	harmless bool
-	name     string // of the list
-	word     string
+	list, word string
+	harmless   bool
 }
 
 // NewWords prepares lists. A word that is too short, too long or without anything to
@@ -47,7 +45,7 @@ type entry struct {
 func NewWords(lists []List) (*Words, error) {
 	w := &Words{entries: map[string][]entry{}, lengths: map[uint64][]int{}}
 	n := 0
-	for i, l := range lists {
+	for _, l := range lists {
 		for _, group := range []struct {
 			words    []string
 			harmless bool
@@ -56,7 +54,7 @@ func NewWords(lists []List) (*Words, error) {
 				if n++; n > MaxWords {
 					return nil, fmt.Errorf("the lists have more than %d words", MaxWords)
 				}
-				if err := w.add(entry{int32(i), group.harmless, l.Name, word}); err != nil {
+				if err := w.add(entry{l.Name, word, group.harmless}); err != nil {
 					return nil, fmt.Errorf("list %s: %w", l.Name, err)
 				}
 			}
@@ -145,7 +143,7 @@ func (w *Words) Find(text, folded string) []Hit {
 	var hits []Hit
 	s := search{folded: folded, bare: closed(folded), text: text}
 	s.at = places(folded, s.bare)
-	spare := map[int32]int{} // list → up to where a harmless phrase reaches
+	spare := map[string]int{} // list → up to where a harmless phrase reaches
 	for at := 0; at < len(s.bare); {
 		rest := s.bare[at:]
 		for _, n := range w.lengths[pair(rest)] {
@@ -162,9 +160,9 @@ func (w *Words) Find(text, folded string) []Hit {
 					if to-from == n {
 						spare[e.list] = max(spare[e.list], at+n)
 					}
-				case at+n <= spare[e.list] || slices.ContainsFunc(hits, func(h Hit) bool { return h.List == e.name && h.Word == e.word }):
+				case at+n <= spare[e.list] || slices.ContainsFunc(hits, func(h Hit) bool { return h.List == e.list && h.Word == e.word }):
 				default:
-					hits = append(hits, Hit{e.name, e.word, s.disguised(rest[:n], from, to)})
+					hits = append(hits, Hit{e.list, e.word, s.disguised(rest[:n], from, to)})
 				}
 			}
 		}

@@ -68,11 +68,11 @@ type Book struct {
 	versions string
 	windows  []Window
 	counts   []int // where the count of each window stands among the facts
-	optOut   OptOutWords
 	lists    []lexicon.List
 	words    *lexicon.Words
 
-	instruments map[string]*Instrument
+	optOut, optOutForms OptOutWords // as written, and folded
+	instruments         map[string]*Instrument
 
 	rules  []*compiled // in order of evaluation
 	index  map[string]int
@@ -154,6 +154,7 @@ func Load(packs ...[]byte) (*Book, error) {
 		}
 	}
 	b.versions = strings.Join(versions, ",")
+	b.optOutForms = b.optOut.forms()
 	var err error
 	if b.words, err = lexicon.NewWords(b.lists); err != nil {
 		return nil, err

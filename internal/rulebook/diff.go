@@ -85,17 +85,9 @@ func (b *Book) beside() map[string]map[string]bool {
 		add("windows", fmt.Sprintf("%s (%s, %s, %s)", w.Name, w.Category, w.Scope, time.Duration(w.Length)))
 	}
 	for name, i := range b.instruments {
-		add("instruments", fmt.Sprintf("%s (%s – %s)", name, i.From.day(), i.To.day()))
+		add("instruments", fmt.Sprintf("%s (%s – %s)", name, i.From, i.To))
 	}
 	return out
-}
-
-// day reads 2026-05-01, or nothing.
-func (d Date) day() string {
-	if d.IsZero() {
-		return ""
-	}
-	return d.In(Shanghai).Format(time.DateOnly)
 }
 
 // diffBeside compares what two books hold besides rules.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/text/unicode/norm"
+	"github.com/zhunxin/zhunxin/internal/lexicon"
 )
 
 // MaxReply bounds how much of a reply is read for opt-out words, in bytes.
@@ -18,27 +18,39 @@ func (b *Book) OptOut(reply string) (word string, ok bool) {
 		reply = strings.ToValidUTF8(reply[:MaxReply], "")
 	}
 	text := fold(reply)
-	for _, w := range b.optOut.Whole {
-		if text == fold(w) {
-			return w, true
+	for i, w := range b.optOutForms.Whole {
+		if text == w {
+			return b.optOut.Whole[i], true
 		}
 	}
-	for _, w := range b.optOut.Prefix {
-		if strings.HasPrefix(text, fold(w)) {
-			return w, true
+	for i, w := range b.optOutForms.Prefix {
+		if strings.HasPrefix(text, w) {
+			return b.optOut.Prefix[i], true
 		}
 	}
-	for _, w := range b.optOut.Contains {
-		if strings.Contains(text, fold(w)) {
-			return w, true
+	for i, w := range b.optOutForms.Contains {
+		if strings.Contains(text, w) {
+			return b.optOut.Contains[i], true
 		}
 	}
 	return "", false
 }
 
-// fold makes replies comparable: width and compatibility forms, case, and
-// whatever is neither letter nor digit at the ends.
+// forms folds the words once, for they are compared with every reply and with what every
+// marketing text says.
+func (w *OptOutWords) forms() OptOutWords {
+	all := func(words []string) []string {
+		out := make([]string, len(words))
+		for i, x := range words {
+			out[i] = fold(x)
+		}
+		return out
+	}
+	return OptOutWords{all(w.Whole), all(w.Prefix), all(w.Contains)}
+}
+
+// fold makes replies comparable: as texts are searched, and without whatever is neither
+// letter nor digit at the ends.
 func fold(s string) string {
-	s = strings.ToUpper(norm.NFKC.String(s))
-	return strings.TrimFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return strings.TrimFunc(lexicon.Fold(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }

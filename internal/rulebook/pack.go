@@ -27,6 +27,14 @@ type Date struct{ time.Time }
 // without summer time since 1992.
 var Shanghai = time.FixedZone("Asia/Shanghai", 8*60*60)
 
+// String reads 2026-05-01, or nothing.
+func (d Date) String() string {
+	if d.IsZero() {
+		return ""
+	}
+	return d.In(Shanghai).Format(time.DateOnly)
+}
+
 // UnmarshalYAML reads 2026-05-01.
 func (d *Date) UnmarshalYAML(n *yaml.Node) error {
 	t, err := time.ParseInLocation(time.DateOnly, n.Value, Shanghai)
@@ -49,20 +57,6 @@ type Example struct {
 	Name   string         `yaml:"name"`
 	Facts  map[string]any `yaml:"facts"`
 	Stands bool           `yaml:"stands"` // whether the rule stands against it
-}
-
-// Instrument is a law, regulation or order and the days on which it is in force: from the
-// first to the day before the second.
-type Instrument struct {
-	Name       string `yaml:"name"`
-	From       Date   `yaml:"from"`
-	To         Date   `yaml:"to,omitempty"`
-	ReplacedBy string `yaml:"replaced_by,omitempty"`
-}
-
-// inForce tells whether it is at a moment.
-func (i *Instrument) inForce(at time.Time) bool {
-	return !at.Before(i.From.Time) && (i.To.IsZero() || at.Before(i.To.Time))
 }
 
 // Basis is what a rule rests on.

@@ -225,7 +225,7 @@ func TestFindingNamesItsWords(t *testing.T) {
 func TestOptOutWords(t *testing.T) {
 	t.Parallel()
 	b := book(t)
-	for _, s := range []string{"T", "t", " td ", "ＴＤ", "R", "r。", "N", "0000", "qx", "退订", "退订！谢谢", "STOP", "stop sending", "请退订", "你们再发我就投诉", "拒收", "取消订阅"} {
+	for _, s := range []string{"T", "t", " td ", "ＴＤ", "R", "r。", "N", "0000", "qx", "退订", "退订！谢谢", "STOP", "stop sending", "请退订", "你们再发我就投诉", "拒收", "取消订阅", "T\u200b", "退\u200b订"} {
 		if _, ok := b.OptOut(s); !ok {
 			t.Errorf("%q does not opt out", s)
 		}

@@ -6,6 +6,19 @@ import (
 	"time"
 )
 
+// Instrument is a law, regulation or order and the days on which it is in force: from the
+// first to the day before the second.
+type Instrument struct {
+	Name string `yaml:"name"`
+	From Date   `yaml:"from"`
+	To   Date   `yaml:"to,omitempty"`
+}
+
+// inForce tells whether it is at a moment.
+func (i *Instrument) inForce(at time.Time) bool {
+	return !at.Before(i.From.Time) && (i.To.IsZero() || at.Before(i.To.Time))
+}
+
 // addInstrument notes when a law, regulation or order is in force.
 func (b *Book) addInstrument(i *Instrument) error {
 	switch _, taken := b.instruments[i.Name]; {
@@ -28,15 +41,13 @@ func (b *Book) checkForce(r *Rule) error {
 		switch {
 		case i == nil && strings.HasPrefix(x.Instrument, "《"):
 			return fmt.Errorf("its basis %s is not among the instruments: say there when it is in force", x.Instrument)
-		case i != nil && i.ReplacedBy != "" && b.instruments[i.ReplacedBy] == nil:
-			return fmt.Errorf("its basis %s is replaced by %s, which is not among the instruments", i.Name, i.ReplacedBy)
 		case i != nil && i.To.After(r.From.Time):
 			days = append(days, i.To)
 		}
 	}
 	for _, d := range days {
 		if (r.To.IsZero() || d.Before(r.To.Time)) && len(r.Basis) > 0 && len(b.articles(r, d.Time)) == 0 {
-			return fmt.Errorf("on %s nothing that it rests on is in force", d.In(Shanghai).Format(time.DateOnly))
+			return fmt.Errorf("on %s nothing that it rests on is in force", d)
 		}
 	}
 	return nil

@@ -53,14 +53,13 @@ rules:
     examples: [{name: a, facts: {}, stands: true}, {name: b, facts: {template.matched: false}, stands: false}]
 `
 	for name, c := range map[string]struct{ layer, instruments, want string }{
-		"in force":           {"law", "[{name: 《A》, from: 2019-01-01}]", ""},
-		"not listed":         {"law", "[{name: 《B》, from: 2019-01-01}]", "not among the instruments"},
-		"later than it":      {"law", "[{name: 《A》, from: 2020-01-02}]", "2020-01-01 nothing"},
-		"ended":              {"law", "[{name: 《A》, from: 2019-01-01, to: 2024-01-01}]", "2024-01-01 nothing"},
-		"replaced by nobody": {"law", "[{name: 《A》, from: 2019-01-01, replaced_by: 《C》}]", "《C》"},
-		"twice":              {"law", "[{name: 《A》, from: 2019-01-01}, {name: 《A》, from: 2019-01-01}]", "twice"},
-		"ends before it":     {"law", "[{name: 《A》, from: 2019-01-01, to: 2018-01-01}]", "not before"},
-		"of a house":         {"house", "[{name: 《A》, from: 2019-01-01}]", "only a law pack"},
+		"in force":       {"law", "[{name: 《A》, from: 2019-01-01}]", ""},
+		"not listed":     {"law", "[{name: 《B》, from: 2019-01-01}]", "not among the instruments"},
+		"later than it":  {"law", "[{name: 《A》, from: 2020-01-02}]", "2020-01-01 nothing"},
+		"ended":          {"law", "[{name: 《A》, from: 2019-01-01, to: 2024-01-01}]", "2024-01-01 nothing"},
+		"twice":          {"law", "[{name: 《A》, from: 2019-01-01}, {name: 《A》, from: 2019-01-01}]", "twice"},
+		"ends before it": {"law", "[{name: 《A》, from: 2019-01-01, to: 2018-01-01}]", "not before"},
+		"of a house":     {"house", "[{name: 《A》, from: 2019-01-01}]", "only a law pack"},
 	} {
 		_, err := rulebook.Load([]byte("pack: x\nversion: '1'\nlayer: " + c.layer + "\ninstruments: " + c.instruments + rule))
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
