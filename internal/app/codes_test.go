@@ -12,7 +12,8 @@ import (
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
 
-// adminKey gives the operator an application with an administrator's key.
+// adminKey gives the operator an application with an administrator's key, of a new person
+// in every role.
 func (n *node) adminKey() string {
 	n.t.Helper()
 	snap, err := n.Registry(n.t.Context())
@@ -31,12 +32,15 @@ func (n *node) adminKey() string {
 		}
 	}
 	shown, hash := vault.NewAPIKey()
-	key := registry.APIKey{ID: n.IDs.Next(), ApplicationID: app.ID, Hash: hash[:], Scopes: "admin,read"}
+	someone := registry.Staff{ID: n.IDs.Next(), Name: "someone", Roles: "reviewer,compliance,finance", State: registry.Active}
+	key := registry.APIKey{ID: n.IDs.Next(), ApplicationID: app.ID, StaffID: someone.ID, Hash: hash[:], Scopes: "admin,read"}
 	err = n.DB.Write(n.t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.Put(ctx, app); err != nil {
-			return err
+		for _, o := range []any{app, someone, key} {
+			if err := tx.Put(ctx, o); err != nil {
+				return err
+			}
 		}
-		return tx.Put(ctx, key)
+		return nil
 	})
 	if err != nil {
 		n.t.Fatal(err)

@@ -28,6 +28,7 @@ type Tables struct {
 	Applications []Application
 	Keys         []APIKey
 	SPAccounts   []SPAccount
+	Staff        []Staff
 }
 
 // Snapshot is an immutable view of the registry at one generation. Balances in
@@ -43,6 +44,7 @@ type Snapshot struct {
 	AccessCode  map[sms.ID]*AccessCode
 	Template    map[sms.ID]*Template
 	Contract    map[sms.ID]*Contract
+	Staff       map[sms.ID]*Staff
 
 	Channels []*Channel // by priority, cost, id
 	Subcodes []*Subcode // the active ones
@@ -95,6 +97,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		Application: byID(t.Applications, func(a *Application) sms.ID { return a.ID }), Signature: byID(t.Signatures, func(a *Signature) sms.ID { return a.ID }),
 		Channel: byID(t.Channels, func(c *Channel) sms.ID { return c.ID }), AccessCode: byID(t.AccessCodes, func(c *AccessCode) sms.ID { return c.ID }),
 		Template: byID(t.Templates, func(c *Template) sms.ID { return c.ID }), Contract: byID(t.Contracts, func(c *Contract) sms.ID { return c.ID }),
+		Staff:    byID(t.Staff, func(x *Staff) sms.ID { return x.ID }),
 		licences: group(t.Licences, func(l *Licence) sms.ID { return l.PartyID }), contracts: group(t.Contracts, func(c *Contract) sms.ID { return c.PartyID }),
 		signatures: map[signatureKey]*Signature{}, filings: map[filingKey]*Filing{}, bySig: map[sms.ID][]*Subcode{},
 		prices: map[priceKey][]Price{}, keys: map[[32]byte]*APIKey{}, logins: map[string]*SPAccount{}, allow: map[string][]netip.Prefix{},

@@ -283,10 +283,32 @@ type Application struct {
 	CreatedAt int64  `db:"created_at" json:"created_at,omitempty"`
 }
 
+// Roles of the operator's staff. Setting objects up needs none of them, but what two
+// persons must agree on does.
+const (
+	RoleReviewer   = "reviewer"   // judges signatures, templates, lists of consents
+	RoleCompliance = "compliance" // proposes and activates rule packs, answers complaints
+	RoleFinance    = "finance"    // money
+)
+
+// Staff 员工 is a person who acts for the operator. A key that is bound to one tells who
+// acted; two keys of one person are one person.
+type Staff struct {
+	ID        sms.ID `db:"id" json:"id,omitempty"`
+	Name      string `db:"name" json:"name" minLength:"1" maxLength:"100"`
+	Roles     string `db:"roles" json:"roles,omitempty" pattern:"^((reviewer|compliance|finance)(,(reviewer|compliance|finance))*)?$" doc:"comma-separated: reviewer 审核, compliance 合规, finance 财务"`
+	State     string `db:"state" json:"state" enum:"active,closed"`
+	CreatedAt int64  `db:"created_at" json:"created_at,omitempty"`
+}
+
+// Has tells whether the person may act in a role now.
+func (s *Staff) Has(role string) bool { return s.State == Active && contains(s.Roles, role) }
+
 // APIKey is a bearer key, stored as its hash.
 type APIKey struct {
 	ID            sms.ID `db:"id" json:"id,omitempty"`
 	ApplicationID sms.ID `db:"application_id" json:"application_id"`
+	StaffID       sms.ID `db:"staff_id" json:"staff_id,omitempty" doc:"whose it is, of the operator's staff; 0 is nobody's"`
 	Hash          []byte `db:"hash" json:"-"`
 	Scopes        string `db:"scopes" json:"scopes" doc:"comma-separated: send, read, consent, admin, reveal, audit"`
 	Allow         string `db:"allow" json:"allow,omitempty" doc:"comma-separated CIDR ranges, empty is any"`

@@ -42,7 +42,7 @@ func (t *table) fields(typ reflect.Type, at []int) {
 }
 
 // Columns that are NULL when 0, because they refer to another row.
-var nullable = map[string]bool{"parent_id": true, "payer_id": true, "expires_at": true, "revoked_at": true}
+var nullable = map[string]bool{"parent_id": true, "payer_id": true, "expires_at": true, "revoked_at": true, "staff_id": true}
 
 func (t table) args(v reflect.Value) []any {
 	out := make([]any, len(t.cols))
@@ -165,6 +165,7 @@ var (
 	tApp      = tableOf("application", 1, registry.Application{})
 	tKey      = tableOf("api_key", 1, registry.APIKey{})
 	tSP       = tableOf("sp_account", 1, registry.SPAccount{})
+	tStaff    = tableOf("staff", 1, registry.Staff{})
 	// A price's key is spread over its columns; see PutPrice.
 	tPrice = tableOf("price", 1, registry.Price{})
 )
@@ -197,6 +198,7 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		{tApp, &all.Applications},
 		{tKey, &all.Keys},
 		{tSP, &all.SPAccounts},
+		{tStaff, &all.Staff},
 	} {
 		if err := x.t.all(ctx, t, x.dest); err != nil {
 			return nil, err
@@ -242,6 +244,8 @@ func (t *Tx) Put(ctx context.Context, object any) error {
 		err = tKey.put(ctx, t, o, "created_at")
 	case registry.SPAccount:
 		err = tSP.put(ctx, t, o)
+	case registry.Staff:
+		err = tStaff.put(ctx, t, o, "created_at")
 	default:
 		return fmt.Errorf("%T is no object of the registry", object)
 	}

@@ -27,7 +27,7 @@ const KindAction = "action"
 const SettingSetup = "setup.token"
 
 // record writes an administrator's action into the log, in its transaction.
-func (a *API) record(ctx context.Context, tx Tx, by sms.ID, action string, object sms.ID, body any) error {
+func (a *API) record(ctx context.Context, tx Tx, by *registry.APIKey, action string, object sms.ID, body any) error {
 	b, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -38,7 +38,8 @@ func (a *API) record(ctx context.Context, tx Tx, by sms.ID, action string, objec
 	}
 	return evlog.Append(ctx, tx, a.IDs, now.UnixMilli(), leaf.New(KindAction, int64(object), now.UnixMilli(),
 		leaf.Str("action", action),
-		leaf.Int("by_key", int64(by)),
+		leaf.Int("by_key", int64(by.ID)),
+		leaf.Int("by_staff", int64(by.StaffID)),
 		leaf.Hash("content", sha256.Sum256(b)),
 	))
 }
@@ -87,6 +88,8 @@ func (a *API) admin() {
 	}, func(registry.Price) string { return "" })
 	put(a, "applications", "Application 应用", func(o *registry.Application, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
 		func(o registry.Application) string { return freeze(o.State) })
+	put(a, "staff", "Person of the operator's staff 员工", func(o *registry.Staff, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
+		func(registry.Staff) string { return "" })
 	a.adminSecrets()
 	a.adminChannels()
 	a.adminMoney()
@@ -132,7 +135,7 @@ func put[T any](a *API, kind, title string, stamp func(o *T, id sms.ID, now int6
 			if _, err := tx.Registry(ctx); err != nil { // what would make the registry unreadable is not stored
 				return sms.Errorf(sms.BadRequest, "body", "%s", err)
 			}
-			if err := a.record(ctx, tx, c.key.ID, "put "+kind, id, in.Body); err != nil {
+			if err := a.record(ctx, tx, c.key, "put "+kind, id, in.Body); err != nil {
 				return err
 			}
 			if r := revokes(in.Body); r != "" {
@@ -165,6 +168,7 @@ type SetupIn struct {
 		Name       string `json:"name" minLength:"1" maxLength:"200" doc:"the operator's registered name"`
 		USCC       string `json:"uscc" pattern:"^[0-9A-Z]{18}$" doc:"统一社会信用代码"`
 		EntityType string `json:"entity_type,omitempty" enum:"company,institution,government" default:"company"`
+		Person     string `json:"person,omitempty" maxLength:"100" default:"administrator" doc:"who the first administrator is: the first of the operator's staff, in every role"`
 	}
 }
 
@@ -174,6 +178,7 @@ type KeyOut struct {
 		ID            sms.ID `json:"id"`
 		ApplicationID sms.ID `json:"application_id"`
 		PartyID       sms.ID `json:"party_id"`
+		StaffID       sms.ID `json:"staff_id,omitempty"`
 		Key           string `json:"key" doc:"shown once; only its hash is kept"`
 		Scopes        string `json:"scopes"`
 	}
@@ -184,7 +189,9 @@ func (a *API) setup(ctx context.Context, in *SetupIn) (*KeyOut, error) {
 	sum := sha256.Sum256([]byte(b.Token))
 	shown, hash := vault.NewAPIKey()
 	now := a.Now().UnixMilli()
-	party, account, app, key := a.IDs.Next(), a.IDs.Next(), a.IDs.Next(), a.IDs.Next()
+	party, account, app := a.IDs.Next(), a.IDs.Next(), a.IDs.Next()
+	person := registry.Staff{ID: a.IDs.Next(), Name: b.Person, Roles: strings.Join([]string{registry.RoleReviewer, registry.RoleCompliance, registry.RoleFinance}, ","), State: registry.Active, CreatedAt: now}
+	key := registry.APIKey{ID: a.IDs.Next(), ApplicationID: app, StaffID: person.ID, Hash: hash[:], Scopes: strings.Join([]string{ScopeSend, ScopeRead, ScopeConsent, ScopeAdmin}, ","), CreatedAt: now}
 	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		want, err := tx.Setting(ctx, SettingSetup)
 		if err != nil {
@@ -197,7 +204,7 @@ func (a *API) setup(ctx context.Context, in *SetupIn) (*KeyOut, error) {
 			registry.Party{ID: party, Kind: registry.Operator, GroupID: party, Name: b.Name, USCC: b.USCC, EntityType: b.EntityType, State: registry.Active, CreatedAt: now, UpdatedAt: now},
 			registry.Account{ID: account, PartyID: party, Currency: "CNY", State: registry.Active},
 			registry.Application{ID: app, PartyID: party, AccountID: account, Name: "administration", State: registry.Active, CreatedAt: now},
-			registry.APIKey{ID: key, ApplicationID: app, Hash: hash[:], Scopes: strings.Join([]string{ScopeSend, ScopeRead, ScopeConsent, ScopeAdmin}, ","), CreatedAt: now},
+			person, key,
 		} {
 			if err := tx.Put(ctx, o); err != nil {
 				return err
@@ -206,10 +213,10 @@ func (a *API) setup(ctx context.Context, in *SetupIn) (*KeyOut, error) {
 		if err := tx.PutSetting(ctx, SettingSetup, ""); err != nil {
 			return err
 		}
-		return a.record(ctx, tx, key, "setup", party, map[string]string{"name": b.Name, "uscc": b.USCC})
+		return a.record(ctx, tx, &key, "setup", party, map[string]string{"name": b.Name, "uscc": b.USCC})
 	})
-	out.Body.ID, out.Body.ApplicationID, out.Body.PartyID, out.Body.Key = key, app, party, shown
-	out.Body.Scopes = strings.Join([]string{ScopeSend, ScopeRead, ScopeConsent, ScopeAdmin}, ",")
+	out.Body.ID, out.Body.ApplicationID, out.Body.PartyID, out.Body.StaffID = key.ID, app, party, person.ID
+	out.Body.Key, out.Body.Scopes = shown, key.Scopes
 	return out, err
 }
 
@@ -217,6 +224,7 @@ func (a *API) setup(ctx context.Context, in *SetupIn) (*KeyOut, error) {
 type KeyIn struct {
 	Body struct {
 		ApplicationID sms.ID `json:"application_id"`
+		StaffID       sms.ID `json:"staff_id,omitempty" doc:"whose it is, of the operator's staff"`
 		Scopes        string `json:"scopes" pattern:"^(send|read|consent|admin)(,(send|read|consent|admin))*$" doc:"comma-separated: send, read, consent, admin"`
 		Allow         string `json:"allow,omitempty" maxLength:"1000" doc:"comma-separated CIDR ranges, empty is any"`
 		ExpiresAt     int64  `json:"expires_at,omitempty" doc:"epoch milliseconds, 0 is never"`
@@ -252,6 +260,18 @@ func adminOp(id, method, path, title string) huma.Operation {
 	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: title, Tags: []string{"admin"}}
 }
 
+// person is who of the operator's staff calls, in a role that what is asked for needs.
+func person(c caller, role string) (*registry.Staff, error) {
+	if !operatorAdmin(c) {
+		return nil, errOperator()
+	}
+	p := c.snap.Staff[c.key.StaffID]
+	if p == nil || !p.Has(role) {
+		return nil, sms.Errorf(sms.Forbidden, "Authorization", "this is done by a person of the staff with the role %s: use a key with the staff_id of one", role)
+	}
+	return p, nil
+}
+
 func errOperator() error {
 	return sms.Errorf(sms.Forbidden, "Authorization", "only the operator's own administrators may do this")
 }
@@ -264,11 +284,14 @@ func (a *API) newKey(ctx context.Context, in *KeyIn) (*KeyOut, error) {
 		return nil, errOperator()
 	case app == nil:
 		return nil, sms.Errorf(sms.NotFound, "body.application_id", "no application has this id")
+	case b.StaffID != 0 && (c.snap.Staff[b.StaffID] == nil || c.snap.Party[app.PartyID].Kind != registry.Operator):
+		return nil, sms.Errorf(sms.BadRequest, "body.staff_id", "it is nobody of the staff, or the application is not the operator's own")
 	}
 	shown, hash := vault.NewAPIKey()
-	key := registry.APIKey{ID: a.IDs.Next(), ApplicationID: app.ID, Hash: hash[:], Scopes: b.Scopes, Allow: b.Allow, ExpiresAt: b.ExpiresAt, CreatedAt: a.Now().UnixMilli()}
+	key := registry.APIKey{ID: a.IDs.Next(), ApplicationID: app.ID, StaffID: b.StaffID, Hash: hash[:], Scopes: b.Scopes, Allow: b.Allow, ExpiresAt: b.ExpiresAt, CreatedAt: a.Now().UnixMilli()}
 	out := &KeyOut{}
 	out.Body.ID, out.Body.ApplicationID, out.Body.PartyID, out.Body.Key, out.Body.Scopes = key.ID, app.ID, app.PartyID, shown, b.Scopes
+	out.Body.StaffID = b.StaffID
 	return out, a.store(ctx, c, "new key", key.ID, key, "")
 }
 
@@ -300,7 +323,7 @@ func (a *API) store(ctx context.Context, c caller, action string, id sms.ID, obj
 		if _, err := tx.Registry(ctx); err != nil {
 			return sms.Errorf(sms.BadRequest, "body", "%s", err)
 		}
-		if err := a.record(ctx, tx, c.key.ID, action, id, object); err != nil || revokes == "" {
+		if err := a.record(ctx, tx, c.key, action, id, object); err != nil || revokes == "" {
 			return err
 		}
 		_, err := tx.Revoke(ctx, sms.Revocation{Kind: revokes, ObjectID: int64(id), At: a.Now().UnixMilli()})
@@ -412,7 +435,7 @@ func (a *API) adminMoney() {
 				return err
 			}
 			out.Body = EntryView{e.ID, e.Kind, e.UnitPrice.String(), e.Count, e.Amount.String(), e.Reference, e.At}
-			return a.record(ctx, tx, c.key.ID, string(b.Kind), e.ID, out.Body)
+			return a.record(ctx, tx, c.key, string(b.Kind), e.ID, out.Body)
 		})
 		return out, err
 	})
@@ -424,8 +447,11 @@ func (a *API) adminMoney() {
 func (a *API) adminMessages() {
 	operation(a, ScopeAdmin, huma.Operation{
 		OperationID: "approve", Method: http.MethodPost, Path: "/v1/admin/messages/{id}/approve", Summary: "Approve a held message 审核通过", Tags: []string{"admin"},
-		Description: "It passes the gate again: the approval is one fact and overrides no other rule.",
+		Description: "It passes the gate again: the approval is one fact and overrides no other rule. Needs a reviewer of the staff.",
 	}, func(ctx context.Context, in *MessageIn) (*MessageOut, error) {
+		if _, err := person(callerOf(ctx), registry.RoleReviewer); err != nil {
+			return nil, err
+		}
 		return a.judge(ctx, in, sms.Held, "approve message", a.Approve)
 	})
 	operation(a, ScopeAdmin, huma.Operation{
@@ -453,7 +479,7 @@ func (a *API) judge(ctx context.Context, in *MessageIn, state sms.State, action 
 		if m.State != state {
 			return sms.Errorf(sms.MessageNotWaiting, "path.id", "it is %s, not %s", m.State, state)
 		}
-		return a.record(ctx, tx, c.key.ID, action, m.ID, m.ID)
+		return a.record(ctx, tx, c.key, action, m.ID, m.ID)
 	})
 	if err != nil {
 		return nil, err

@@ -217,6 +217,8 @@ func (a *API) identify(ctx huma.Context, scope string) (c caller, err error) {
 		return c, sms.Errorf(sms.Unauthenticated, "Authorization", "no key has this value")
 	case c.key.RevokedAt != 0 && c.key.RevokedAt <= now, c.key.ExpiresAt != 0 && c.key.ExpiresAt <= now:
 		return c, sms.Errorf(sms.KeyExpired, "Authorization", "")
+	case c.key.StaffID != 0 && c.snap.Staff[c.key.StaffID].State != registry.Active: // it exists: the store has a reference
+		return c, sms.Errorf(sms.KeyExpired, "Authorization", "the person whose key it is does not work here any more")
 	}
 	addr, err := remote(ctx.RemoteAddr())
 	if err != nil || !c.snap.Allows(c.key.Allow, addr) {

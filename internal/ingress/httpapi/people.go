@@ -104,7 +104,7 @@ func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 		if out.Body.Erased, err = tx.Erase(ctx, id, group); err != nil || !out.Body.Erased {
 			return err
 		}
-		return a.record(ctx, tx, c.key.ID, "erase person", group, hex.EncodeToString(id[:]))
+		return a.record(ctx, tx, c.key, "erase person", group, hex.EncodeToString(id[:]))
 	})
 	return out, err
 }

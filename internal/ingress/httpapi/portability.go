@@ -59,7 +59,7 @@ func (a *API) adminNumbers() {
 				}
 			}
 			out.Body.Stored = len(ids)
-			return a.record(ctx, tx, c.key.ID, "portability", 0, out.Body)
+			return a.record(ctx, tx, c.key, "portability", 0, out.Body)
 		})
 		return out, err
 	})

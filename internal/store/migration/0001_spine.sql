@@ -217,9 +217,19 @@ CREATE TABLE application (
   created_at       INTEGER NOT NULL
 ) STRICT;
 
+-- People who act for the operator.
+CREATE TABLE staff (
+  id         INTEGER PRIMARY KEY,
+  name       TEXT NOT NULL,
+  roles      TEXT NOT NULL,                -- comma-separated: reviewer, compliance, finance
+  state      TEXT NOT NULL,                -- active | closed
+  created_at INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE api_key (
   id             INTEGER PRIMARY KEY,
   application_id INTEGER NOT NULL REFERENCES application(id),
+  staff_id       INTEGER REFERENCES staff(id),
   hash           BLOB NOT NULL,
   scopes         TEXT NOT NULL,
   allow          TEXT NOT NULL,            -- CIDR list, '' is any
