@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -127,7 +128,15 @@ func printRule(book *rulebook.Book, r *rulebook.Rule) {
 	if !r.To.IsZero() {
 		until = " until " + r.To.String()
 	}
-	fmt.Printf("  %s; %s, %s, status %s, from %s%s\n", strings.Join(basis, "; "), r.Layer, r.Outcome, r.Status, r.From, until)
+	does := r.Outcome + " a " + cmp.Or(r.Object, r.Kind)
+	if r.Kind == rulebook.KindProduct {
+		does = "guaranteed by the program"
+	}
+	fmt.Printf("  %s; %s, %s, status %s, from %s%s\n", strings.Join(basis, "; "), r.Layer, does, r.Status, r.From, until)
+	if r.Kind == rulebook.KindProduct {
+		fmt.Printf("  shown by: %s\n", strings.Join(r.Proof, ", "))
+		return
+	}
 	fmt.Printf("  against: %s\n", strings.TrimSpace(r.Against))
 	for _, name := range slices.Sorted(maps.Keys(r.Params)) {
 		fmt.Printf("  %s = %d %s\n", name, r.Params[name].Value, r.Params[name].Unit)
@@ -156,6 +165,9 @@ func (c *RulebookShow) Run() error {
 	fmt.Printf("  source: %s\n", statusWords[r.Status])
 	if len(r.Categories) > 0 {
 		fmt.Printf("  only: %v\n", r.Categories)
+	}
+	if r.Kind == rulebook.KindProduct {
+		return nil
 	}
 	fmt.Printf("  code: %s\n  reason: %s\n          %s\n  remedy: %s\n          %s\n", r.Code, r.Reason.Zh, r.Reason.En, r.Remedy.Zh, r.Remedy.En)
 	for _, e := range r.Examples {

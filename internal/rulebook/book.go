@@ -11,7 +11,9 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -70,14 +72,18 @@ type Book struct {
 	counts   []int // where the count of each window stands among the facts
 	lists    []lexicon.List
 	words    *lexicon.Words
+	names    *lexicon.Words // what signatures are searched for
 
 	optOut, optOutForms OptOutWords // as written, and folded
 	instruments         map[string]*Instrument
 
-	rules  []*compiled // in order of evaluation
-	index  map[string]int
-	stages []Stage
-	lawful []any
+	rules     []*compiled // of messages, in order of evaluation
+	objects   map[string]*object
+	products  []*compiled
+	textRules map[string]bool // that read nothing but a text and its category
+	index     map[string]int
+	stages    []Stage
+	lawful    []any
 }
 
 type compiled struct {
@@ -105,16 +111,25 @@ func rank(id string) int {
 	return len(order) + 1
 }
 
+// before tells which of two rules is evaluated, and told, first.
+func before(a, b string) bool {
+	if x, y := rank(a), rank(b); x != y {
+		return x < y
+	}
+	return a < b
+}
+
 // Load compiles packs. House packs come last; they may add rules and move
 // parameters in the stricter direction, nothing else.
 func Load(packs ...[]byte) (*Book, error) {
-	b := &Book{index: map[string]int{}, instruments: map[string]*Instrument{}}
+	b := &Book{index: map[string]int{}, instruments: map[string]*Instrument{}, objects: map[string]*object{}, textRules: map[string]bool{}}
 	for i, f := range factTable {
 		b.index[f.Name] = i
 		b.stages = append(b.stages, f.Stage)
 		b.lawful = append(b.lawful, f.Lawful)
 	}
 	var rules []Rule
+	var names []lexicon.List
 	var versions []string
 	seen := map[string]bool{}
 	for _, raw := range packs {
@@ -134,10 +149,15 @@ func Load(packs ...[]byte) (*Book, error) {
 			}
 		}
 		for _, l := range p.Lexicon {
+			list := lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless}
+			if l.For == ObjectSignature {
+				names = append(names, list)
+				continue
+			}
 			if err := b.addLexicon(&l); err != nil {
 				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
 			}
-			b.lists = append(b.lists, lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless})
+			b.lists = append(b.lists, list)
 		}
 		b.optOut.Whole = append(b.optOut.Whole, p.OptOut.Whole...)
 		b.optOut.Prefix = append(b.optOut.Prefix, p.OptOut.Prefix...)
@@ -159,28 +179,48 @@ func Load(packs ...[]byte) (*Book, error) {
 	if b.words, err = lexicon.NewWords(b.lists); err != nil {
 		return nil, err
 	}
+	if b.names, err = lexicon.NewWords(names); err != nil {
+		return nil, err
+	}
 	env, err := b.environment()
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range rules {
-		if err := b.checkForce(&r); err != nil {
+		if err := b.add(env, r); err != nil {
 			return nil, fmt.Errorf("rule %s: %w", r.ID, err)
 		}
-		c, err := b.compile(env, r)
-		if err != nil {
-			return nil, fmt.Errorf("rule %s: %w", r.ID, err)
-		}
-		b.rules = append(b.rules, c)
 	}
-	sort.SliceStable(b.rules, func(i, j int) bool {
-		x, y := rank(b.rules[i].ID), rank(b.rules[j].ID)
-		if x != y {
-			return x < y
-		}
-		return b.rules[i].ID < b.rules[j].ID
-	})
+	sortRules(b.rules)
 	return b, nil
+}
+
+// add compiles a rule for what it decides about.
+func (b *Book) add(env *cel.Env, r Rule) error {
+	if err := b.checkForce(&r); err != nil {
+		return err
+	}
+	switch r.Kind {
+	case KindObject:
+		return b.addObjectRule(r)
+	case KindProduct:
+		b.products = append(b.products, &compiled{Rule: r})
+		return nil
+	}
+	c, err := b.compile(env, b.factNames(), r)
+	if err != nil {
+		return err
+	}
+	b.rules = append(b.rules, c)
+	b.textRules[r.ID] = c.stage == StageShared && !slices.ContainsFunc(slices.Collect(maps.Keys(c.reads)), func(name string) bool { return !ofText(name) })
+	return nil
+}
+
+// ofText tells whether a text and its category alone give a fact.
+func ofText(name string) bool {
+	prefix, _, _ := strings.Cut(name, ".")
+	return slices.Contains([]string{"category", "text", "lex", "units"}, prefix) ||
+		name == factTable[SignatureBrackets].Name || name == factTable[ReviewApproved].Name
 }
 
 func (b *Book) addWindow(w Window) error {
@@ -261,14 +301,7 @@ func adjust(rules []Rule, p *Pack) ([]Rule, error) {
 func (b *Book) environment() (*cel.Env, error) {
 	var opts []cel.EnvOption
 	for name, i := range b.index {
-		t := cel.BoolType
-		switch b.lawful[i].(type) {
-		case int64:
-			t = cel.IntType
-		case string:
-			t = cel.StringType
-		}
-		opts = append(opts, cel.Variable(name, t))
+		opts = append(opts, cel.Variable(name, celType(b.lawful[i])))
 	}
 	env, err := cel.NewEnv(opts...)
 	if err != nil {
@@ -280,7 +313,8 @@ func (b *Book) environment() (*cel.Env, error) {
 // costLimit bounds what one condition may compute; no condition of ours comes near.
 const costLimit = 10_000
 
-func (b *Book) compile(env *cel.Env, r Rule) (*compiled, error) {
+// compile makes a rule's condition; facts are the names that it may read, for the error.
+func (b *Book) compile(env *cel.Env, facts []string, r Rule) (*compiled, error) {
 	c := &compiled{Rule: r, reads: map[string]bool{}, params: map[string]any{}}
 	var opts []cel.EnvOption
 	for name, p := range r.Params {
@@ -295,7 +329,7 @@ func (b *Book) compile(env *cel.Env, r Rule) (*compiled, error) {
 	}
 	ast, issues := env.Compile(r.Against)
 	if issues.Err() != nil {
-		return nil, fmt.Errorf("condition: %w (the facts are %s)", issues.Err(), strings.Join(b.factNames(), ", "))
+		return nil, fmt.Errorf("condition: %w (the facts are %s)", issues.Err(), strings.Join(facts, ", "))
 	}
 	if ast.OutputType() != cel.BoolType {
 		return nil, fmt.Errorf("condition: it gives %s, not true or false", ast.OutputType())
@@ -463,24 +497,16 @@ func (b *Book) Longest() time.Duration {
 	return d
 }
 
-// Rules lists the rules in order of evaluation.
+// Rules lists the rules in order of evaluation, and then those that decide about no message.
 func (b *Book) Rules() []Rule {
-	out := make([]Rule, len(b.rules))
-	for i, c := range b.rules {
-		out[i] = c.Rule
+	var out []Rule
+	for _, c := range slices.Concat(b.rules, b.others()) {
+		out = append(out, c.Rule)
 	}
 	return out
 }
 
 // Sort puts findings of several stages into the order of evaluation.
 func (b *Book) Sort(findings []Finding) {
-	place := func(id string) int {
-		for i, c := range b.rules {
-			if c.ID == id {
-				return i
-			}
-		}
-		return len(b.rules)
-	}
-	sort.SliceStable(findings, func(i, j int) bool { return place(findings[i].Rule) < place(findings[j].Rule) })
+	sort.SliceStable(findings, func(i, j int) bool { return before(findings[i].Rule, findings[j].Rule) })
 }

@@ -38,6 +38,7 @@ func Diff(a, b *Book) []Change {
 			continue
 		}
 		for _, f := range []struct{ name, a, b string }{
+			{"kind", o.Kind + " " + o.Object, r.Kind + " " + r.Object},
 			{"condition", o.Against, r.Against},
 			{"outcome", o.Outcome, r.Outcome},
 			{"parameters", listed(o.Params), listed(r.Params)},
@@ -49,6 +50,7 @@ func Diff(a, b *Book) []Change {
 			{"remedy", fmt.Sprint(o.Remedy), fmt.Sprint(r.Remedy)},
 			{"dates", fmt.Sprint(o.From, o.To), fmt.Sprint(r.From, r.To)},
 			{"basis", fmt.Sprint(o.Basis), fmt.Sprint(r.Basis)},
+			{"proof", fmt.Sprint(o.Proof), fmt.Sprint(r.Proof)},
 		} {
 			if f.a != f.b {
 				out = append(out, Change{r.ID, f.name + ": " + f.a + " → " + f.b})

@@ -2,6 +2,7 @@ package rulebook
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func (b *Book) Mutate() ([]Mutant, error) {
 	var out []Mutant
 	for i, rule := range b.rules {
 		for _, v := range variants(rule.Rule) {
-			c, err := b.compile(env, v.rule)
+			c, err := b.compile(env, nil, v.rule)
 			if err != nil {
 				continue // a change that no longer compiles is no mutant
 			}
@@ -42,6 +43,22 @@ func (b *Book) Mutate() ([]Mutant, error) {
 			m.rules = slices.Clone(b.rules)
 			m.rules[i] = c
 			out = append(out, Mutant{rule.ID, v.change, &m})
+		}
+	}
+	for kind, o := range b.objects {
+		for i, rule := range o.rules {
+			for _, v := range variants(rule.Rule) {
+				c, err := b.compile(o.env, nil, v.rule)
+				if err != nil {
+					continue
+				}
+				m, other := *b, *o
+				other.rules = slices.Clone(o.rules)
+				other.rules[i] = c
+				m.objects = maps.Clone(b.objects)
+				m.objects[kind] = &other
+				out = append(out, Mutant{rule.ID, v.change, &m})
+			}
 		}
 	}
 	return out, nil
@@ -107,17 +124,16 @@ func (b *Book) Survivors(mutants []Mutant, cases []Scenario) []Mutant {
 func (b *Book) RunExamples(rule string) []string {
 	var failed []string
 	at := time.Date(2026, 11, 2, 10, 0, 0, 0, Shanghai)
-	for _, c := range b.rules {
+	for _, c := range slices.Concat(b.rules, b.others()) {
 		if rule != "" && c.ID != rule {
 			continue
 		}
 		for _, e := range c.Examples {
-			f := b.NewFacts()
-			if err := f.fill(e.Facts); err != nil {
+			got, err := b.stands(c, e.Facts, at)
+			switch {
+			case err != nil:
 				failed = append(failed, fmt.Sprintf("%s, %s: %v", c.ID, e.Name, err))
-				continue
-			}
-			if got := b.stands(c, f, at); got != e.Stands {
+			case got != e.Stands:
 				failed = append(failed, fmt.Sprintf("%s, %s: stands is %t, the example says %t", c.ID, e.Name, got, e.Stands))
 			}
 		}
@@ -125,14 +141,23 @@ func (b *Book) RunExamples(rule string) []string {
 	return failed
 }
 
-func (b *Book) stands(c *compiled, f *Facts, at time.Time) bool {
-	found, _ := b.Evaluate(c.stage, f, at)
-	for _, x := range found {
-		if x.Rule == c.ID {
-			return true
+// stands tells whether a rule stands against something lawful but for some facts.
+func (b *Book) stands(c *compiled, values map[string]any, at time.Time) (bool, error) {
+	var found []Finding
+	if c.Kind == KindObject {
+		facts, err := b.objectFacts(c.Object, values)
+		if err != nil {
+			return false, err
 		}
+		found = b.Judge(c.Object, facts, at)
+	} else {
+		f := b.NewFacts()
+		if err := f.fill(values); err != nil {
+			return false, err
+		}
+		found, _ = b.Evaluate(c.stage, f, at)
 	}
-	return false
+	return slices.ContainsFunc(found, func(x Finding) bool { return x.Rule == c.ID }), nil
 }
 
 func (f *Facts) fill(values map[string]any) error {

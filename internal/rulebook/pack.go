@@ -84,7 +84,8 @@ const (
 // Rule is one rule as the pack has it.
 type Rule struct {
 	ID         string           `yaml:"id" json:"id"`
-	Kind       string           `yaml:"kind" json:"kind"` // message
+	Kind       string           `yaml:"kind" json:"kind"`                         // message | object | product
+	Object     string           `yaml:"object,omitempty" json:"object,omitempty"` // that an object rule judges
 	Title      Both             `yaml:"title" json:"title"`
 	Basis      []Basis          `yaml:"basis" json:"basis"`
 	Status     string           `yaml:"status" json:"status"` // V | V2 | R | D | TBC
@@ -100,6 +101,7 @@ type Rule struct {
 	Reason     Both             `yaml:"reason" json:"reason"`
 	Remedy     Both             `yaml:"remedy" json:"remedy"`
 	Examples   []Example        `yaml:"examples" json:"-"`
+	Proof      []string         `yaml:"proof,omitempty" json:"proof,omitempty"` // tests that show what a product rule states
 }
 
 // Window is a span over which recipient events are counted.
@@ -134,7 +136,8 @@ type Adjustment struct {
 // holds as lex.<name>.
 type Lexicon struct {
 	Name     string   `yaml:"name"`
-	Source   string   `yaml:"source"` // where the words come from
+	Source   string   `yaml:"source"`        // where the words come from
+	For      string   `yaml:"for,omitempty"` // "", texts of messages, or signature
 	Words    []string `yaml:"words"`
 	Harmless []string `yaml:"harmless,omitempty"` // phrases in which a word means nothing
 }
@@ -191,7 +194,7 @@ func Parse(b []byte) (*Pack, error) {
 			r.Layer = p.Layer
 		}
 		if r.Kind == "" {
-			r.Kind = "message"
+			r.Kind = KindMessage
 		}
 		if err := r.check(p.Layer); err != nil {
 			return nil, fmt.Errorf("pack %s, rule %s: %w", p.Name, r.ID, err)
@@ -221,18 +224,28 @@ func (r *Rule) check(layer string) error {
 	switch {
 	case !ruleID.MatchString(r.ID):
 		return fmt.Errorf("the id is not like TIM-01")
-	case r.Kind != "message":
-		return fmt.Errorf("its kind %q is not message, the only one that is evaluated: it would stand against nothing", r.Kind)
 	case !slices.Contains([]string{"V", "V2", "R", "D", "TBC"}, r.Status):
 		return fmt.Errorf("status %q is not V (verified), V2 (from a secondary source), R (recalled), D (our own design) or TBC (to be confirmed)", r.Status)
 	case r.Layer != layer:
 		return fmt.Errorf("its layer %s is not the pack's %s", r.Layer, layer)
-	case r.Title.Zh == "" || r.Title.En == "" || r.Reason.Zh == "" || r.Reason.En == "" || r.Remedy.Zh == "" || r.Remedy.En == "":
-		return fmt.Errorf("title, reason and remedy are needed in zh and en")
+	case r.Title.Zh == "" || r.Title.En == "":
+		return fmt.Errorf("the title is needed in zh and en")
 	case len(r.Basis) == 0 && layer != "house":
 		return fmt.Errorf("it names no article or contract that it rests on")
 	case r.From.IsZero():
 		return fmt.Errorf("effective_from is missing")
+	}
+	if err := r.checkKind(); err != nil || r.Kind == KindProduct {
+		return err
+	}
+	return r.checkVerdict()
+}
+
+// checkVerdict tells what is wrong with what a rule says of that against which it stands.
+func (r *Rule) checkVerdict() error {
+	switch {
+	case r.Reason.Zh == "" || r.Reason.En == "" || r.Remedy.Zh == "" || r.Remedy.En == "":
+		return fmt.Errorf("reason and remedy are needed in zh and en")
 	case sms.Lookup(r.Code).Code != r.Code || r.Code == "":
 		return fmt.Errorf("code %q is not in the error catalogue", r.Code)
 	case r.Outcome == Defer && r.Hours == nil:
@@ -248,15 +261,13 @@ func (r *Rule) check(layer string) error {
 			return err
 		}
 	}
-	passes, stands := 0, 0
+	stands := 0
 	for _, e := range r.Examples {
 		if e.Stands {
 			stands++
-		} else {
-			passes++
 		}
 	}
-	if passes == 0 || stands == 0 {
+	if stands == 0 || stands == len(r.Examples) {
 		return fmt.Errorf("it needs an example that passes and one that does not")
 	}
 	return nil

@@ -11,9 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/sms"
-	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
 //go:embed scenarios/*.yaml
@@ -26,6 +24,10 @@ type Scenario struct {
 	Text   string         `yaml:"text,omitempty"`  // what is sent, signature included; the facts of the text come from it
 	Facts  map[string]any `yaml:"facts,omitempty"` // what else is not as in a lawful message
 	Expect Expectation    `yaml:"expect"`
+
+	// In place of a message: an object that somebody applies for.
+	Signature *SignatureClaim `yaml:"signature,omitempty"`
+	Template  *TemplateClaim  `yaml:"template,omitempty"`
 }
 
 // Expectation is a verdict.
@@ -88,6 +90,8 @@ func (s *Scenario) check() error {
 	switch {
 	case s.Title.Zh == "" || s.Title.En == "":
 		return errors.New("its title is needed in zh and en")
+	case (s.Signature != nil || s.Template != nil) && (s.Text != "" || s.Facts != nil) || s.Signature != nil && s.Template != nil:
+		return errors.New("it tells of a message (text, facts), a signature or a template: of one of them")
 	case s.At.IsZero():
 		return errors.New("at, the moment of sending, is missing")
 	case !slices.Contains([]string{Permit, Block, Hold, Defer}, e.Outcome):
@@ -129,16 +133,10 @@ const Permit = "permit"
 // Play decides a scenario as the gate does, with all facts known at once, and says what
 // is not as expected; "" when everything is.
 func (b *Book) Play(s *Scenario) string {
-	f, err := b.scenarioFacts(s)
+	found, err := b.judge(s)
 	if err != nil {
 		return err.Error()
 	}
-	var found []Finding
-	for _, stage := range []Stage{StageShared, StageRecipient, StageChannel} {
-		x, _ := b.Evaluate(stage, f, s.At.Time)
-		found = append(found, x...)
-	}
-	b.Sort(found)
 	got := Expectation{Outcome: Permit}
 	for _, x := range found {
 		got.All = append(got.All, x.Rule)
@@ -152,6 +150,26 @@ func (b *Book) Play(s *Scenario) string {
 		return ""
 	}
 	return fmt.Sprintf("expected %s, got %s", want, got)
+}
+
+// judge decides what a scenario tells of.
+func (b *Book) judge(s *Scenario) (found []Finding, err error) {
+	switch {
+	case s.Signature != nil:
+		return b.JudgeSignature(s.Signature, s.At.Time), nil
+	case s.Template != nil:
+		return b.JudgeTemplate(s.Template, s.At.Time)
+	}
+	f, err := b.scenarioFacts(s)
+	if err != nil {
+		return nil, err
+	}
+	for _, stage := range []Stage{StageShared, StageRecipient, StageChannel} {
+		x, _ := b.Evaluate(stage, f, s.At.Time)
+		found = append(found, x...)
+	}
+	b.Sort(found)
+	return found, nil
 }
 
 // String reads like: block by CNS-01 (CONSENT_MISSING), all [CNS-01 OPT-03].
@@ -174,17 +192,9 @@ func (b *Book) scenarioFacts(s *Scenario) (*Facts, error) {
 	at := s.At.In(Shanghai)
 	f.Int(TimeMinute, at.Hour()*60+at.Minute())
 	if s.Text != "" {
-		units, err := smstext.Units(s.Text)
-		if err != nil {
+		if err := b.readText(f, s.Text); err != nil {
 			return nil, fmt.Errorf("text: %w", err)
 		}
-		f.Int(UnitsLength, smstext.Length(s.Text))
-		f.Int(UnitsBilled, units)
-		_, body, brackets := lexicon.SplitSignature(s.Text)
-		f.Bool(SignatureBrackets, brackets)
-		folded := lexicon.Fold(body)
-		traits := lexicon.Read(body, folded)
-		f.Text(&traits, b.Words(body, folded))
 	}
 	return f, f.fill(s.Facts)
 }

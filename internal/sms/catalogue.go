@@ -47,6 +47,9 @@ const (
 	SignatureNotFiled   Code = "SIGNATURE_NOT_FILED"
 	TemplateNotApproved Code = "TEMPLATE_NOT_APPROVED"
 	TemplateNotFiled    Code = "TEMPLATE_NOT_FILED"
+	SignatureForm       Code = "SIGNATURE_FORM"
+	TemplateForm        Code = "TEMPLATE_FORM"
+	SamePerson          Code = "SAME_PERSON"
 	TextSymbols         Code = "TEXT_SYMBOLS"
 	OTPForm             Code = "OTP_FORM"
 	NoticeForm          Code = "NOTICE_FORM"
@@ -116,6 +119,9 @@ var catalogue = []Entry{
 	{SignatureNotFiled, 403, 9, "ZX:S008", "签名尚未在接收方所属运营商报备通过", "the signature is not filed with the recipient's carrier", false},
 	{TemplateNotApproved, 403, 9, "ZX:T001", "内容不符合任何已审核通过的模板", "the text fits no approved template", false},
 	{TemplateNotFiled, 403, 9, "ZX:T002", "该模板的现行版本尚未在上游云通道报备，请先报备并在通道中登记其模板编号", "the template's present wording is not filed with the upstream; file it there and enter its code at the channel", false},
+	{SignatureForm, 422, 9, "ZX:S002", "签名不符合规范，不能审核通过", "the signature can't be approved as it is", false},
+	{TemplateForm, 422, 9, "ZX:T005", "模板不符合规范，不能审核通过", "the template can't be approved as it is", false},
+	{SamePerson, 403, 9, "ZX:0038", "提交人不能审核自己提交的事项，请由另一位员工审核", "who submitted it can't judge it; another person of the staff must", false},
 	{TextSymbols, 422, 1, "ZX:T003", "正文含有运营商不接受的装饰符号，请删去", "the text holds decorative signs that carriers refuse; leave them out", false},
 	{OTPForm, 422, 1, "ZX:T006", "验证码短信须写明验证码，且不得含链接、联系方式或退订用语", "a verification code says that it is one and holds no link, contact or words of refusal", false},
 	{NoticeForm, 422, 1, "ZX:T007", "通知短信不得带退订用语，含推广内容的须按营销短信发送", "a notice holds no words of refusal; what promotes is sent as marketing", false},

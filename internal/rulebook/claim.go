@@ -1,0 +1,110 @@
+package rulebook
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/zhunxin/zhunxin/internal/lexicon"
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// SignatureClaim is what is known of a signature that is applied for.
+type SignatureClaim struct {
+	Text         string `yaml:"text"`         // without 【】
+	Source       string `yaml:"source"`       // company_full | company_short | trademark | app | …
+	Name         string `yaml:"name"`         // the applicant's registered name
+	Entity       string `yaml:"entity"`       // company | individual | institution | government
+	Mark         string `yaml:"mark"`         // name of the trademark or app, as registered
+	Registration string `yaml:"registration"` // number of the trademark, or of the app's ICP record
+	Holder       string `yaml:"holder"`       // whom that is registered to, when not the applicant
+	Elsewhere    int    `yaml:"elsewhere"`    // other parties with an approved signature of this text
+}
+
+// State organs and public institutions may sign as such.
+var stateEntities = []string{"government", "institution"}
+
+// signatureFacts works out what rules about signatures read.
+func (b *Book) signatureFacts(c *SignatureClaim) map[string]any {
+	text, name := norm.NFC.String(c.Text), norm.NFC.String(c.Name)
+	plain, chinese := true, false
+	for _, r := range text {
+		han := unicode.Is(unicode.Han, r)
+		chinese = chinese || han
+		plain = plain && (han || r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)))
+	}
+	folded := lexicon.Fold(text)
+	neutral, state, foreign := false, 0, 0
+	for _, h := range b.names.Find(text, folded) {
+		switch h.List {
+		case listNeutral:
+			neutral = neutral || lexicon.Fold(h.Word) == folded
+		case listState:
+			state++
+		case listEntity:
+			if !strings.Contains(name, h.Word) {
+				foreign++
+			}
+		}
+	}
+	return map[string]any{
+		"signature.length": int64(utf8.RuneCountInString(text)), "signature.plain": plain, "signature.chinese": chinese,
+		"signature.test_word": strings.Contains(folded, "测试") || strings.Contains(folded, "test"), "signature.neutral": neutral,
+		"signature.source": c.Source, "signature.full_name": text == name, "signature.in_name": text != "" && strings.Contains(name, text),
+		"signature.registration": c.Registration != "", "signature.is_mark": text == norm.NFC.String(c.Mark), "signature.own_mark": c.Holder == "" || c.Holder == c.Name,
+		"signature.elsewhere": int64(c.Elsewhere), "signature.foreign_entity": int64(foreign), "signature.state_entity": int64(state),
+		"party.state": slices.Contains(stateEntities, c.Entity),
+	}
+}
+
+// Lexicons that signatures are searched for.
+const (
+	listNeutral = "neutral" // the whole signature is such a word
+	listState   = "state"   // state organs
+	listEntity  = "entity"  // banks, carriers, hospitals: whoever is none must not sign as one
+)
+
+// JudgeSignature says what stands against a signature.
+func (b *Book) JudgeSignature(c *SignatureClaim, at time.Time) []Finding {
+	return b.Judge(ObjectSignature, b.signatureFacts(c), at)
+}
+
+// TemplateClaim is a wording that is applied for, with ${name:type} variables.
+type TemplateClaim struct {
+	Category  sms.Category `yaml:"category"`
+	Signature string       `yaml:"signature"` // by which it would be sent, without 【】
+	Body      string       `yaml:"body"`
+	// Sample is the body with lawful values in place of its variables.
+	Sample string `yaml:"sample"`
+}
+
+var variableForm = regexp.MustCompile(`\$\{[a-z0-9_]+:[a-z]+\}`)
+
+func templateFacts(c *TemplateClaim) map[string]any {
+	constant := variableForm.ReplaceAllString(c.Body, "")
+	at, adjacent := variableForm.FindAllStringIndex(c.Body, -1), false
+	for i := 1; i < len(at); i++ {
+		adjacent = adjacent || at[i-1][1] == at[i][0]
+	}
+	return map[string]any{
+		"template.variables": int64(len(at)), "template.constant": int64(utf8.RuneCountInString(constant)), "template.adjacent": adjacent,
+	}
+}
+
+// JudgeTemplate says what stands against a wording: as a wording, and against every message
+// that would be sent by it.
+func (b *Book) JudgeTemplate(c *TemplateClaim, at time.Time) ([]Finding, error) {
+	found, err := b.JudgeText(c.Category, "【"+c.Signature+"】"+c.Sample, at)
+	if err != nil {
+		return nil, fmt.Errorf("read the wording as a text: %w", err)
+	}
+	found = append(found, b.Judge(ObjectTemplate, templateFacts(c), at)...)
+	b.Sort(found)
+	return found, nil
+}

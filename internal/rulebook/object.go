@@ -1,0 +1,237 @@
+package rulebook
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+	"time"
+
+	"cel.dev/cel-go/cel"
+
+	"github.com/zhunxin/zhunxin/internal/lexicon"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/protocol/smstext"
+)
+
+// Kinds of rules (design 5): what decides about messages, what decides what an object of
+// the registry may become, and what the program guarantees by itself.
+const (
+	KindMessage = "message"
+	KindObject  = "object"
+	KindProduct = "product"
+)
+
+// Objects that rules of the kind object judge.
+const (
+	ObjectSignature = "signature"
+	ObjectTemplate  = "template"
+	ObjectLicence   = "licence"
+)
+
+// objectFacts are the facts of each object, as factTable has those of messages.
+var objectFacts = map[string][]Info{
+	ObjectSignature: {
+		{Name: "signature.length", Lawful: int64(4), Doc: "characters of the signature, without 【】"},
+		{Name: "signature.plain", Lawful: true, Doc: "only Chinese characters, Latin letters and digits"},
+		{Name: "signature.chinese", Lawful: true, Doc: "at least one Chinese character: neither a number nor Latin letters alone"},
+		{Name: "signature.test_word", Lawful: false, Doc: "it holds 测试 or test"},
+		{Name: "signature.neutral", Lawful: false, Doc: "it is a word that names nobody, such as 客服通知"},
+		{Name: "signature.source", Lawful: "company_full", Doc: "company_full, company_short, trademark, app, or another"},
+		{Name: "signature.full_name", Lawful: true, Doc: "it is the registered name"},
+		{Name: "signature.in_name", Lawful: true, Doc: "it stands in the registered name in one piece"},
+		{Name: "signature.registration", Lawful: true, Doc: "the number of the trademark, or of the app's record, is on file"},
+		{Name: "signature.is_mark", Lawful: true, Doc: "it is the trademark's or the app's name, letter by letter"},
+		{Name: "signature.own_mark", Lawful: true, Doc: "the trademark, or the app, is the applicant's own"},
+		{Name: "signature.elsewhere", Lawful: int64(0), Doc: "other parties with an approved signature of the same text"},
+		{Name: "signature.foreign_entity", Lawful: int64(0), Doc: "words for banks, carriers and the like that do not stand in the registered name"},
+		{Name: "signature.state_entity", Lawful: int64(0), Doc: "words for state organs"},
+		{Name: "party.state", Lawful: false, Doc: "the applicant is a state organ or a public institution"},
+	},
+	ObjectTemplate: {
+		{Name: "template.variables", Lawful: int64(1), Doc: "variables"},
+		{Name: "template.constant", Lawful: int64(30), Doc: "characters that are no variable"},
+		{Name: "template.adjacent", Lawful: false, Doc: "two variables stand side by side"},
+	},
+	ObjectLicence: {
+		{Name: "licence.own_name", Lawful: true, Doc: "it is issued to the party that registers it"},
+		{Name: "licence.elsewhere", Lawful: int64(0), Doc: "other parties that have registered the same number"},
+	},
+}
+
+// object is what the rules of one object are made of.
+type object struct {
+	env    *cel.Env
+	lawful map[string]any
+	rules  []*compiled
+}
+
+// newObject makes the language of one object's conditions. Signatures and templates are
+// searched for words too.
+func newObject(kind string) (*object, error) {
+	o := &object{lawful: map[string]any{}}
+	var opts []cel.EnvOption
+	for _, f := range objectFacts[kind] {
+		o.lawful[f.Name] = f.Lawful
+		opts = append(opts, cel.Variable(f.Name, celType(f.Lawful)))
+	}
+	env, err := cel.NewEnv(opts...)
+	o.env = env
+	return o, err
+}
+
+func celType(lawful any) *cel.Type {
+	switch lawful.(type) {
+	case int64:
+		return cel.IntType
+	case string:
+		return cel.StringType
+	}
+	return cel.BoolType
+}
+
+// addObjectRule compiles a rule that judges an object.
+func (b *Book) addObjectRule(r Rule) error {
+	o := b.objects[r.Object]
+	if o == nil {
+		var err error
+		if o, err = newObject(r.Object); err != nil {
+			return fmt.Errorf("build the language of conditions: %w", err)
+		}
+		b.objects[r.Object] = o
+	}
+	c, err := b.compile(o.env, slices.Sorted(maps.Keys(o.lawful)), r)
+	if err == nil {
+		o.rules = append(o.rules, c)
+	}
+	return err
+}
+
+// objectActivation gives a condition the facts of an object.
+type objectActivation struct {
+	values map[string]any
+	c      *compiled
+}
+
+func (a *objectActivation) ResolveName(name string) (any, bool) {
+	if v, ok := a.values[name]; ok {
+		return v, true
+	}
+	v, ok := a.c.params[name]
+	return v, ok
+}
+
+func (a *objectActivation) Parent() cel.Activation { return nil }
+
+// Judge says what stands against an object of the registry at a moment. A fact that values
+// lack can't be read by a condition and stands against the object (P11).
+func (b *Book) Judge(kind string, values map[string]any, at time.Time) []Finding {
+	o := b.objects[kind]
+	if o == nil {
+		return nil
+	}
+	var out []Finding
+	for _, c := range o.rules {
+		if at.Before(c.From.Time) || !c.To.IsZero() && !at.Before(c.To.Time) {
+			continue
+		}
+		v, _, err := c.prg.Eval(&objectActivation{values, c})
+		if err != nil || v.Value() != false {
+			f := c.finding("", at)
+			f.Articles = b.articles(&c.Rule, at)
+			out = append(out, f)
+		}
+	}
+	b.Sort(out)
+	return out
+}
+
+// objectFacts are those of a lawful object of a kind, changed by some values: an unknown
+// name or another type is an error.
+func (b *Book) objectFacts(kind string, values map[string]any) (map[string]any, error) {
+	o := b.objects[kind]
+	if o == nil {
+		return nil, fmt.Errorf("no rule judges a %s", kind)
+	}
+	out := maps.Clone(o.lawful)
+	for name, v := range values {
+		if n, ok := v.(int); ok {
+			v = int64(n)
+		}
+		old, ok := o.lawful[name]
+		if !ok || fmt.Sprintf("%T", old) != fmt.Sprintf("%T", v) {
+			return nil, fmt.Errorf("there is no fact %s of the type of %v", name, v)
+		}
+		out[name] = v
+	}
+	return out, nil
+}
+
+// checkKind tells what is wrong with the fields that only one kind of rule has.
+func (r *Rule) checkKind() error {
+	switch r.Kind {
+	case KindMessage:
+		if r.Object != "" || len(r.Proof) > 0 {
+			return fmt.Errorf("object and proof are of other kinds of rules than message")
+		}
+	case KindObject:
+		if objectFacts[r.Object] == nil {
+			return fmt.Errorf("object %q is none of %v", r.Object, slices.Sorted(maps.Keys(objectFacts)))
+		}
+		if r.Outcome != Block && r.Outcome != Hold && r.Outcome != Warn || r.Hours != nil || len(r.Categories) > 0 || len(r.Proof) > 0 {
+			return fmt.Errorf("a rule about an object blocks, holds or warns, without hours, categories and proof")
+		}
+	case KindProduct:
+		if len(r.Proof) == 0 {
+			return fmt.Errorf("proof is missing: the tests that show what the program guarantees")
+		}
+		if r.Against != "" || r.Outcome != "" || r.Code != "" || len(r.Examples) > 0 || r.Object != "" {
+			return fmt.Errorf("a product rule states what the program guarantees: it has no condition, outcome, code or examples")
+		}
+	default:
+		return fmt.Errorf("its kind %q is not message, object or product: it would stand against nothing", r.Kind)
+	}
+	return nil
+}
+
+// others are the rules that decide about no message, in order.
+func (b *Book) others() []*compiled {
+	out := slices.Clone(b.products)
+	for _, kind := range slices.Sorted(maps.Keys(b.objects)) {
+		out = append(out, b.objects[kind].rules...)
+	}
+	sortRules(out)
+	return out
+}
+
+func sortRules(list []*compiled) {
+	sort.SliceStable(list, func(i, j int) bool { return before(list[i].ID, list[j].ID) })
+}
+
+// JudgeText runs the rules that need nothing but a text and its category: what stands
+// against every message that says so, before one is sent. text has its signature.
+func (b *Book) JudgeText(cat sms.Category, text string, at time.Time) ([]Finding, error) {
+	f := b.NewFacts()
+	f.String(Category, string(cat))
+	if err := b.readText(f, text); err != nil {
+		return nil, err
+	}
+	found, _ := b.Evaluate(StageShared, f, at)
+	return slices.DeleteFunc(found, func(x Finding) bool { return !b.textRules[x.Rule] }), nil
+}
+
+// readText sets the facts of a whole text.
+func (b *Book) readText(f *Facts, text string) error {
+	units, err := smstext.Units(text)
+	if err != nil {
+		return err
+	}
+	f.Int(UnitsLength, smstext.Length(text))
+	f.Int(UnitsBilled, units)
+	_, body, brackets := lexicon.SplitSignature(text)
+	f.Bool(SignatureBrackets, brackets)
+	folded := lexicon.Fold(body)
+	traits := lexicon.Read(body, folded)
+	f.Text(&traits, b.Words(body, folded))
+	return nil
+}
