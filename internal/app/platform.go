@@ -22,10 +22,12 @@ import (
 	"github.com/zhunxin/zhunxin/internal/ingress/listener"
 	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/risk"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 	"github.com/zhunxin/zhunxin/internal/vault"
+	"github.com/zhunxin/zhunxin/internal/vendorcode"
 )
 
 // Platform is one node with all its parts. Start begins with what takes messages
@@ -42,6 +44,8 @@ type Platform struct {
 	Receiver *inbound.Receiver
 	Channels *channel.Set
 	Evidence *Evidence
+	Watch    *risk.Watch
+	Codes    *vendorcode.Table
 	Now      func() time.Time
 	Logger   *slog.Logger
 
@@ -99,6 +103,9 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 		return nil, errors.Join(err, p.DB.Close())
 	}
 	p.customers.Store(&[]*spserver.Server{})
+	if p.Codes, err = vendorcode.Builtin(); err != nil {
+		return nil, errors.Join(err, p.DB.Close())
+	}
 	p.join()
 	return p, nil
 }
@@ -169,6 +176,7 @@ func (p *Platform) join() {
 		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, Book: p.Book, Registry: p.Gate.Snapshot, Now: p.Now, Logger: p.Logger,
 		OnReports: p.reported, OnMO: p.told, OnEnded: p.ended,
 	}
+	p.Watch = &risk.Watch{Store: riskStore{p.DB}, Book: p.Book, Codes: p.Codes, IDs: p.IDs, Logger: p.Logger}
 	p.Channels = channel.NewSet(channel.Config{
 		Leases: &leases{p.DB, cfg.Node, p.Worker}, Inbound: p.Receiver, OnCredit: p.Worker.Wake, Now: p.Now, Logger: p.Logger,
 		ResponseTimeout: cfg.Channel.ResponseTimeout,
@@ -243,6 +251,7 @@ func (p *Platform) Start(ctx context.Context) error {
 	p.spawn(p.follow)
 	p.spawn(p.Gate.Run)
 	p.spawn(p.sweep)
+	p.spawn(p.watch)
 	p.spawn((&callback.Caller{
 		Store: callbackStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Logger: p.Logger, Private: p.Config.Webhook.Private, Settle: p.settle(),
 	}).Run)

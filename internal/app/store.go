@@ -10,6 +10,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/dispatch"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/inbound"
+	"github.com/zhunxin/zhunxin/internal/risk"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
@@ -30,6 +31,17 @@ func (s GateStore) Write(ctx context.Context, fn func(context.Context, gate.Tx) 
 // Read runs fn on a connection that can't write.
 func (s GateStore) Read(ctx context.Context, fn func(context.Context, gate.Tx) error) error {
 	return s.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+// riskStore is the store as the watch over traffic sees it.
+type riskStore struct{ db *store.DB }
+
+func (s riskStore) Write(ctx context.Context, fn func(context.Context, risk.WatchTx) error) error {
+	return s.db.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+func (s riskStore) Read(ctx context.Context, fn func(context.Context, risk.WatchTx) error) error {
+	return s.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 }
 
 // DispatchStore is the store as dispatch sees it.

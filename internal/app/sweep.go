@@ -18,6 +18,25 @@ const (
 	sweepChunk   = 200
 )
 
+// watchEvery is how often the traffic of customers is looked at.
+const watchEvery = 10 * time.Minute
+
+// watch looks at what customers send, from time to time.
+func (p *Platform) watch(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if err := p.Watch.Look(ctx); err != nil && ctx.Err() == nil {
+			p.Logger.Error("look at the customers' traffic", "err", err)
+		}
+	}
+}
+
 // sweep ends waiting: deferred and scheduled messages at their hour, held and
 // queued ones that waited too long, submitted ones whose report never came.
 func (p *Platform) sweep(ctx context.Context) {

@@ -29,6 +29,7 @@ type Tables struct {
 	Keys         []APIKey
 	SPAccounts   []SPAccount
 	Staff        []Staff
+	Measures     []Measure
 }
 
 // Snapshot is an immutable view of the registry at one generation. Balances in
@@ -50,6 +51,7 @@ type Snapshot struct {
 	Subcodes []*Subcode // the active ones
 
 	licences   map[sms.ID][]*Licence
+	measures   map[sms.ID][]*Measure
 	contracts  map[sms.ID][]*Contract
 	signatures map[signatureKey]*Signature
 	filings    map[filingKey]*Filing
@@ -98,6 +100,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		Channel: byID(t.Channels, func(c *Channel) sms.ID { return c.ID }), AccessCode: byID(t.AccessCodes, func(c *AccessCode) sms.ID { return c.ID }),
 		Template: byID(t.Templates, func(c *Template) sms.ID { return c.ID }), Contract: byID(t.Contracts, func(c *Contract) sms.ID { return c.ID }),
 		Staff:    byID(t.Staff, func(x *Staff) sms.ID { return x.ID }),
+		measures: group(t.Measures, func(m *Measure) sms.ID { return m.PartyID }),
 		licences: group(t.Licences, func(l *Licence) sms.ID { return l.PartyID }), contracts: group(t.Contracts, func(c *Contract) sms.ID { return c.PartyID }),
 		signatures: map[signatureKey]*Signature{}, filings: map[filingKey]*Filing{}, bySig: map[sms.ID][]*Subcode{},
 		prices: map[priceKey][]Price{}, keys: map[[32]byte]*APIKey{}, logins: map[string]*SPAccount{}, allow: map[string][]netip.Prefix{},
@@ -271,6 +274,19 @@ func (s *Snapshot) Chain(id sms.ID) []*Party {
 	return out
 }
 
+// Measures lists what was done about a party, oldest first, lifted ones too.
+func (s *Snapshot) Measures(party sms.ID) []*Measure { return s.measures[party] }
+
+// Severity is that of the strongest measure in force on a party or above it.
+func (s *Snapshot) Severity(party sms.ID) (worst int) {
+	for _, p := range s.Chain(party) {
+		for _, m := range s.measures[p.ID] {
+			worst = max(worst, m.Severity())
+		}
+	}
+	return worst
+}
+
 // Accounts lists the account and those up the chain that pay for it in turn.
 func (s *Snapshot) Accounts(id sms.ID) []*Account {
 	var out []*Account
@@ -370,6 +386,13 @@ func (s *Snapshot) Keys() int { return len(s.keys) }
 // ApplicationsOf lists a party's applications, oldest first.
 func (s *Snapshot) ApplicationsOf(party sms.ID) []sms.ID {
 	return s.applications(func(p *Party) bool { return p.ID == party })
+}
+
+// ApplicationsBelow lists those of a party and of all below it, oldest first.
+func (s *Snapshot) ApplicationsBelow(party sms.ID) []sms.ID {
+	return s.applications(func(p *Party) bool {
+		return slices.ContainsFunc(s.Chain(p.ID), func(x *Party) bool { return x.ID == party })
+	})
 }
 
 // Applications lists those of a content provider group, oldest first.

@@ -283,6 +283,43 @@ type Application struct {
 	CreatedAt int64  `db:"created_at" json:"created_at,omitempty"`
 }
 
+// Kinds of measures, from the mildest.
+const (
+	Reminded  = "remind"  // told, and nothing else
+	Withheld  = "hold"    // its marketing waits for a reviewer
+	Suspended = "suspend" // its marketing is refused
+)
+
+// Measure 处置 is what is done about a party whose traffic shows what the law or carriers
+// do not suffer. It reaches everybody below the party.
+type Measure struct {
+	ID        sms.ID `db:"id" json:"id"`
+	PartyID   sms.ID `db:"party_id" json:"party_id"`
+	Kind      string `db:"kind" json:"kind" enum:"remind,hold,suspend"`
+	Rule      string `db:"rule" json:"rule,omitempty" doc:"of the rulebook, that asked for it; empty when a person imposed it"`
+	Zh        string `db:"reason_zh" json:"zh" doc:"reason and what to do"`
+	En        string `db:"reason_en" json:"en"`
+	Figures   string `db:"figures" json:"figures,omitempty" doc:"JSON of what was counted"`
+	ImposedBy sms.ID `db:"imposed_by" json:"imposed_by,omitempty" doc:"person of the staff, 0 is the platform"`
+	ImposedAt int64  `db:"imposed_at" json:"imposed_at"`
+	Appeal    string `db:"appeal" json:"appeal,omitempty" doc:"申诉: what the party says against it"`
+	AppealAt  int64  `db:"appeal_at" json:"appeal_at,omitempty"`
+	LiftedBy  sms.ID `db:"lifted_by" json:"lifted_by,omitempty"`
+	LiftedAt  int64  `db:"lifted_at" json:"lifted_at,omitempty"`
+	Why       string `db:"lifted_why" json:"lifted_why,omitempty"`
+}
+
+// severities order the kinds.
+var severities = map[string]int{Reminded: 1, Withheld: 2, Suspended: 3}
+
+// Severity is 1 for a reminder, 2 for a hold, 3 for a suspension, 0 once it is lifted.
+func (m *Measure) Severity() int {
+	if m.LiftedAt != 0 {
+		return 0
+	}
+	return severities[m.Kind]
+}
+
 // Roles of the operator's staff. Setting objects up needs none of them, but what two
 // persons must agree on does.
 const (

@@ -45,6 +45,7 @@ const (
 	UnitsBilled
 	TimeMinute
 	ReviewApproved
+	PartyMeasure
 	ConsentValid
 	ConsentGrade
 	ConsentPerWeek
@@ -90,6 +91,7 @@ var factTable = [numFacts]Info{
 	UnitsBilled:          {"units.billed", "int", StageShared, int64(1), "units that would be charged"},
 	TimeMinute:           {"time.minute", "int", StageShared, int64(600), "minute of the day in Asia/Shanghai, 0 to 1439"},
 	ReviewApproved:       {"review.approved", "bool", StageShared, false, "a reviewer has approved this very message"},
+	PartyMeasure:         {"party.measure", "int", StageShared, int64(0), "the strongest measure in force on the sender or above it: 1 reminded, 2 held, 3 suspended"},
 	ConsentValid:         {"consent.valid", "bool", StageRecipient, true, "a consent of this recipient to this content provider holds now"},
 	ConsentGrade:         {"consent.grade", "int", StageRecipient, int64(4), "1 import, 2 signed event, 3 hosted page, 4 double opt-in; 0 none"},
 	ConsentPerWeek:       {"consent.per_week", "int", StageRecipient, int64(0), "messages in 7 days that the person agreed to, 0 when nothing was said"},

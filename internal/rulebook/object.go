@@ -27,6 +27,7 @@ const (
 	ObjectSignature = "signature"
 	ObjectTemplate  = "template"
 	ObjectLicence   = "licence"
+	ObjectTraffic   = "traffic"
 )
 
 // objectFacts are the facts of each object, as factTable has those of messages.
@@ -52,6 +53,12 @@ var objectFacts = map[string][]Info{
 		{Name: "template.variables", Lawful: int64(1), Doc: "variables"},
 		{Name: "template.constant", Lawful: int64(30), Doc: "characters that are no variable"},
 		{Name: "template.adjacent", Lawful: false, Doc: "two variables stand side by side"},
+	},
+	ObjectTraffic: {
+		{Name: "traffic.reported", Lawful: int64(1000), Doc: "newest marketing messages of the last day that have a report"},
+		{Name: "traffic.no_number_percent", Lawful: int64(0), Doc: "of them, those to numbers that do not exist"},
+		{Name: "traffic.people", Lawful: int64(500), Doc: "of their recipients, how many were looked at"},
+		{Name: "traffic.shared_percent", Lawful: int64(0), Doc: "of these, those whom two or more unrelated senders sent marketing in the last week too"},
 	},
 	ObjectLicence: {
 		{Name: "licence.own_name", Lawful: true, Doc: "it is issued to the party that registers it"},

@@ -138,6 +138,14 @@ type Ending struct {
 	LeafPos   int
 }
 
+// Ended is what a carrier's report made of a message.
+type Ended struct {
+	PhoneID   [16]byte
+	ChannelID ID
+	State     State  // delivered or failed
+	Stat      string // of the report that failed
+}
+
 // Revocation is one entry of the journal: something that a decision may have
 // relied on has ended.
 type Revocation struct {

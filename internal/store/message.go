@@ -251,6 +251,24 @@ func (t *Tx) ListMessages(ctx context.Context, application, before sms.ID, limit
 		[]any{int64(application), int64(application), int64(before), int64(limit)})
 }
 
+// Ended lists how the newest messages of a category ended that have a report: among the
+// account's newest ones above an id, at most limit of all categories.
+func (t *Tx) Ended(ctx context.Context, account sms.ID, category sms.Category, since sms.ID, limit int, each func(sms.Ended)) error {
+	const query = `SELECT phone_id, channel_id, state, reason FROM (
+		SELECT phone_id, channel_id, state, reason, category FROM message WHERE account_id = ? AND id >= ? ORDER BY id DESC LIMIT ?) AS newest
+		WHERE category = ? AND state IN ('delivered', 'failed')`
+	return t.Query(ctx, query, []any{int64(account), int64(since), int64(limit), string(category)}, func(r *sql.Rows) error {
+		var e sms.Ended
+		var phone []byte
+		if err := r.Scan(&phone, &e.ChannelID, &e.State, &e.Stat); err != nil {
+			return err
+		}
+		copy(e.PhoneID[:], phone)
+		each(e)
+		return nil
+	})
+}
+
 // InsertEvents stores what customers are told.
 func (t *Tx) InsertEvents(ctx context.Context, list []sms.Event) error {
 	args := make([]any, 0, len(list)*7)

@@ -166,6 +166,7 @@ var (
 	tKey      = tableOf("api_key", 1, registry.APIKey{})
 	tSP       = tableOf("sp_account", 1, registry.SPAccount{})
 	tStaff    = tableOf("staff", 1, registry.Staff{})
+	tMeasure  = tableOf("measure", 1, registry.Measure{})
 	// A price's key is spread over its columns; see PutPrice.
 	tPrice = tableOf("price", 1, registry.Price{})
 )
@@ -199,6 +200,7 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		{tKey, &all.Keys},
 		{tSP, &all.SPAccounts},
 		{tStaff, &all.Staff},
+		{tMeasure, &all.Measures},
 	} {
 		if err := x.t.all(ctx, t, x.dest); err != nil {
 			return nil, err
@@ -246,6 +248,8 @@ func (t *Tx) Put(ctx context.Context, object any) error {
 		err = tSP.put(ctx, t, o)
 	case registry.Staff:
 		err = tStaff.put(ctx, t, o, "created_at")
+	case registry.Measure:
+		err = tMeasure.put(ctx, t, o)
 	default:
 		return fmt.Errorf("%T is no object of the registry", object)
 	}

@@ -64,6 +64,8 @@ type Tx interface {
 	PutWebhook(ctx context.Context, w sms.Webhook) error
 	WebhookDeliveries(ctx context.Context, webhook, before sms.ID, limit int) ([]sms.WebhookDelivery, error)
 	PutSetting(ctx context.Context, name, value string) error
+	AppealMeasure(ctx context.Context, id sms.ID, text string, at int64) (bool, error)
+	LiftMeasure(ctx context.Context, id, by sms.ID, why string, at int64) (bool, error)
 }
 
 // Store runs transactions. WriteFirst goes before all other writers: opt-outs.
@@ -134,6 +136,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.account()
 	a.feed()
 	a.webhooks()
+	a.measures()
 	a.admin()
 	mux.HandleFunc("GET /docs", a.docs)
 	return a

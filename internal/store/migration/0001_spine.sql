@@ -131,6 +131,25 @@ CREATE TABLE template_version (
   PRIMARY KEY (template_id, version)
 ) STRICT;
 
+-- What is done about a party whose traffic shows what is not suffered.
+CREATE TABLE measure (
+  id         INTEGER PRIMARY KEY,
+  party_id   INTEGER NOT NULL REFERENCES party(id),
+  kind       TEXT NOT NULL,                -- remind | hold | suspend
+  rule       TEXT NOT NULL,                -- that asked for it, '' is a person
+  reason_zh  TEXT NOT NULL,
+  reason_en  TEXT NOT NULL,
+  figures    TEXT NOT NULL,                -- JSON of what was counted
+  imposed_by INTEGER NOT NULL,             -- of the staff, 0 is the platform
+  imposed_at INTEGER NOT NULL,
+  appeal     TEXT NOT NULL,
+  appeal_at  INTEGER NOT NULL,
+  lifted_by  INTEGER NOT NULL,
+  lifted_at  INTEGER NOT NULL,             -- 0 while it stands
+  lifted_why TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX measure_standing ON measure(party_id, rule, kind) WHERE lifted_at = 0 AND rule <> '';
+
 -- Channels, accounts, access ------------------------------------------------
 
 CREATE TABLE channel (
