@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -68,6 +69,7 @@ type Book struct {
 	versions string
 	windows  []Window
 	counts   []int // where the count of each window stands among the facts
+	lexicons map[string]*Lexicon
 	lists    []lexicon.List
 	words    *lexicon.Words
 
@@ -108,7 +110,7 @@ func rank(id string) int {
 // Load compiles packs. House packs come last; they may add rules and move
 // parameters in the stricter direction, nothing else.
 func Load(packs ...[]byte) (*Book, error) {
-	b := &Book{index: map[string]int{}, instruments: map[string]*Instrument{}}
+	b := &Book{index: map[string]int{}, instruments: map[string]*Instrument{}, lexicons: map[string]*Lexicon{}}
 	for i, f := range factTable {
 		b.index[f.Name] = i
 		b.stages = append(b.stages, f.Stage)
@@ -133,11 +135,10 @@ func Load(packs ...[]byte) (*Book, error) {
 				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
 			}
 		}
-		for _, l := range p.Lexicon {
-			if err := b.addLexicon(&l); err != nil {
+		for i := range p.Lexicon {
+			if err := b.addLexicon(&p.Lexicon[i]); err != nil {
 				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
 			}
-			b.lists = append(b.lists, lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless})
 		}
 		b.optOut.Whole = append(b.optOut.Whole, p.OptOut.Whole...)
 		b.optOut.Prefix = append(b.optOut.Prefix, p.OptOut.Prefix...)
@@ -204,6 +205,19 @@ func (b *Book) addLexicon(l *Lexicon) error {
 	case l.Source == "" || len(l.Words) == 0:
 		return fmt.Errorf("lexicon %s: it needs words, and a source that says where they come from", l.Name)
 	}
+	list := lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless, Spellings: l.Spellings, With: l.With}
+	for _, x := range l.Exceptions {
+		re, err := regexp.Compile(x.Pattern)
+		if err != nil {
+			return fmt.Errorf("lexicon %s: exception: %w", l.Name, err)
+		}
+		if x.Title.Zh == "" || x.Title.En == "" {
+			return fmt.Errorf("lexicon %s: the exception %q needs a title in zh and en", l.Name, x.Pattern)
+		}
+		list.Exceptions = append(list.Exceptions, re)
+	}
+	b.lists = append(b.lists, list)
+	b.lexicons[l.Name] = l
 	b.addFact(name, StageShared)
 	return nil
 }
@@ -224,6 +238,11 @@ var lexiconName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
 // Words lists the words of the packs' lexicons that a text holds. folded is its folded form.
 func (b *Book) Words(text, folded string) []lexicon.Hit { return b.words.Find(text, folded) }
+
+// SignatureWords lists those that a signature holds, of the lexicons for which it is searched.
+func (b *Book) SignatureWords(signature string) []lexicon.Hit {
+	return slices.DeleteFunc(b.words.Find(signature, lexicon.Fold(signature)), func(h lexicon.Hit) bool { return !b.lexicons[h.List].Signature })
+}
 
 func adjust(rules []Rule, p *Pack) ([]Rule, error) {
 	out := append([]Rule(nil), rules...)
@@ -347,7 +366,15 @@ type Finding struct {
 	Reason   Both      `json:"reason"`
 	Remedy   Both      `json:"remedy"`
 	Release  time.Time `json:"release,omitzero"` // of a deferred message
-	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, and the text holds
+	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, as the text has them
+
+	Exceptions []WordException `json:"exceptions,omitempty"` // that the law may make for some of them; a person decides
+}
+
+// WordException tells a reviewer why a word may be allowed where it stands.
+type WordException struct {
+	Word string `json:"word"`
+	Both
 }
 
 // Evaluate runs the rules of one stage at a moment. It returns what stands
@@ -375,7 +402,8 @@ func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding
 		stands := err != nil || v != types.False // what can't be computed stands against it (P11)
 		if stands {
 			finding := c.finding(cat, at)
-			finding.Articles, finding.Words = b.articles(&c.Rule, at), c.wordsOf(f.hits)
+			finding.Articles = b.articles(&c.Rule, at)
+			b.tellWords(&finding, c, f)
 			findings = append(findings, finding)
 		} else if c.Hours != nil {
 			until = earliest(until, c.dayAt(at, c.Params[c.Hours.Close].Value))
@@ -396,15 +424,21 @@ func (c *compiled) dayAt(at time.Time, minute int64) time.Time {
 	return time.Date(y, m, d, 0, int(minute), 0, 0, Shanghai)
 }
 
-// wordsOf lists the words that a rule stands on.
-func (c *compiled) wordsOf(hits []lexicon.Hit) []string {
-	var out []string
-	for _, h := range hits {
-		if c.reads[lexPrefix+h.List] || h.Disguised && c.reads[factTable[TextDisguised].Name] {
-			out = append(out, h.Word)
+// tellWords names the words that a rule stands on, and what may excuse them.
+func (b *Book) tellWords(finding *Finding, c *compiled, f *Facts) {
+	for i := range f.hits {
+		h := &f.hits[i]
+		if !c.reads[lexPrefix+h.List] && !(h.Disguised && c.reads[factTable[TextDisguised].Name]) &&
+			!(c.reads[factTable[ChannelIndustries].Name] && f.refuses(h)) {
+			continue
+		}
+		if !slices.Contains(finding.Words, h.Spelling) {
+			finding.Words = append(finding.Words, h.Spelling)
+		}
+		if h.Exception > 0 && c.reads[lexPrefix+h.List] {
+			finding.Exceptions = append(finding.Exceptions, WordException{h.Spelling, b.lexicons[h.List].Exceptions[h.Exception-1].Title})
 		}
 	}
-	return out
 }
 
 func (c *compiled) finding(cat sms.Category, at time.Time) Finding {

@@ -209,15 +209,15 @@ func TestFindingNamesItsWords(t *testing.T) {
 	const text = "保*本理财，销量第一"
 	f := b.NewFacts()
 	f.String(rulebook.Category, "MKT")
-	traits := lexicon.Read(text, lexicon.Fold(text))
-	traits.Refusal, traits.RefusalLast = "r", true
-	f.Text(&traits, b.Words(text, lexicon.Fold(text)))
+	traits, _ := lexicon.Read(text, lexicon.Fold(text))
+	traits.Refusal, traits.RefusalLast, traits.Addressed = "r", true, true
+	f.Text(&traits, b.Words(text, lexicon.Fold(text)), rulebook.Sender{})
 	found, _ := b.Evaluate(rulebook.StageShared, f, time.Date(2026, 11, 2, 10, 0, 0, 0, rulebook.Shanghai))
 	got := map[string]string{}
 	for _, x := range found {
 		got[x.Rule] = strings.Join(x.Words, " ")
 	}
-	if want := (map[string]string{"TPL-14": "保本理财", "AD-01": "第一", "AD-11": "保本理财"}); !maps.Equal(got, want) {
+	if want := (map[string]string{"TPL-14": "保*本理财", "AD-01": "第一", "AD-11": "保*本理财"}); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -21,11 +21,15 @@ var scenarios embed.FS
 
 // Scenario is a message as a lawyer would describe it, and the verdict that is expected.
 type Scenario struct {
-	Title  Both           `yaml:"title"`
-	At     Moment         `yaml:"at"`
-	Text   string         `yaml:"text,omitempty"`  // what is sent, signature included; the facts of the text come from it
-	Facts  map[string]any `yaml:"facts,omitempty"` // what else is not as in a lawful message
-	Expect Expectation    `yaml:"expect"`
+	Title Both   `yaml:"title"`
+	At    Moment `yaml:"at"`
+	Text  string `yaml:"text,omitempty"` // what is sent, signature included; the facts of the text come from it
+	// Whose text it is, by its registered name, and the trades that the channel takes.
+	Provider   string         `yaml:"provider,omitempty"`
+	Organ      bool           `yaml:"organ,omitempty"`
+	Industries []string       `yaml:"industries,omitempty"`
+	Facts      map[string]any `yaml:"facts,omitempty"` // what else is not as in a lawful message
+	Expect     Expectation    `yaml:"expect"`
 }
 
 // Expectation is a verdict.
@@ -180,11 +184,12 @@ func (b *Book) scenarioFacts(s *Scenario) (*Facts, error) {
 		}
 		f.Int(UnitsLength, smstext.Length(s.Text))
 		f.Int(UnitsBilled, units)
-		_, body, brackets := lexicon.SplitSignature(s.Text)
+		signature, body, brackets := lexicon.SplitSignature(s.Text)
 		f.Bool(SignatureBrackets, brackets)
 		folded := lexicon.Fold(body)
-		traits := lexicon.Read(body, folded)
-		f.Text(&traits, b.Words(body, folded))
+		traits, _ := lexicon.Read(body, folded)
+		f.Text(&traits, append(b.Words(body, folded), b.SignatureWords(signature)...), Sender{signature, s.Provider, s.Organ})
+		f.Industries(s.Industries)
 	}
 	return f, f.fill(s.Facts)
 }
