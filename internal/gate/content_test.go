@@ -104,6 +104,16 @@ func TestAbsoluteTermsWaitForAReviewer(t *testing.T) {
 	})
 }
 
+// A notice that reads like marketing waits for a person; a code is never judged by a score.
+func TestPromotionInANoticeWaitsForAReviewer(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		approve(w, 901, sms.Notice, "会员日全场五折，满200减50，速来选购")
+		approve(w, 902, sms.OTP, "会员日全场五折，满200减50，速来选购，验证码246810")
+		expect(w.T, w.Send("【准信科技】会员日全场五折，满200减50，速来选购", gatetest.Member)[0], sms.Held, sms.PromotionReview, "CNT-05")
+		expect(w.T, w.Send("【准信科技】会员日全场五折，满200减50，速来选购，验证码246810", gatetest.Member)[0], sms.Queued, "", "")
+	})
+}
+
 // Two texts of one template that are alike in all but a variable's value are judged each.
 func TestVariablesAreReadInTheFilledText(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {

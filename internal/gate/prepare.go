@@ -47,6 +47,7 @@ type part struct {
 	words      []lexicon.Hit  // that it and the signature hold
 	name       string         // the signature in front of it
 	values     inVariables    // of the template
+	promotion  int            // how much the body reads like marketing
 	brackets   bool           // the text begins with one pair of 【】 and holds no other
 	length     int            // of the text in UTF-16 code units
 	units      int
@@ -148,8 +149,9 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 	read := g.readings.of(p.content, func() reading {
 		folded := lexicon.Fold(body)
 		traits, marks := lexicon.Read(body, folded)
-		return reading{traits, g.book.Words(body, folded), marks}
+		return reading{traits, g.book.Words(body, folded), marks, g.book.Promotion(folded)}
 	})
+	p.promotion = read.promotion
 	p.traits, p.words, p.name = read.traits, slices.Concat(read.words, g.book.SignatureWords(name)), name
 	p.signature = j.snap.SignatureOf(j.party.ID, name)
 	p.category = in.Category

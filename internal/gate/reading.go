@@ -15,6 +15,8 @@ type reading struct {
 	traits lexicon.Traits
 	words  []lexicon.Hit
 	marks  []lexicon.Mark // where its links and telephones stand
+
+	promotion int // how much it reads like marketing
 }
 
 // inVariables is what stands in the values of the variables of the template that a text fits.

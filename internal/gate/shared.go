@@ -43,6 +43,7 @@ type sharedKey struct {
 	words                            string // that it holds
 	name                             string // the signature in front of it, whether it is anybody's or not
 	values                           inVariables
+	promotion                        int
 	length, units, segments          int
 	splits                           string // segments under the channels' own splittings
 }
@@ -50,7 +51,7 @@ type sharedKey struct {
 func (p *part) key() sharedKey {
 	k := sharedKey{
 		application: p.job.app.ID, category: p.category, extension: p.job.call.Extension, brackets: p.brackets, reviewed: p.job.review,
-		traits: p.traits, words: wordsKey(p.words), name: p.name, values: p.values, length: p.length, units: p.units, segments: p.segments,
+		traits: p.traits, words: wordsKey(p.words), name: p.name, values: p.values, promotion: p.promotion, length: p.length, units: p.units, segments: p.segments,
 	}
 	if len(p.splits) > 0 {
 		k.splits = fmt.Sprint(p.splits)
@@ -133,6 +134,7 @@ func (g *Gate) sharedFacts(p *part, at int64) {
 		f.Int(rulebook.TemplateCodes, codes)
 	}
 	f.Text(&p.traits, p.words, rulebook.Sender{Signature: p.name, Registered: p.job.party.Name, Organ: p.job.party.Organ()})
+	f.Int(rulebook.TextPromotion, p.promotion)
 	f.Int(rulebook.TextVariableLinks, p.values.links)
 	f.Int(rulebook.TextVariableContacts, p.values.contacts)
 	f.Int(rulebook.TemplateLongest, p.values.longest)

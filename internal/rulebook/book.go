@@ -20,6 +20,7 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 
+	"github.com/zhunxin/zhunxin/internal/classify"
 	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
@@ -72,6 +73,7 @@ type Book struct {
 	lexicons map[string]*Lexicon
 	lists    []lexicon.List
 	words    *lexicon.Words
+	model    *classify.Model
 
 	optOut, optOutForms OptOutWords // as written, and folded
 	instruments         map[string]*Instrument
@@ -160,6 +162,9 @@ func Load(packs ...[]byte) (*Book, error) {
 	if b.words, err = lexicon.NewWords(b.lists); err != nil {
 		return nil, err
 	}
+	if b.model, err = classify.Builtin(); err != nil {
+		return nil, err
+	}
 	env, err := b.environment()
 	if err != nil {
 		return nil, err
@@ -238,6 +243,12 @@ var lexiconName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
 // Words lists the words of the packs' lexicons that a text holds. folded is its folded form.
 func (b *Book) Words(text, folded string) []lexicon.Hit { return b.words.Find(text, folded) }
+
+// Promotion is how much a text reads like marketing, 0 to 100 in steps of 10.
+func (b *Book) Promotion(folded string) int {
+	s := b.model.Score(folded)
+	return s.Promotion()
+}
 
 // SignatureWords lists those that a signature holds, of the lexicons for which it is searched.
 func (b *Book) SignatureWords(signature string) []lexicon.Hit {

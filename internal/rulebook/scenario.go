@@ -190,6 +190,7 @@ func (b *Book) scenarioFacts(s *Scenario) (*Facts, error) {
 		traits, _ := lexicon.Read(body, folded)
 		f.Text(&traits, append(b.Words(body, folded), b.SignatureWords(signature)...), Sender{signature, s.Provider, s.Organ})
 		f.Industries(s.Industries)
+		f.Int(TextPromotion, b.Promotion(folded))
 	}
 	return f, f.fill(s.Facts)
 }
