@@ -46,7 +46,7 @@ func TestContentOfTheTextIsJudged(t *testing.T) {
 		"gambling in a notice":                {sms.Notice, "您的账户可参与百 家 乐", sms.ContentForbidden, "CNT-01"},
 		"a promise of return":                 {sms.MKT, "尊敬的会员，保本理财今日开售，拒收请回复R", sms.AdForbidden, "AD-11"},
 		"a text of 501 characters":            {sms.Notice, "您的订单已发货" + strings.Repeat("好", 501-len([]rune(sign+"您的订单已发货"))), sms.TextTooLong, "TPL-04"},
-		"a notice of 500 characters":          {sms.Notice, "您的订单已发货" + strings.Repeat("好", 500-len([]rune(sign+"您的订单已发货"))), "", ""},
+		"a notice of 500 characters":          {sms.Notice, string([]rune(strings.Repeat("您的订单已发货。", 70))[:500-len([]rune(sign))]), "", ""},
 		"a notice with the service's numbers": {sms.Notice, "您的订单已发货，客服热线95000或400-000-0000", "", ""},
 		"a short link in a notice":            {sms.Notice, "详见dwz.cn/abc", sms.LinkForbidden, "TPL-10"},
 		"a program in a notice":               {sms.Notice, "请安装example.com/a.apk", sms.LinkDangerous, "CNT-03"},
