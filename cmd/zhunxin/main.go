@@ -50,6 +50,8 @@ func main() {
 			Test   app.RulebookTest   `cmd:"" help:"Run the examples of every rule, and scenarios."`
 			Diff   app.RulebookDiff   `cmd:"" help:"What packs would change."`
 			Mutate app.RulebookMutate `cmd:"" help:"Change every rule a little: some example or scenario must notice."`
+
+			TrainClassifier app.RulebookTrainClassifier `cmd:"" help:"Train what tells marketing from notices, and say how well it does."`
 		} `cmd:"" help:"The law as data."`
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -34,9 +34,9 @@ func TestContentOfTheTextIsJudged(t *testing.T) {
 		code     sms.Code
 		rule     string
 	}{
-		"marketing without a way to refuse":   {sms.MKT, "会员日全场八折", sms.RefusalMissing, "TPL-08"},
-		"a reply that does not refuse":        {sms.MKT, "会员日全场八折，拒收请回复XYZ", sms.RefusalMissing, "TPL-08"},
-		"the way to refuse in other words":    {sms.MKT, "会员日全场八折，退订回T", sms.RefusalMissing, "TPL-08"},
+		"marketing without a way to refuse":   {sms.MKT, "会员日全场八折", sms.MKTForm, "TPL-08"},
+		"a reply that does not refuse":        {sms.MKT, "会员日全场八折，拒收请回复XYZ", sms.MKTForm, "TPL-08"},
+		"the way to refuse in other words":    {sms.MKT, "会员日全场八折，退订回T", sms.MKTForm, "TPL-08"},
 		"decorated marketing":                 {sms.MKT, "★会员日★全场八折，拒收请回复R", sms.TextSymbols, "TPL-03"},
 		"marketing with a WeChat name":        {sms.MKT, "会员日全场八折，微信号zhunxin1，拒收请回复R", sms.ContactForbidden, "TPL-11"},
 		"a mobile number behind blanks":       {sms.MKT, "会员日，1 7 0 0 0 0 0 0 0 0 1，拒收请回复R", sms.ContactForbidden, "TPL-11"},
@@ -44,10 +44,16 @@ func TestContentOfTheTextIsJudged(t *testing.T) {
 		"a code that is not called so":        {sms.OTP, "您的号码是246810", sms.OTPForm, "TPL-06"},
 		"a code with a link":                  {sms.OTP, "您的验证码是246810，详见example。com", sms.OTPForm, "TPL-06"},
 		"gambling in a notice":                {sms.Notice, "您的账户可参与百 家 乐", sms.ContentForbidden, "CNT-01"},
-		"a promise of return":                 {sms.MKT, "保本理财今日开售，拒收请回复R", sms.AdForbidden, "AD-11"},
+		"a promise of return":                 {sms.MKT, "尊敬的会员，保本理财今日开售，拒收请回复R", sms.AdForbidden, "AD-11"},
 		"a text of 501 characters":            {sms.Notice, "您的订单已发货" + strings.Repeat("好", 501-len([]rune(sign+"您的订单已发货"))), sms.TextTooLong, "TPL-04"},
-		"a notice of 500 characters":          {sms.Notice, "您的订单已发货" + strings.Repeat("好", 500-len([]rune(sign+"您的订单已发货"))), "", ""},
+		"a notice of 500 characters":          {sms.Notice, string([]rune(strings.Repeat("您的订单已发货。", 70))[:500-len([]rune(sign))]), "", ""},
 		"a notice with the service's numbers": {sms.Notice, "您的订单已发货，客服热线95000或400-000-0000", "", ""},
+		"a short link in a notice":            {sms.Notice, "详见dwz.cn/abc", sms.LinkForbidden, "TPL-10"},
+		"a program in a notice":               {sms.Notice, "请安装example.com/a.apk", sms.LinkDangerous, "CNT-03"},
+		"a notice in a bank's name":           {sms.Notice, "示例银行提醒您，账单已出", sms.Impersonation, "CNT-04"},
+		"a trade that no channel takes":       {sms.MKT, "尊敬的会员，办理贷款，拒收请回复R", sms.IndustryRefused, "CNT-08"},
+		"gambling in traditional characters":  {sms.Notice, "這裡有線上賭場", sms.ContentForbidden, "CNT-01"},
+		"a gift without its quantity":         {sms.MKT, "尊敬的会员，到店赠送毛巾，拒收请回复R", "", ""},
 		"marketing in order":                  {sms.MKT, "尊敬的会员，全场八折，详见https://example.com/a，拒收请回复R", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,12 +92,25 @@ func TestMarketingWithoutRefusalIsAgainstTheLaw(t *testing.T) {
 func TestAbsoluteTermsWaitForAReviewer(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 		w.Agree(gatetest.Member)
-		approve(w, 901, sms.MKT, "全网销量第一，拒收请回复R")
-		r := w.Send("【准信科技】全网销量第一，拒收请回复R", gatetest.Member)[0]
+		approve(w, 901, sms.MKT, "尊敬的会员，全网最便宜，月饼最佳食用时间七日，拒收请回复R")
+		r := w.Send("【准信科技】尊敬的会员，全网最便宜，月饼最佳食用时间七日，拒收请回复R", gatetest.Member)[0]
 		expect(w.T, r, sms.Held, sms.AdReview, "AD-01")
-		if len(r.Findings) != 1 || strings.Join(r.Findings[0].Words, " ") != "第一" {
-			w.T.Errorf("%+v", r.Findings)
+		if len(r.Findings) != 1 || strings.Join(r.Findings[0].Words, " ") != "最便宜 最佳" {
+			w.T.Fatalf("%+v", r.Findings)
 		}
+		if x := r.Findings[0].Exceptions; len(x) != 1 || x[0].Word != "最佳" || !strings.Contains(x[0].Zh, "使用提示") {
+			w.T.Errorf("%+v", x)
+		}
+	})
+}
+
+// A notice that reads like marketing waits for a person; a code is never judged by a score.
+func TestPromotionInANoticeWaitsForAReviewer(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		approve(w, 901, sms.Notice, "会员日全场五折，满200减50，速来选购")
+		approve(w, 902, sms.OTP, "会员日全场五折，满200减50，速来选购，验证码246810")
+		expect(w.T, w.Send("【准信科技】会员日全场五折，满200减50，速来选购", gatetest.Member)[0], sms.Held, sms.PromotionReview, "CNT-05")
+		expect(w.T, w.Send("【准信科技】会员日全场五折，满200减50，速来选购，验证码246810", gatetest.Member)[0], sms.Queued, "", "")
 	})
 }
 
@@ -127,5 +146,69 @@ func TestAllMessagesToANumberAreCounted(t *testing.T) {
 		}
 		expect(w.T, w.Send("【准信科技】您的订单已发货", gatetest.Member)[0], sms.Refused, sms.FrequencyAll, "FRQ-05")
 		expect(w.T, w.Send("【准信科技】您的订单已发货", gatetest.Stranger)[0], sms.Queued, "", "")
+	})
+}
+
+// Links and telephones stand in the fixed text of a template, not in its variables. The same
+// text is judged by the template that it fits, though it is read once.
+func TestVariablesHoldNoLinksAndTelephones(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		approve(w, 901, sms.Notice, "详见https://example.com/a，单号${number:digits}。")
+		approve(w, 902, sms.Notice, "请看${where:link}。")
+		approve(w, 903, sms.Notice, "请联系${who:text}。")
+		approve(w, 904, sms.Notice, "请致电010-00000000，单号${number:digits}。")
+		approve(w, 905, sms.Notice, "您买的${what:text}已发货。")
+		for text, want := range map[string]struct {
+			code sms.Code
+			rule string
+		}{
+			"详见https://example.com/a，单号12345678。":    {},
+			"请看https://example.com/a。":               {sms.LinkForbidden, "TPL-10"},
+			"请联系010-00000000。":                       {sms.ContactForbidden, "TPL-11"},
+			"请致电010-00000000，单号12345678。":            {},
+			"您买的" + strings.Repeat("好", 20) + "已发货。": {},
+			"您买的" + strings.Repeat("好", 21) + "已发货。": {sms.VariableForbidden, "TPL-13"},
+		} {
+			state := sms.Refused
+			if want.code == "" {
+				state = sms.Queued
+			}
+			expect(w.T, w.Send("【准信科技】"+text, gatetest.Member)[0], state, want.code, want.rule)
+		}
+		approve(w, 906, sms.Notice, "请看https://example.com/a。") // now another template has the link fixed
+		call := w.Call("【准信科技】请看https://example.com/a。", gatetest.Member)
+		call.Parts[0].Template = 906
+		a, err := w.Gate.Submit(context.Background(), call)
+		if err != nil {
+			w.T.Fatal(err)
+		}
+		expect(w.T, a.Results[0], sms.Queued, "", "")
+	})
+}
+
+// What most upstreams refuse leaves by the channel that takes it, and by no other.
+func TestChannelTakesTradesAndVariablesThatItNames(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		w.Agree(gatetest.Member)
+		w.Agree(gatetest.Stranger)
+		approve(w, 901, sms.MKT, "尊敬的会员，优惠券已到账，拒收请回复R")
+		approve(w, 902, sms.MKT, "尊敬的会员，会员日${day:date}全场八折，拒收请回复R")
+		const coupons, variables = "【准信科技】尊敬的会员，优惠券已到账，拒收请回复R", "【准信科技】尊敬的会员，会员日11月24日全场八折，拒收请回复R"
+		r := w.Send(coupons, gatetest.Member)[0]
+		expect(w.T, r, sms.Refused, sms.IndustryRefused, "CNT-08")
+		if strings.Join(r.Findings[0].Words, " ") != "优惠券" {
+			w.T.Errorf("%+v", r.Findings)
+		}
+		expect(w.T, w.Send(variables, gatetest.Member)[0], sms.Refused, sms.VariableForbidden, "TPL-09")
+		w.PutChannel(33, "10690033", func(c *registry.Channel) {
+			c.Options.Industries, c.Options.MKTVariables = []string{"coupons"}, true
+		})
+		expect(w.T, w.Send(coupons, gatetest.Member)[0], sms.Queued, "", "")
+		expect(w.T, w.Send(variables, gatetest.Stranger)[0], sms.Queued, "", "")
+		for _, m := range w.Readies() {
+			if m.Message.ChannelID != 33 {
+				w.T.Errorf("it leaves by channel %d", m.Message.ChannelID)
+			}
+		}
 	})
 }

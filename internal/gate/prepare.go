@@ -2,6 +2,7 @@ package gate
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/lexicon"
@@ -43,7 +44,10 @@ type part struct {
 	template   *registry.ApprovedWording
 	category   sms.Category
 	traits     lexicon.Traits // of the body
-	words      []lexicon.Hit  // that it holds
+	words      []lexicon.Hit  // that it and the signature hold
+	name       string         // the signature in front of it
+	values     inVariables    // of the template
+	promotion  int            // how much the body reads like marketing
 	brackets   bool           // the text begins with one pair of 【】 and holds no other
 	length     int            // of the text in UTF-16 code units
 	units      int
@@ -144,9 +148,11 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 	p.content = g.keys.ContentHash(body)
 	read := g.readings.of(p.content, func() reading {
 		folded := lexicon.Fold(body)
-		return reading{lexicon.Read(body, folded), g.book.Words(body, folded)}
+		traits, marks := lexicon.Read(body, folded)
+		return reading{traits, g.book.Words(body, folded), marks, g.book.Promotion(folded)}
 	})
-	p.traits, p.words = read.traits, read.words
+	p.promotion = read.promotion
+	p.traits, p.words, p.name = read.traits, slices.Concat(read.words, g.book.SignatureWords(name)), name
 	p.signature = j.snap.SignatureOf(j.party.ID, name)
 	p.category = in.Category
 	if in.Template != 0 {
@@ -162,6 +168,7 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 	}
 	if p.template != nil {
 		p.category = p.template.Template.Category
+		p.values = valuesOf(p.template.Wording, body, read.marks)
 	} else if p.category == "" {
 		if p.category = in.Otherwise; p.category == "" {
 			p.category = sms.MKT // what fits nothing is judged by the strictest rules

@@ -40,7 +40,10 @@ type sharedKey struct {
 	extension                        string
 	brackets, reviewed               bool
 	traits                           lexicon.Traits
-	words                            string // that the body holds
+	words                            string // that it holds
+	name                             string // the signature in front of it, whether it is anybody's or not
+	values                           inVariables
+	promotion                        int
 	length, units, segments          int
 	splits                           string // segments under the channels' own splittings
 }
@@ -48,10 +51,7 @@ type sharedKey struct {
 func (p *part) key() sharedKey {
 	k := sharedKey{
 		application: p.job.app.ID, category: p.category, extension: p.job.call.Extension, brackets: p.brackets, reviewed: p.job.review,
-		traits: p.traits, length: p.length, units: p.units, segments: p.segments,
-	}
-	if len(p.words) > 0 {
-		k.words = fmt.Sprint(p.words)
+		traits: p.traits, words: wordsKey(p.words), name: p.name, values: p.values, promotion: p.promotion, length: p.length, units: p.units, segments: p.segments,
 	}
 	if len(p.splits) > 0 {
 		k.splits = fmt.Sprint(p.splits)
@@ -129,8 +129,15 @@ func (g *Gate) sharedFacts(p *part, at int64) {
 	f.Bool(rulebook.TemplateMatched, p.template != nil)
 	if p.template != nil {
 		p.ends(p.template.Version.To)
+		variables, codes := p.template.Wording.Variables("code")
+		f.Int(rulebook.TemplateVariables, variables)
+		f.Int(rulebook.TemplateCodes, codes)
 	}
-	f.Text(&p.traits, p.words)
+	f.Text(&p.traits, p.words, rulebook.Sender{Signature: p.name, Registered: p.job.party.Name, Organ: p.job.party.Organ()})
+	f.Int(rulebook.TextPromotion, p.promotion)
+	f.Int(rulebook.TextVariableLinks, p.values.links)
+	f.Int(rulebook.TextVariableContacts, p.values.contacts)
+	f.Int(rulebook.TemplateLongest, p.values.longest)
 	f.Bool(rulebook.ReviewApproved, p.job.review)
 	f.Int(rulebook.PartyMeasure, snap.Severity(p.job.party.ID))
 	f.Int(rulebook.UnitsLength, p.length)
@@ -231,6 +238,8 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 	f.Bool(rulebook.PortContract, holds)
 	f.Int(rulebook.PortSignatures, signatures)
 	f.Int(rulebook.PortQualifications, len(qualifications))
+	f.Bool(rulebook.ChannelMKTVariables, ch.Options.MKTVariables)
+	f.Industries(ch.Options.Industries)
 	found, t := g.book.Evaluate(rulebook.StageChannel, f, now)
 	if !t.IsZero() {
 		ends(t.UnixMilli())

@@ -15,8 +15,9 @@ import (
 const enclosingKeycap = '\u20e3'
 
 // Fold brings a text to the form in which it is searched (rulebook 7.1): compatibility
-// forms (NFKD), small letters, and nothing that can't be seen: format characters,
-// combining marks and variation selectors.
+// forms (NFKD), small letters, simplified characters, Latin letters for Cyrillic and Greek
+// ones that look like them, and nothing that can't be seen: format characters, combining
+// marks and variation selectors.
 func Fold(text string) string {
 	var b strings.Builder
 	b.Grow(len(text))
@@ -24,7 +25,9 @@ func Fold(text string) string {
 		switch {
 		case r >= 'A' && r <= 'Z':
 			b.WriteByte(byte(r) + 'a' - 'A')
-		case r < 0x80 || r >= 0x4e00 && r <= 0x9fff || r >= 0x3001 && r <= 0x3029: // Han and its stops
+		case r >= firstHan && r <= lastHan:
+			b.WriteRune(simplified(r))
+		case r < 0x80 || r >= 0x3001 && r <= 0x3029 && r != waveDash: // the stops of Han
 			b.WriteRune(r)
 		case r >= '！' && r <= '～':
 			b.WriteRune(unicode.ToLower(r - fullWidth))
@@ -34,6 +37,9 @@ func Fold(text string) string {
 	}
 	return b.String()
 }
+
+// waveDash is a dash, but not in compatibility forms.
+const waveDash = '\u301c'
 
 // fullWidth is how far the full-width forms of ASCII are from it.
 const fullWidth = '！' - '!'
@@ -47,6 +53,10 @@ func visible(r rune) rune {
 	switch {
 	case r < 0x80:
 		return r
+	case r >= firstHan && r <= lastHan:
+		return simplified(r)
+	case r >= 0x370 && r <= 0x52f && latinLike[r] != 0:
+		return latinLike[r]
 	case r == enclosingKeycap || r == 0x115f || r == 0x1160 || r == 0x3164 || r == 0x2800: // fillers and the empty braille cell
 		return -1
 	case unicode.In(r, unicode.Cf, unicode.Mn, unicode.Me, unicode.Co):

@@ -3,11 +3,13 @@ package lexicon
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // run is a number as it is written: groups of digits with separators between them.
 type run struct {
 	groups []string
+	at     [][2]int // where each of them stands
 	before string
 }
 
@@ -18,12 +20,12 @@ const (
 	together   = 3
 )
 
-// telephones counts numbers that may be called: those of public telephones, and mobile
-// numbers.
-func telephones(folded string) (public, mobile int) {
+// telephones finds numbers that may be called: where public telephones stand, and how many
+// mobile numbers there are.
+func telephones(folded string) (public [][2]int, mobile int) {
 	for _, r := range runs(folded) {
 		p, m := r.count()
-		public, mobile = public+p, mobile+m
+		public, mobile = append(public, p...), mobile+m
 	}
 	return public, mobile
 }
@@ -34,10 +36,11 @@ func runs(folded string) []run {
 	var out []run
 	var now run
 	var group []byte
+	var at [2]int
 	gap, han := 0, false
 	push := func() {
 		if len(group) > 0 {
-			now.groups, group = append(now.groups, string(group)), nil
+			now.groups, now.at, group = append(now.groups, string(group)), append(now.at, at), nil
 		}
 	}
 	end := func() {
@@ -56,6 +59,10 @@ func runs(folded string) []run {
 			if len(now.groups)+len(group) == 0 {
 				now.before = folded[:i]
 			}
+			if len(group) == 0 {
+				at[0] = i
+			}
+			at[1] = i + utf8.RuneLen(c)
 			group, gap, han = append(group, byte('0'+n)), 0, c > '9'
 		case strings.ContainsRune(separators, c) && gap < together:
 			push()
@@ -69,18 +76,19 @@ func runs(folded string) []run {
 }
 
 // count goes through the groups from left to right and takes the first that make a number.
-func (r run) count() (public, mobile int) {
+func (r run) count() (public [][2]int, mobile int) {
 	for at := 0; at < len(r.groups); {
 		n := r.take(at, mobileNumber)
-		switch {
-		case n > 0:
+		if n > 0 {
 			mobile++
-		case at == 0 && hotline(r.groups[0]) && calls(r.before):
-			n = 1
-			public++
-		default:
-			if n = r.take(at, publicNumber); n > 0 {
-				public++
+		} else {
+			if at == 0 && hotline(r.groups[0]) && calls(r.before) {
+				n = 1
+			} else {
+				n = r.take(at, publicNumber)
+			}
+			if n > 0 {
+				public = append(public, [2]int{r.at[at][0], r.at[at+n-1][1]})
 			}
 		}
 		at += max(n, 1)

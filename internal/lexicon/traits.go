@@ -13,9 +13,30 @@ type Traits struct {
 	RefusalLast bool   // it ends with 拒收请回复R (TPL-08)
 	Symbols     bool   // it is decorated with signs that carriers refuse (TPL-03)
 	CodeWord    bool   // it says that it brings a code (TPL-06)
-	Links       int    // addresses of the web, and bare IP addresses
-	Contacts    int    // landlines, 400 numbers, and 95 numbers that are said to be telephones
-	Private     int    // mobile numbers, QQ numbers and WeChat names
+	Addressed   bool   // it speaks to members (TPL-08)
+	Speaks      string // in whose names it speaks, see Impersonated (CNT-04)
+
+	Links      int // addresses of the web, and bare IP addresses
+	Shorteners int // of them, those of services that shorten addresses
+	Lookalikes int // of them, those that look like a known name's and are not
+	Programs   int // names of programs: .apk, .exe
+	Contacts   int // landlines, 400 numbers, and 95 numbers that are said to be telephones
+	Private    int // mobile numbers, QQ numbers and WeChat names
+
+	NotMedicine bool // it says that the goods can't stand in for medicine (AD-07)
+	RiskNotice  bool // it says that there is a risk (AD-11)
+	TravelTime  bool // it tells a distance by the minutes that it takes (AD-12)
+	Gift        bool // it promises something for nothing (AD-13)
+	Quantity    bool // and how much
+	Dated       bool // it names a day or a period (AD-13)
+	Statistics  bool // it gives a share or a rate in per cent (AD-14)
+	PatentNo    bool // it gives a patent's kind and number (AD-15)
+}
+
+// Mark is where a link or a telephone stands in a text, in bytes.
+type Mark struct {
+	Link     bool // the others are public telephones
+	From, To int
 }
 
 // symbols are the signs that carriers refuse in a body (TPL-03).
@@ -35,17 +56,43 @@ var refusal = regexp.MustCompile(oneOf(refusals) + `(?:此类|本|该|营销|短
 	`(?:回复?|发送?)[:\s]{0,3}["“'‘「【]?([a-z]{1,11}|[0-9]{1,4})["”'’」】]?\s?(?:即可)?(?:退订|拒收|取消订阅)|` +
 	`[^a-z0-9](td|t|r|n)(?:退订|拒收)`)
 
-// Read finds a text's traits. folded is Fold(text).
-func Read(text, folded string) Traits {
+// Read finds a text's traits, and where its links and public telephones stand. folded is
+// Fold(text).
+func Read(text, folded string) (Traits, []Mark) {
 	t := Traits{Symbols: strings.ContainsFunc(text, symbol) || strings.Contains(folded, "^_^")}
 	t.Refusal = refusalIn(closed(folded))
 	t.RefusalLast = strings.HasSuffix(strings.TrimRight(folded, "。. "), "拒收请回复r")
 	t.CodeWord = containsAny(folded, codeWords)
-	var rest string
-	t.Links, rest = links(folded)
-	t.Contacts, t.Private = telephones(rest)
-	t.Private += chats(rest)
-	return t
+	t.Speaks = speakers(folded)
+	t.advert(folded)
+	s := search{text: text, folded: folded}
+	found, rest := links(folded)
+	marks := t.web(&s, found)
+	public, mobile := telephones(rest)
+	for _, at := range public {
+		from, to := s.source(at[0], at[1])
+		marks = append(marks, Mark{false, from, to})
+	}
+	t.Contacts, t.Private = len(public), mobile+chats(rest)
+	return t, marks
+}
+
+// web judges the addresses of a text.
+func (t *Traits) web(s *search, found []link) []Mark {
+	var marks []Mark
+	for _, l := range found {
+		from, to := s.source(l.from, l.to)
+		marks = append(marks, Mark{true, from, to})
+		t.Links++
+		if short(l.host) {
+			t.Shorteners++
+		}
+		if imitates(l.host) || owned(l.host) && !genuine(s.text[from:to]) {
+			t.Lookalikes++
+		}
+	}
+	t.Programs = len(program.FindAllStringIndex(s.folded, -1))
+	return marks
 }
 
 // elsewhere goes on with the number to which the reply is sent: it ends a service of a
@@ -76,43 +123,6 @@ func refusalIn(folded string) string {
 		}
 	}
 	return ""
-}
-
-var (
-	address = regexp.MustCompile(`[a-z][a-z0-9+]{1,11}://[!-~]*`) // with its scheme, up to what can't be in one
-	bare    = regexp.MustCompile(`[a-z0-9\p{Han}-]+\s?\.\s?` + ending + `(?:[^a-z0-9]|$)|` +
-		`[a-z0-9-]*[a-z][a-z0-9-]*\s?[。点]\s?` + ending + `(?:[^a-z0-9]|$)|` + // a code may stand before a stop
-		`[a-z0-9\p{Han}-]\.(?:中国|公司|网络)|` +
-		`(?:^|[^0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:[^0-9]|$)`)
-)
-
-// ending is how names of hosts end.
-const ending = `(?:com|cn|net|org|top|xyz|cc|vip|io|co|me|info|biz|shop|site|club|online|link|ltd|tech|app|wang|ink|fun|store|cloud|tv|ren|so|im|work|live|pro|mobi|icu)`
-
-// links counts addresses of the web, and gives the text without those that have a scheme:
-// what stands in them is no telephone.
-func links(folded string) (n int, rest string) {
-	if strings.Contains(folded, "://") {
-		n = len(address.FindAllStringIndex(folded, -1))
-		folded = address.ReplaceAllString(folded, " ")
-	}
-	if dotted(folded) {
-		n += len(bare.FindAllStringIndex(folded, -1))
-	}
-	return n, folded
-}
-
-// dotted tells whether something that may end an address follows a dot: a letter, the
-// first character of 中国, 公司 or 网络, or a digit.
-func dotted(folded string) bool {
-	dot := false
-	for _, r := range folded {
-		if dot && (r == ' ' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '中' || r == '公' || r == '网') {
-			return true
-		}
-		dot = r == '.' || r == '。' || r == '点'
-	}
-	return false
 }
 
 var (

@@ -2,25 +2,31 @@ package lexicon
 
 import (
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // List is the words of one class.
 type List struct {
-	Name     string
-	Words    []string // each of at least two characters
-	Harmless []string // longer phrases in which a word of the list means nothing
+	Name      string
+	Words     []string            // each of at least two characters
+	Harmless  []string            // longer phrases in which a word of the list means nothing
+	Spellings map[string][]string // words as they are spelt to hide them, such as in pinyin
+	With      []string            // if there are any: the list counts only in a text that holds one of these too
+	// Exceptions are phrases in which the law may allow a word, which a person decides.
+	Exceptions []*regexp.Regexp
 }
 
 // Hit is a word of a list that a text holds.
 type Hit struct {
-	List      string `json:"list"`
-	Word      string `json:"word"`                // as the list has it
-	Disguised bool   `json:"disguised,omitempty"` // only after folding, or without what stands between its characters
+	List, Word string // as the list has it
+	Spelling   string // as the text has it
+	From, To   int    // where it stands first in the text, in bytes
+	Disguised  bool   // spelt in another way than openly
+	Exception  int    // of the list, from 1 on, in which it stands everywhere in the text; 0 if in none
 }
 
 // Limits of lists (bytes of one word, words of all lists).
@@ -31,33 +37,50 @@ const (
 
 // Words finds the words of lists in texts. It never changes and is safe for concurrent use.
 type Words struct {
+	lists   []List
 	entries map[string][]entry // by the word's searched form
 	lengths map[uint64][]int   // bytes of the searched forms that begin with two characters, longest first
+	begins  [1 << 14]uint64    // a bit for each such beginning, by its hash: most places of a text begin no word
 }
 
+type kind uint8
+
+const (
+	word kind = iota
+	harmless
+	with
+)
+
 type entry struct {
-	list, word string
-	harmless   bool
+	list      int
+	word      string
+	kind      kind
+	disguised bool // it is a spelling of the word that hides it
 }
 
 // NewWords prepares lists. A word that is too short, too long or without anything to
 // search for is an error that names it.
 func NewWords(lists []List) (*Words, error) {
-	w := &Words{entries: map[string][]entry{}, lengths: map[uint64][]int{}}
+	w := &Words{lists: lists, entries: map[string][]entry{}, lengths: map[uint64][]int{}}
 	n := 0
-	for _, l := range lists {
+	for i, l := range lists {
+		if n += len(l.Words) + len(l.Harmless) + len(l.With); n > MaxWords {
+			return nil, fmt.Errorf("the lists have more than %d words", MaxWords)
+		}
 		for _, group := range []struct {
-			words    []string
-			harmless bool
-		}{{l.Words, false}, {l.Harmless, true}} {
-			for _, word := range group.words {
-				if n++; n > MaxWords {
-					return nil, fmt.Errorf("the lists have more than %d words", MaxWords)
-				}
-				if err := w.add(entry{l.Name, word, group.harmless}); err != nil {
+			words []string
+			kind  kind
+		}{{l.Words, word}, {l.Harmless, harmless}, {l.With, with}} {
+			for _, x := range group.words {
+				if err := w.add(entry{list: i, word: x, kind: group.kind}); err != nil {
 					return nil, fmt.Errorf("list %s: %w", l.Name, err)
 				}
 			}
+		}
+	}
+	for i := range lists { // behind the open words of all lists, which come first
+		if err := w.disguise(i); err != nil {
+			return nil, fmt.Errorf("list %s: %w", lists[i].Name, err)
 		}
 	}
 	for _, l := range w.lengths {
@@ -71,128 +94,168 @@ func (w *Words) add(e entry) error {
 	if len(e.word) > MaxWord || utf8.RuneCountInString(form) < 2 {
 		return fmt.Errorf("%q has no two characters to search for, or more than %d bytes", e.word, MaxWord)
 	}
-	w.entries[form] = append(w.entries[form], e)
-	k := pair(form)
-	if !slices.Contains(w.lengths[k], len(form)) {
-		w.lengths[k] = append(w.lengths[k], len(form))
+	w.enter(form, e)
+	return nil
+}
+
+// disguise enters the words of a list under the forms that hide them.
+func (w *Words) disguise(list int) error {
+	l := &w.lists[list]
+	for _, x := range l.Words {
+		for _, form := range lookalikes(closed(Fold(x))) {
+			w.enter(form, entry{list: list, word: x, disguised: true})
+		}
+	}
+	for _, x := range slices.Sorted(maps.Keys(l.Spellings)) {
+		if !slices.Contains(l.Words, x) {
+			return fmt.Errorf("%q has spellings and is no word of it", x)
+		}
+		for _, s := range l.Spellings[x] {
+			form := closed(Fold(s))
+			if len(s) > MaxWord || utf8.RuneCountInString(form) < 3 {
+				return fmt.Errorf("%q, a spelling of %s, has no three characters to search for, or more than %d bytes", s, x, MaxWord)
+			}
+			w.enter(form, entry{list: list, word: x, disguised: true})
+		}
 	}
 	return nil
 }
 
-// pair is the first two characters of a text.
-func pair(text string) uint64 {
-	a, n := utf8.DecodeRuneInString(text)
-	b, _ := utf8.DecodeRuneInString(text[n:])
-	return uint64(a)<<32 | uint64(b)
-}
-
-// between is what is put between the characters of a word to hide it (rulebook 7.1).
-// Chinese stops are not of it, for they end a phrase.
-const between = " .-_*|·~\t\r\n/+'\"`^="
-
-// closed drops what may be put between the characters of a word.
-func closed(folded string) string {
-	if !strings.ContainsAny(folded, between) {
-		return folded
+func (w *Words) enter(form string, e entry) {
+	if e.disguised && slices.ContainsFunc(w.entries[form], func(old entry) bool { return old.list == e.list && old.kind == word }) {
+		return // a word of the list is spelt so
 	}
-	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(between, r) {
-			return -1
-		}
-		return r
-	}, folded)
+	w.entries[form] = append(w.entries[form], e)
+	a, n := utf8.DecodeRuneInString(form)
+	b, _ := utf8.DecodeRuneInString(form[n:])
+	k := pair(a, b)
+	h := hash(k)
+	w.begins[h>>6] |= 1 << (h & 63)
+	if !slices.Contains(w.lengths[k], len(form)) {
+		w.lengths[k] = append(w.lengths[k], len(form))
+	}
 }
 
-// places tells of each byte of closed(folded) where it stands in folded; nil if nothing
-// was dropped.
-func places(folded, bare string) []int {
-	if len(folded) == len(bare) {
-		return nil
-	}
-	out := make([]int, 0, len(bare))
-	for i, r := range folded {
-		if !strings.ContainsRune(between, r) {
-			for k := range utf8.RuneLen(r) {
-				out = append(out, i+k)
-			}
-		}
-	}
-	return out
-}
+// pair is two characters that a word may begin with.
+func pair(a, b rune) uint64 { return uint64(a)<<32 | uint64(b) }
 
-// search is a text in the forms in which words are looked for.
-type search struct {
-	folded, bare string
-	at           []int
-	text         string // as it came
-	plain        string // in compatibility forms and small letters, but with all that is hidden
-}
-
-// span gives where a piece of the bare text stands in the folded one.
-func (s *search) span(from, to int) (int, int) {
-	if s.at == nil {
-		return from, to
-	}
-	return s.at[from], s.at[to-1] + 1
-}
+func hash(pair uint64) uint64 { return pair * 0x9e3779b97f4a7c15 >> 44 }
 
 // Find lists the words that a text holds, each once, in the order of the text; of words
 // that begin at one place, all. Those inside a harmless phrase of their list are left out;
 // such a phrase stands in one piece. folded is Fold(text).
 func (w *Words) Find(text, folded string) []Hit {
-	var hits []Hit
-	s := search{folded: folded, bare: closed(folded), text: text}
-	s.at = places(folded, s.bare)
-	spare := map[string]int{} // list → up to where a harmless phrase reaches
-	for at := 0; at < len(s.bare); {
-		rest := s.bare[at:]
-		for _, n := range w.lengths[pair(rest)] {
-			if n > len(rest) {
-				continue
-			}
-			from, to := s.span(at, at+n)
-			if !bounded(folded, from, to) {
-				continue
-			}
-			for _, e := range w.entries[rest[:n]] {
-				switch {
-				case e.harmless:
-					if to-from == n {
-						spare[e.list] = max(spare[e.list], at+n)
-					}
-				case at+n <= spare[e.list] || slices.ContainsFunc(hits, func(h Hit) bool { return h.List == e.list && h.Word == e.word }):
-				default:
-					hits = append(hits, Hit{e.list, e.word, s.disguised(rest[:n], from, to)})
+	f := finder{words: w, search: newSearch(text, folded)}
+	first, n := utf8.DecodeRuneInString(f.bare)
+	for at := 0; at+n < len(f.bare); {
+		second, m := utf8.DecodeRuneInString(f.bare[at+n:])
+		k := pair(first, second)
+		if h := hash(k); w.begins[h>>6]&(1<<(h&63)) != 0 {
+			f.begin(at, w.lengths[k])
+		}
+		at, first, n = at+n, second, m
+	}
+	return slices.DeleteFunc(f.hits, func(h Hit) bool { return f.alone(h.List) })
+}
+
+// finder is a search through one text.
+type finder struct {
+	*search
+	words *Words
+	hits  []Hit
+	spare map[int]int  // list → up to where a harmless phrase reaches
+	with  map[int]bool // lists of which the text holds what must stand with their words
+}
+
+// alone tells whether the words of a list mean nothing here, for nothing stands with them.
+func (f *finder) alone(list string) bool {
+	i := slices.IndexFunc(f.words.lists, func(l List) bool { return l.Name == list })
+	return len(f.words.lists[i].With) > 0 && !f.with[i]
+}
+
+// begin looks for the words of some lengths that begin at a place, longest first.
+func (f *finder) begin(at int, lengths []int) {
+	for _, n := range lengths {
+		if n > len(f.bare)-at {
+			continue
+		}
+		form := f.bare[at : at+n]
+		entries := f.words.entries[form]
+		if len(entries) == 0 {
+			continue
+		}
+		from, to := f.span(at, at+n)
+		if !bounded(f.folded, from, to) {
+			continue
+		}
+		for i := range entries {
+			switch e := &entries[i]; {
+			case e.kind == harmless:
+				if to-from == n {
+					f.mark(e.list, at+n)
 				}
-			}
-		}
-		_, n := utf8.DecodeRuneInString(rest)
-		at += n
-	}
-	return hits
-}
-
-// disguised tells whether a word that was found between two places of the folded text is
-// hidden: by what stands between two characters that are not Latin, or by what folding took
-// away. How wide letters are, and blanks beside Latin ones, hide nothing.
-func (s *search) disguised(form string, from, to int) bool {
-	if to-from != len(form) {
-		word := s.folded[from:to]
-		for i, r := range word {
-			if strings.ContainsRune(between, r) && !latin(word[i-1]) && !latin(word[i+1]) {
-				return true
+			case e.kind == with:
+				if f.with == nil {
+					f.with = map[int]bool{}
+				}
+				f.with[e.list] = true
+			case at+n > f.spare[e.list]:
+				f.hit(e, form, from, to)
 			}
 		}
 	}
-	if s.plain == "" {
-		s.plain = closed(strings.ToLower(norm.NFKC.String(s.text)))
+}
+
+func (f *finder) mark(list, to int) {
+	if f.spare == nil {
+		f.spare = map[int]int{}
 	}
-	return !strings.Contains(s.plain, form)
+	f.spare[list] = max(f.spare[list], to)
 }
 
-// bounded tells whether a word in Latin letters or digits is not a piece of a longer one.
-func bounded(text string, from, to int) bool {
-	return (from == 0 || !latin(text[from-1]) || !latin(text[from])) && (to == len(text) || !latin(text[to]) || !latin(text[to-1]))
+// hit notes a word between two places of the folded text. Where it stands again, it only
+// may lose its exception.
+func (f *finder) hit(e *entry, form string, from, to int) {
+	from, to = f.source(from, to)
+	l := &f.words.lists[e.list]
+	exception := exceptionOf(l.Exceptions, f.text, from, to)
+	for i := range f.hits {
+		if h := &f.hits[i]; h.List == l.Name && h.Word == e.word {
+			if exception == 0 {
+				h.Exception = 0
+			}
+			return
+		}
+	}
+	h := Hit{List: l.Name, Word: e.word, Spelling: strings.Clone(f.text[from:to]), From: from, To: to, Exception: exception}
+	h.Disguised = e.disguised || !plain(h.Spelling, form, e.word)
+	if len(h.Spelling) > 2*MaxWord {
+		h.Spelling = e.word
+	}
+	f.hits = append(f.hits, h)
 }
 
-func latin(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
+// around is how much of a text beside a word belongs to the phrase in which it stands.
+const around = 90
+
+// exceptionOf gives the first exception, from 1 on, whose phrase covers a word.
+func exceptionOf(list []*regexp.Regexp, text string, from, to int) int {
+	if len(list) == 0 {
+		return 0
+	}
+	first, last := max(0, from-around), min(len(text), to+around)
+	if i := strings.LastIndexAny(text[first:from], "。！？；\n"); i >= 0 {
+		first += i
+	}
+	if i := strings.IndexAny(text[to:last], "。！？；\n"); i >= 0 {
+		last = to + i
+	}
+	for i, re := range list {
+		for _, at := range re.FindAllStringIndex(text[first:last], -1) {
+			if first+at[0] <= from && to <= first+at[1] {
+				return i + 1
+			}
+		}
+	}
+	return 0
+}

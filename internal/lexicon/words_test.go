@@ -2,6 +2,7 @@ package lexicon
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,13 @@ func words(t testing.TB) *Words {
 func TestWords(t *testing.T) {
 	t.Parallel()
 	w := words(t)
+	short := func(hits []Hit) string {
+		out := []string{}
+		for _, h := range hits {
+			out = append(out, fmt.Sprintf("{%s %s %t}", h.List, h.Word, h.Disguised))
+		}
+		return fmt.Sprint(out)
+	}
 	for text, want := range map[string]string{
 		"百家乐开户":          "[{gambling 百家乐 false}]",
 		"百 家-乐开户":        "[{gambling 百家乐 true}]",
@@ -43,10 +51,150 @@ func TestWords(t *testing.T) {
 		"":               "[]",
 		"百":              "[]",
 	} {
-		if got := fmt.Sprint(w.Find(text, Fold(text))); got != want {
+		if got := short(w.Find(text, Fold(text))); got != want {
 			t.Errorf("%q: got %s, want %s", text, got, want)
 		}
 	}
+}
+
+// What hides a word from a plain search is seen through and told (TPL-14), and the hit says
+// where it stands in the text as it came.
+func TestDisguisesAreSeenThrough(t *testing.T) {
+	t.Parallel()
+	w, err := NewWords([]List{
+		{Name: "lead", Words: []string{"加微信", "加qq群", "关注公众号"}},
+		{Name: "gambling", Words: []string{"百家乐", "赌球", "casino"}, Spellings: map[string][]string{"百家乐": {"baijiale", "bjl平台"}}},
+		{Name: "loan", Words: []string{"办贷款", "信用卡套现"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"请加微信领取":            "加微信=加微信 open",
+		"请加威信领取":            "加微信=加威信 hidden",
+		"请加薇信领取":            "加微信=加薇信 hidden",
+		"请加V信领取":            "加微信=加V信 hidden",
+		"请加 W X 领取":         "加微信=加 W X hidden",
+		"请力口微信领取":           "加微信=力口微信 hidden",
+		"请力口薇信领取":           "加微信=力口薇信 hidden",
+		"请加扣扣群":             "加qq群=加扣扣群 hidden",
+		"请加ＱＱ群":             "加qq群=加ＱＱ群 open",
+		"請關注公眾號":            "关注公众号=關注公眾號 hidden",
+		"赌王求今晚":             "",
+		"贝者球今晚":             "赌球=贝者球 hidden",
+		"BaiJiaLe开户":        "百家乐=BaiJiaLe hidden",
+		"就上BJL平台":           "百家乐=BJL平台 hidden",
+		"订单BJL已出":           "",
+		"саsinо今晚":          "casino=саsinо hidden",
+		"亻言用卡套现":            "信用卡套现=亻言用卡套现 hidden",
+		"办_亻弋款":             "",
+		"办代贝款":              "办贷款=办代贝款 hidden",
+		"【】，百\u200b家*乐，百家乐": "百家乐=百\u200b家*乐 hidden",
+		"本店威信很高":            "",
+		"我的qq群里":            "",
+	} {
+		got := ""
+		for _, h := range w.Find(text, Fold(text)) {
+			if text[h.From:h.To] != h.Spelling {
+				t.Errorf("%q: %q stands at %d to %d", text, h.Spelling, h.From, h.To)
+			}
+			got += h.Word + "=" + h.Spelling + map[bool]string{true: " hidden", false: " open"}[h.Disguised]
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Words that mean something only beside others: 移动 of a carrier and of a table.
+func TestListCountsOnlyWithWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	w, err := NewWords([]List{{Name: "carrier", Words: []string{"移动", "电信"}, With: []string{"套餐", "宽带"}, Harmless: []string{"移动电源"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int{
+		"移动套餐八折": 1, "宽带装机，电信办理": 1, "移动餐车到店": 0, "移动电源八折，送套餐": 0, "套餐八折": 0, "移动、电信宽带": 2,
+	} {
+		if got := w.Find(text, Fold(text)); len(got) != want {
+			t.Errorf("%q: %+v", text, got)
+		}
+	}
+}
+
+// A word is an exception only if it is one wherever it stands.
+func TestExceptionHoldsEverywhereOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	w, err := NewWords([]List{{
+		Name: "absolute", Words: []string{"最佳"},
+		Exceptions: []*regexp.Regexp{regexp.MustCompile(`最佳食用(?:时间|期)`), regexp.MustCompile(`本店[^，]{0,6}最佳`)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int{
+		"品质最佳": 0, "月饼最佳食用时间七日": 1, "本店月度最佳": 2, "月饼最佳食用期七日，品质最佳": 0, "品质最佳，月饼最佳食用期七日": 0,
+		"本店八折。品质最佳": 0, "最\u200b佳食用时间": 0, "最佳食用期、本店最佳": 1,
+	} {
+		hits := w.Find(text, Fold(text))
+		if len(hits) != 1 || hits[0].Exception != want {
+			t.Errorf("%q: %+v, want exception %d", text, hits, want)
+		}
+	}
+}
+
+// Data files hold what they should: no character is searched as one that is searched as
+// another, and no radical begins a word of its own.
+func TestDataFilesAreSound(t *testing.T) {
+	t.Parallel()
+	if len(fields(traditionalData)) < 1000 || len(joined) < 80 || len(pieces) < 20 {
+		t.Errorf("%d pairs, %d splits, %d pieces", len(fields(traditionalData)), len(joined), len(pieces))
+	}
+	for _, pair := range fields(traditionalData) {
+		r := []rune(pair)
+		if len(r) != 2 || r[0] == r[1] || simplified(r[0]) != r[1] || simplified(r[1]) != r[1] {
+			t.Errorf("%s is no pair of a traditional character and its simplified one", pair)
+		}
+	}
+	for _, three := range fields(splitData) {
+		if r := []rune(three); len(r) != 3 || r[0] < firstHan || r[0] > lastHan || joined[string(r[:2])] != r[2] {
+			t.Errorf("%s is no radical, rest and character, or stands twice with another", three)
+		}
+	}
+}
+
+// Wherever a word is put, the hit gives its place and its spelling.
+func TestPlacesAreThoseOfTheTextAsItCame(t *testing.T) {
+	t.Parallel()
+	w := words(t)
+	rapid.Check(t, func(t *rapid.T) {
+		noise := rapid.SliceOfN(rapid.SampledFrom([]string{"尊", "，", "。", "①", "Ａ", "\u200b", "é", "㍿", "亻", "〜", "關", "\u0301", " ", "🎉"}), 0, 8)
+		spelling := rapid.SampledFrom([]string{"百家乐", "百 家乐", "百\u200b家-乐", "百家樂"}).Draw(t, "spelling")
+		before, after := strings.Join(noise.Draw(t, "before"), ""), strings.Join(noise.Draw(t, "after"), "")
+		text := before + spelling + after
+		hits := w.Find(text, Fold(text))
+		if len(hits) != 1 || hits[0].From != len(before) || !strings.HasPrefix(text[hits[0].From:hits[0].To], strings.TrimRight(spelling, "\u200b")) || hits[0].Spelling != text[hits[0].From:hits[0].To] {
+			t.Fatalf("%+q: %+v", text, hits)
+		}
+	})
+}
+
+func FuzzFind(f *testing.F) {
+	w := words(f)
+	for _, s := range []string{"百 家 乐", "賭球", "亻言第一", "\xff百家乐", "㍿第一", "〜100%"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		folded := Fold(s)
+		if n := len(origins(s, len(folded))); n != len(folded)+1 {
+			t.Errorf("%+q folds to %d bytes, and %d have an origin", s, len(folded), n-1)
+		}
+		for _, h := range w.Find(s, folded) {
+			if h.From < 0 || h.To > len(s) || h.From >= h.To || h.Spelling != h.Word && h.Spelling != s[h.From:h.To] {
+				t.Errorf("%+q: %+v", s, h)
+			}
+		}
+	})
 }
 
 func TestWordsThatCannotBeSearchedAreRefused(t *testing.T) {
@@ -54,6 +202,11 @@ func TestWordsThatCannotBeSearchedAreRefused(t *testing.T) {
 	for _, bad := range []string{"", "赌", "赌-", "\u200b\u200b", strings.Repeat("长", 33)} {
 		if _, err := NewWords([]List{{Name: "x", Words: []string{bad}}}); err == nil || !strings.Contains(err.Error(), "list x") {
 			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	for _, bad := range []map[string][]string{{"赌博": {"dubo"}}, {"赌球": {"dq"}}} {
+		if _, err := NewWords([]List{{Name: "x", Words: []string{"赌球"}, Spellings: bad}}); err == nil || !strings.Contains(err.Error(), "list x") {
+			t.Errorf("%v: %v", bad, err)
 		}
 	}
 }

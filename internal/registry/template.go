@@ -3,6 +3,7 @@ package registry
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -109,6 +110,41 @@ func (w *Wording) literals() []string {
 // Fits tells whether a text without its signature is an instance of the template.
 func (w *Wording) Fits(text string) bool {
 	return strings.HasPrefix(text, w.lead) && w.re.MatchString(text)
+}
+
+// Place is what a text has in the place of a variable.
+type Place struct {
+	Kind     string // the variable's type
+	From, To int    // where it stands, in bytes
+}
+
+// Places finds the values of the variables in a text that fits, nil in any other.
+func (w *Wording) Places(text string) []Place {
+	at := w.re.FindStringSubmatchIndex(text)
+	if at == nil {
+		return nil
+	}
+	var out []Place
+	for _, p := range w.parts {
+		if p.name != "" {
+			i := 2 * (len(out) + 1)
+			out = append(out, Place{p.kind, at[i], at[i+1]})
+		}
+	}
+	return out
+}
+
+// Variables counts the variables, and those of them of some types.
+func (w *Wording) Variables(kinds ...string) (all, of int) {
+	for _, p := range w.parts {
+		if p.name != "" {
+			all++
+			if slices.Contains(kinds, p.kind) {
+				of++
+			}
+		}
+	}
+	return all, of
 }
 
 // Render fills in the variables. A missing, superfluous or ill-typed value is

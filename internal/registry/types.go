@@ -58,6 +58,9 @@ type Party struct {
 	UpdatedAt  int64  `db:"updated_at" json:"updated_at,omitempty"`
 }
 
+// Organ tells whether the party is an organ of the state or a public institution.
+func (p *Party) Organ() bool { return p.EntityType == "government" || p.EntityType == "institution" }
+
 // Licence is a value-added telecom licence 增值电信业务经营许可证.
 type Licence struct {
 	ID        sms.ID `db:"id" json:"id,omitempty"`
@@ -198,6 +201,9 @@ type ChannelOptions struct {
 	Cloud       *CloudUpstream `json:"cloud,omitempty" doc:"aliyun and tencent; of http, when the upstream takes templates in place of texts"`
 	IDs         string         `json:"ids,omitempty" enum:",same,hex-decimal,decimal-hex" doc:"SMPP: base of message ids in answers and in receipts, where the centre writes them differently"`
 	SAR         bool           `json:"sar,omitempty" doc:"SMPP: tell the parts of a long message by parameters in place of a header"`
+	// What the upstream takes beyond what the trade's usual rules allow.
+	Industries   []string `json:"industries,omitempty" maxItems:"64" doc:"trades whose marketing the upstream takes, by the names of the packs' lexicons: loans, property …; the others are refused here (CNT-08)"`
+	MKTVariables bool     `json:"mkt_variables,omitempty" doc:"marketing may have variables here (TPL-09)"`
 	// Codes only say what is shown; no connection depends on them.
 	Codes []ChannelCode `json:"codes,omitempty" maxItems:"256" doc:"what this carrier's own codes mean; they go before the built-in table 状态码翻译"`
 }

@@ -11,7 +11,6 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"maps"
 	"regexp"
 	"slices"
 	"sort"
@@ -21,6 +20,7 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 
+	"github.com/zhunxin/zhunxin/internal/classify"
 	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
@@ -70,9 +70,11 @@ type Book struct {
 	versions string
 	windows  []Window
 	counts   []int // where the count of each window stands among the facts
+	lexicons map[string]*Lexicon
 	lists    []lexicon.List
 	words    *lexicon.Words
 	names    *lexicon.Words // what signatures are searched for
+	model    *classify.Model
 
 	optOut, optOutForms OptOutWords // as written, and folded
 	instruments         map[string]*Instrument
@@ -81,6 +83,7 @@ type Book struct {
 	objects   map[string]*object
 	products  []*compiled
 	textRules map[string]bool // that read nothing but a text and its category
+	nameRules map[string]bool // that read nothing but a signature
 	index     map[string]int
 	stages    []Stage
 	lawful    []any
@@ -122,7 +125,7 @@ func before(a, b string) bool {
 // Load compiles packs. House packs come last; they may add rules and move
 // parameters in the stricter direction, nothing else.
 func Load(packs ...[]byte) (*Book, error) {
-	b := &Book{index: map[string]int{}, instruments: map[string]*Instrument{}, objects: map[string]*object{}, textRules: map[string]bool{}}
+	b := &Book{index: map[string]int{}, instruments: map[string]*Instrument{}, lexicons: map[string]*Lexicon{}, objects: map[string]*object{}, textRules: map[string]bool{}, nameRules: map[string]bool{}}
 	for i, f := range factTable {
 		b.index[f.Name] = i
 		b.stages = append(b.stages, f.Stage)
@@ -148,16 +151,15 @@ func Load(packs ...[]byte) (*Book, error) {
 				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
 			}
 		}
-		for _, l := range p.Lexicon {
-			list := lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless}
+		for i := range p.Lexicon {
+			l := &p.Lexicon[i]
 			if l.For == ObjectSignature {
-				names = append(names, list)
+				names = append(names, lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless})
 				continue
 			}
-			if err := b.addLexicon(&l); err != nil {
+			if err := b.addLexicon(l); err != nil {
 				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
 			}
-			b.lists = append(b.lists, list)
 		}
 		b.optOut.Whole = append(b.optOut.Whole, p.OptOut.Whole...)
 		b.optOut.Prefix = append(b.optOut.Prefix, p.OptOut.Prefix...)
@@ -180,6 +182,9 @@ func Load(packs ...[]byte) (*Book, error) {
 		return nil, err
 	}
 	if b.names, err = lexicon.NewWords(names); err != nil {
+		return nil, err
+	}
+	if b.model, err = classify.Builtin(); err != nil {
 		return nil, err
 	}
 	env, err := b.environment()
@@ -212,7 +217,16 @@ func (b *Book) add(env *cel.Env, r Rule) error {
 		return err
 	}
 	b.rules = append(b.rules, c)
-	b.textRules[r.ID] = c.stage == StageShared && !slices.ContainsFunc(slices.Collect(maps.Keys(c.reads)), func(name string) bool { return !ofText(name) })
+	all := func(of func(string) bool) bool {
+		for name := range c.reads {
+			if !of(name) {
+				return false
+			}
+		}
+		return len(c.reads) > 0
+	}
+	b.textRules[r.ID] = c.stage == StageShared && all(ofText)
+	b.nameRules[r.ID] = all(func(name string) bool { return name == factTable[SignaturePoses].Name })
 	return nil
 }
 
@@ -244,6 +258,19 @@ func (b *Book) addLexicon(l *Lexicon) error {
 	case l.Source == "" || len(l.Words) == 0:
 		return fmt.Errorf("lexicon %s: it needs words, and a source that says where they come from", l.Name)
 	}
+	list := lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless, Spellings: l.Spellings, With: l.With}
+	for _, x := range l.Exceptions {
+		re, err := regexp.Compile(x.Pattern)
+		if err != nil {
+			return fmt.Errorf("lexicon %s: exception: %w", l.Name, err)
+		}
+		if x.Title.Zh == "" || x.Title.En == "" {
+			return fmt.Errorf("lexicon %s: the exception %q needs a title in zh and en", l.Name, x.Pattern)
+		}
+		list.Exceptions = append(list.Exceptions, re)
+	}
+	b.lists = append(b.lists, list)
+	b.lexicons[l.Name] = l
 	b.addFact(name, StageShared)
 	return nil
 }
@@ -264,6 +291,17 @@ var lexiconName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
 // Words lists the words of the packs' lexicons that a text holds. folded is its folded form.
 func (b *Book) Words(text, folded string) []lexicon.Hit { return b.words.Find(text, folded) }
+
+// Promotion is how much a text reads like marketing, 0 to 100 in steps of 10.
+func (b *Book) Promotion(folded string) int {
+	s := b.model.Score(folded)
+	return s.Promotion()
+}
+
+// SignatureWords lists those that a signature holds, of the lexicons for which it is searched.
+func (b *Book) SignatureWords(signature string) []lexicon.Hit {
+	return slices.DeleteFunc(b.words.Find(signature, lexicon.Fold(signature)), func(h lexicon.Hit) bool { return !b.lexicons[h.List].Signature })
+}
 
 func adjust(rules []Rule, p *Pack) ([]Rule, error) {
 	out := append([]Rule(nil), rules...)
@@ -381,7 +419,15 @@ type Finding struct {
 	Reason   Both      `json:"reason"`
 	Remedy   Both      `json:"remedy"`
 	Release  time.Time `json:"release,omitzero"` // of a deferred message
-	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, and the text holds
+	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, as the text has them
+
+	Exceptions []WordException `json:"exceptions,omitempty"` // that the law may make for some of them; a person decides
+}
+
+// WordException tells a reviewer why a word may be allowed where it stands.
+type WordException struct {
+	Word string `json:"word"`
+	Both
 }
 
 // Evaluate runs the rules of one stage at a moment. It returns what stands
@@ -409,7 +455,8 @@ func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding
 		stands := err != nil || v != types.False // what can't be computed stands against it (P11)
 		if stands {
 			finding := c.finding(cat, at)
-			finding.Articles, finding.Words = b.articles(&c.Rule, at), c.wordsOf(f.hits)
+			finding.Articles = b.articles(&c.Rule, at)
+			b.tellWords(&finding, c, f)
 			findings = append(findings, finding)
 		} else if c.Hours != nil {
 			until = earliest(until, c.dayAt(at, c.Params[c.Hours.Close].Value))
@@ -430,15 +477,21 @@ func (c *compiled) dayAt(at time.Time, minute int64) time.Time {
 	return time.Date(y, m, d, 0, int(minute), 0, 0, Shanghai)
 }
 
-// wordsOf lists the words that a rule stands on.
-func (c *compiled) wordsOf(hits []lexicon.Hit) []string {
-	var out []string
-	for _, h := range hits {
-		if c.reads[lexPrefix+h.List] || h.Disguised && c.reads[factTable[TextDisguised].Name] {
-			out = append(out, h.Word)
+// tellWords names the words that a rule stands on, and what may excuse them.
+func (b *Book) tellWords(finding *Finding, c *compiled, f *Facts) {
+	for i := range f.hits {
+		h := &f.hits[i]
+		if !c.reads[lexPrefix+h.List] && !(h.Disguised && c.reads[factTable[TextDisguised].Name]) &&
+			!(c.reads[factTable[ChannelIndustries].Name] && f.refuses(h)) {
+			continue
+		}
+		if !slices.Contains(finding.Words, h.Spelling) {
+			finding.Words = append(finding.Words, h.Spelling)
+		}
+		if h.Exception > 0 && c.reads[lexPrefix+h.List] {
+			finding.Exceptions = append(finding.Exceptions, WordException{h.Spelling, b.lexicons[h.List].Exceptions[h.Exception-1].Title})
 		}
 	}
-	return out
 }
 
 func (c *compiled) finding(cat sms.Category, at time.Time) Finding {

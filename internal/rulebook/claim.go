@@ -40,45 +40,37 @@ func (b *Book) signatureFacts(c *SignatureClaim) map[string]any {
 		plain = plain && (han || r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)))
 	}
 	folded := lexicon.Fold(text)
-	neutral, state, foreign := false, 0, 0
-	for _, h := range b.names.Find(text, folded) {
-		switch h.List {
-		case listNeutral:
-			neutral = neutral || lexicon.Fold(h.Word) == folded
-		case listState:
-			state++
-		case listEntity:
-			if !strings.Contains(name, h.Word) {
-				foreign++
-			}
-		}
-	}
+	neutral := slices.ContainsFunc(b.names.Find(text, folded), func(h lexicon.Hit) bool { return h.List == listNeutral && lexicon.Fold(h.Word) == folded })
 	return map[string]any{
 		"signature.length": int64(utf8.RuneCountInString(text)), "signature.plain": plain, "signature.chinese": chinese,
 		"signature.test_word": strings.Contains(folded, "测试") || strings.Contains(folded, "test"), "signature.neutral": neutral,
 		"signature.source": c.Source, "signature.full_name": text == name, "signature.in_name": text != "" && strings.Contains(name, text),
 		"signature.registration": c.Registration != "", "signature.is_mark": text == norm.NFC.String(c.Mark), "signature.own_mark": c.Holder == "" || c.Holder == c.Name,
-		"signature.elsewhere": int64(c.Elsewhere), "signature.foreign_entity": int64(foreign), "signature.state_entity": int64(state),
-		"party.state": slices.Contains(stateEntities, c.Entity),
+		"signature.elsewhere": int64(c.Elsewhere),
 	}
 }
 
-// Lexicons that signatures are searched for.
-const (
-	listNeutral = "neutral" // the whole signature is such a word
-	listState   = "state"   // state organs
-	listEntity  = "entity"  // banks, carriers, hospitals: whoever is none must not sign as one
-)
+// listNeutral is the lexicon of words that name nobody: none of them is a signature.
+const listNeutral = "neutral"
 
-// JudgeSignature says what stands against a signature.
+// JudgeSignature says what stands against a signature: as an object, and against every
+// message that would begin with it.
 func (b *Book) JudgeSignature(c *SignatureClaim, at time.Time) []Finding {
-	return b.Judge(ObjectSignature, b.signatureFacts(c), at)
+	f := b.NewFacts()
+	f.Bool(SignaturePoses, lexicon.Poses(c.Text, c.Name, slices.Contains(stateEntities, c.Entity)))
+	found, _ := b.Evaluate(StageShared, f, at)
+	found = slices.DeleteFunc(found, func(x Finding) bool { return !b.nameRules[x.Rule] })
+	found = append(found, b.Judge(ObjectSignature, b.signatureFacts(c), at)...)
+	b.Sort(found)
+	return found
 }
 
 // TemplateClaim is a wording that is applied for, with ${name:type} variables.
 type TemplateClaim struct {
 	Category  sms.Category `yaml:"category"`
 	Signature string       `yaml:"signature"` // by which it would be sent, without 【】
+	Name      string       `yaml:"name"`      // the applicant's registered name
+	Entity    string       `yaml:"entity"`    // as of a SignatureClaim
 	Body      string       `yaml:"body"`
 	// Sample is the body with lawful values in place of its variables.
 	Sample string `yaml:"sample"`
@@ -100,7 +92,7 @@ func templateFacts(c *TemplateClaim) map[string]any {
 // JudgeTemplate says what stands against a wording: as a wording, and against every message
 // that would be sent by it.
 func (b *Book) JudgeTemplate(c *TemplateClaim, at time.Time) ([]Finding, error) {
-	found, err := b.JudgeText(c.Category, "【"+c.Signature+"】"+c.Sample, at)
+	found, err := b.JudgeText(c.Category, "【"+c.Signature+"】"+c.Sample, Sender{Registered: c.Name, Organ: slices.Contains(stateEntities, c.Entity)}, at)
 	if err != nil {
 		return nil, fmt.Errorf("read the wording as a text: %w", err)
 	}

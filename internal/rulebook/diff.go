@@ -79,9 +79,20 @@ func (b *Book) beside() map[string]map[string]bool {
 	add("opt_out whole", b.optOut.Whole...)
 	add("opt_out prefix", b.optOut.Prefix...)
 	add("opt_out contains", b.optOut.Contains...)
-	for _, l := range b.lists {
+	for _, l := range b.lexicons {
 		add("lexicon "+l.Name, l.Words...)
 		add("lexicon "+l.Name+" harmless", l.Harmless...)
+		add("lexicon "+l.Name+" with", l.With...)
+		add("lexicon "+l.Name+" industry", l.Industry)
+		add("lexicon "+l.Name+" in signatures", fmt.Sprint(l.Signature))
+		for word, list := range l.Spellings {
+			for _, s := range list {
+				add("lexicon "+l.Name+" spellings", word+" "+s)
+			}
+		}
+		for _, x := range l.Exceptions {
+			add("lexicon "+l.Name+" exceptions", x.Title.Zh+" "+x.Pattern)
+		}
 	}
 	for _, w := range b.windows {
 		add("windows", fmt.Sprintf("%s (%s, %s, %s)", w.Name, w.Category, w.Scope, time.Duration(w.Length)))

@@ -13,7 +13,12 @@ import (
 func TestDiffOverlooksNothing(t *testing.T) {
 	t.Parallel()
 	for change, want := range map[[2]string]string{
-		{`"百家乐", `, ""}: "lexicon gambling gone: 百家乐",
+		{`"线上赌场", `, ""}:                             "lexicon gambling gone: 线上赌场",
+		{`"bjl平台"`, `"bjl网站"`}:                       "lexicon gambling spellings added: 百家乐 bjl网站",
+		{`with: ["套餐", `, `with: [`}:                 "lexicon ind_carriers with gone: 套餐",
+		{"industry: loans", "industry: lending"}:     "lexicon ind_loans industry added: lending",
+		{"signature: true", "signature: false"}:      "lexicon lending in signatures added: false",
+		{"中国驰名商标'", "驰名'"}:                           "lexicon absolute exceptions added: ",
 		{`harmless: ["百家乐器"]`, `harmless: ["百家乐队"]`}: "lexicon gambling harmless added: 百家乐队",
 		{"whole: [R, ", "whole: ["}:                  "opt_out whole gone: R",
 		{"code: CONSENT_MISSING", "code: OPTED_OUT"}: "CNS-01 code: CONSENT_MISSING → OPTED_OUT",

@@ -1,7 +1,9 @@
 package rulebook
 
 import (
+	"slices"
 	"sort"
+	"strings"
 
 	"github.com/zhunxin/zhunxin/internal/lexicon"
 )
@@ -31,16 +33,37 @@ const (
 	SignatureBrackets
 	SignatureFound
 	SignatureApproved
+	SignaturePoses
+	ProviderLends
 	TemplateMatched
+	TemplateVariables
+	TemplateCodes
+	TemplateLongest
 	TextRefusal
 	TextRefusalLast
 	TextRefusalWords
 	TextSymbols
 	TextCodeWord
+	TextAddressed
 	TextLinks
+	TextShorteners
+	TextLookalikes
+	TextPrograms
+	TextVariableLinks
 	TextContacts
+	TextVariableContacts
 	TextPrivate
 	TextDisguised
+	TextImpersonated
+	TextPromotion
+	TextNotMedicine
+	TextRiskNotice
+	TextTravelTime
+	TextGift
+	TextQuantity
+	TextDated
+	TextStatistics
+	TextPatentNo
 	UnitsLength
 	UnitsBilled
 	TimeMinute
@@ -56,6 +79,8 @@ const (
 	PortContract
 	PortSignatures
 	PortQualifications
+	ChannelMKTVariables
+	ChannelIndustries
 	numFacts
 )
 
@@ -77,16 +102,37 @@ var factTable = [numFacts]Info{
 	SignatureBrackets:    {"signature.brackets", "bool", StageShared, true, "the text begins with one pair of 【】 and holds no other"},
 	SignatureFound:       {"signature.found", "bool", StageShared, true, "the sender has a signature of exactly this text"},
 	SignatureApproved:    {"signature.approved", "bool", StageShared, true, "that signature has passed review and is not frozen"},
+	SignaturePoses:       {"signature.poses", "bool", StageShared, false, "the signature names an organ of the state, a bank or a carrier that the provider is not"},
+	ProviderLends:        {"provider.lends", "bool", StageShared, false, "the provider's registered name is that of a licensed lender"},
 	TemplateMatched:      {"template.matched", "bool", StageShared, true, "the text fits an approved template of the sender in this category"},
+	TemplateVariables:    {"template.variables", "int", StageShared, int64(0), "variables of the template that the text fits"},
+	TemplateCodes:        {"template.codes", "int", StageShared, int64(0), "of them, those of type code"},
+	TemplateLongest:      {"template.longest", "int", StageShared, int64(0), "characters of the longest value of a variable of type text or name"},
 	TextRefusal:          {"text.refusal", "bool", StageShared, true, "the text names a reply that refuses further ones"},
 	TextRefusalLast:      {"text.refusal_last", "bool", StageShared, true, "the text ends with 拒收请回复R"},
 	TextRefusalWords:     {"text.refusal_words", "bool", StageShared, false, "the text tells how to refuse, whether the reply refuses or not"},
 	TextSymbols:          {"text.symbols", "bool", StageShared, false, "the text is decorated with signs such as ★ or ￥"},
 	TextCodeWord:         {"text.code_word", "bool", StageShared, true, "the text calls what it brings a code: 验证码, 动态密码 …"},
+	TextAddressed:        {"text.addressed", "bool", StageShared, true, "the text speaks to members: 会员, 尊敬的 …"},
 	TextLinks:            {"text.links", "int", StageShared, int64(0), "addresses of the web in the text"},
+	TextShorteners:       {"text.shorteners", "int", StageShared, int64(0), "links of services that shorten addresses"},
+	TextLookalikes:       {"text.lookalikes", "int", StageShared, int64(0), "links whose host looks like a known name's and is not"},
+	TextPrograms:         {"text.programs", "int", StageShared, int64(0), "names of programs in the text: .apk, .exe …"},
+	TextVariableLinks:    {"text.variable_links", "int", StageShared, int64(0), "links that stand in the value of a variable, or reach into it"},
 	TextContacts:         {"text.contacts", "int", StageShared, int64(0), "landlines, 400 and 95 numbers in the text"},
+	TextVariableContacts: {"text.variable_contacts", "int", StageShared, int64(0), "telephones that stand in the value of a variable, or reach into it"},
 	TextPrivate:          {"text.private", "int", StageShared, int64(0), "mobile numbers, QQ numbers and WeChat names in the text"},
 	TextDisguised:        {"text.disguised", "int", StageShared, int64(0), "words of lexicons that are hidden by other characters, or by what stands between"},
+	TextImpersonated:     {"text.impersonated", "int", StageShared, int64(0), "organs, banks, carriers and couriers in whose names the text speaks, and who are not the provider"},
+	TextPromotion:        {"text.promotion", "int", StageShared, int64(0), "how much the text reads like marketing, 0 to 100 in steps of 10: a statistical score, on which rules only hold"},
+	TextNotMedicine:      {"text.not_medicine", "bool", StageShared, false, "the text says that the goods can't stand in for medicine"},
+	TextRiskNotice:       {"text.risk_notice", "bool", StageShared, false, "the text says that an investment has risks"},
+	TextTravelTime:       {"text.travel_time", "bool", StageShared, false, "the text tells a distance by the minutes that it takes"},
+	TextGift:             {"text.gift", "bool", StageShared, false, "the text promises something for nothing"},
+	TextQuantity:         {"text.quantity", "bool", StageShared, false, "and says how much of it"},
+	TextDated:            {"text.dated", "bool", StageShared, false, "the text names a day or a period"},
+	TextStatistics:       {"text.statistics", "bool", StageShared, false, "the text gives a share or a rate in per cent"},
+	TextPatentNo:         {"text.patent_no", "bool", StageShared, false, "the text gives the kind and the number of a patent"},
 	UnitsLength:          {"units.length", "int", StageShared, int64(30), "UTF-16 code units of the text, signature included"},
 	UnitsBilled:          {"units.billed", "int", StageShared, int64(1), "units that would be charged"},
 	TimeMinute:           {"time.minute", "int", StageShared, int64(600), "minute of the day in Asia/Shanghai, 0 to 1439"},
@@ -102,6 +148,8 @@ var factTable = [numFacts]Info{
 	PortContract:         {"port.contract", "bool", StageChannel, true, "the binding rests on a contract that holds now"},
 	PortSignatures:       {"port.signatures", "int", StageChannel, int64(1), "signatures that use this sub-code"},
 	PortQualifications:   {"port.qualifications", "int", StageChannel, int64(1), "qualifications behind this sub-code"},
+	ChannelMKTVariables:  {"channel.mkt_variables", "bool", StageChannel, false, "the channel takes marketing with variables"},
+	ChannelIndustries:    {"channel.industries_refused", "int", StageChannel, int64(0), "words of trades that the channel does not take"},
 }
 
 // FactTable lists every fixed fact.
@@ -113,6 +161,15 @@ type Facts struct {
 	book *Book
 	vals []any
 	hits []lexicon.Hit
+
+	industries []string // that the channel takes
+}
+
+// Sender is whose text it is.
+type Sender struct {
+	Signature  string // in front of the text, without brackets
+	Registered string // the verified name of the provider
+	Organ      bool   // the provider is an organ of the state or a public institution
 }
 
 // NewFacts returns facts of a lawful message: set what is known, and everything
@@ -125,7 +182,7 @@ func (b *Book) NewFacts() *Facts {
 
 // Clone copies the facts.
 func (f *Facts) Clone() *Facts {
-	return &Facts{f.book, append([]any(nil), f.vals...), f.hits}
+	return &Facts{f.book, append([]any(nil), f.vals...), f.hits, f.industries}
 }
 
 // Bool, Int and String set a fact.
@@ -137,16 +194,31 @@ func (f *Facts) Int(n Fact, v int) { f.vals[n] = int64(v) }
 // String sets a fact of a text.
 func (f *Facts) String(n Fact, v string) { f.vals[n] = v }
 
-// Text sets what a body holds. A way to refuse is one only if the reply that the text
-// names refuses here (OPT-01).
-func (f *Facts) Text(t *lexicon.Traits, hits []lexicon.Hit) {
+// Text sets what a body holds, and the signature in front of it. A way to refuse is one only
+// if the reply that the text names refuses here (OPT-01).
+func (f *Facts) Text(t *lexicon.Traits, hits []lexicon.Hit, from Sender) {
+	f.Bool(SignaturePoses, lexicon.Poses(from.Signature, from.Registered, from.Organ))
+	f.Bool(ProviderLends, lexicon.Lends(from.Registered))
+	f.Int(TextImpersonated, lexicon.Impersonated(t.Speaks, from.Registered, from.Signature, from.Organ))
 	_, refuses := f.book.OptOut(t.Refusal)
 	f.Bool(TextRefusal, refuses)
 	f.Bool(TextRefusalWords, t.Refusal != "")
 	f.Bool(TextRefusalLast, t.RefusalLast)
 	f.Bool(TextSymbols, t.Symbols)
 	f.Bool(TextCodeWord, t.CodeWord)
+	f.Bool(TextAddressed, t.Addressed)
+	f.Bool(TextNotMedicine, t.NotMedicine)
+	f.Bool(TextRiskNotice, t.RiskNotice)
+	f.Bool(TextTravelTime, t.TravelTime)
+	f.Bool(TextGift, t.Gift)
+	f.Bool(TextQuantity, t.Quantity)
+	f.Bool(TextDated, t.Dated)
+	f.Bool(TextStatistics, t.Statistics)
+	f.Bool(TextPatentNo, t.PatentNo)
 	f.Int(TextLinks, t.Links)
+	f.Int(TextShorteners, t.Shorteners)
+	f.Int(TextLookalikes, t.Lookalikes)
+	f.Int(TextPrograms, t.Programs)
 	f.Int(TextContacts, t.Contacts)
 	f.Int(TextPrivate, t.Private)
 	disguised := 0
@@ -161,15 +233,33 @@ func (f *Facts) Text(t *lexicon.Traits, hits []lexicon.Hit) {
 	f.hits = hits
 }
 
+// Industries sets which trades the channel takes the marketing of.
+func (f *Facts) Industries(taken []string) {
+	f.industries = taken
+	n := 0
+	for i := range f.hits {
+		if f.refuses(&f.hits[i]) {
+			n++
+		}
+	}
+	f.Int(ChannelIndustries, n)
+}
+
+// refuses tells whether a word is one of a trade that the channel does not take.
+func (f *Facts) refuses(h *lexicon.Hit) bool {
+	trade := f.book.lexicons[h.List].Industry
+	return trade != "" && !slices.Contains(f.industries, trade)
+}
+
 // Count sets the number of recipient events in window i of Book.Windows.
 func (f *Facts) Count(i, v int) { f.vals[f.book.counts[i]] = int64(v) }
 
 // Map lists the facts of the stages up to the given one, by name, for the
-// decision's record.
+// decision's record. Lexicons of which the text holds no word are not named.
 func (f *Facts) Map(upTo Stage) map[string]any {
 	out := make(map[string]any, len(f.vals))
 	for name, i := range f.book.index {
-		if f.book.stages[i] <= upTo {
+		if f.book.stages[i] <= upTo && !(f.vals[i] == int64(0) && strings.HasPrefix(name, lexPrefix)) {
 			out[name] = f.vals[i]
 		}
 	}

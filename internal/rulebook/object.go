@@ -45,9 +45,6 @@ var objectFacts = map[string][]Info{
 		{Name: "signature.is_mark", Lawful: true, Doc: "it is the trademark's or the app's name, letter by letter"},
 		{Name: "signature.own_mark", Lawful: true, Doc: "the trademark, or the app, is the applicant's own"},
 		{Name: "signature.elsewhere", Lawful: int64(0), Doc: "other parties with an approved signature of the same text"},
-		{Name: "signature.foreign_entity", Lawful: int64(0), Doc: "words for banks, carriers and the like that do not stand in the registered name"},
-		{Name: "signature.state_entity", Lawful: int64(0), Doc: "words for state organs"},
-		{Name: "party.state", Lawful: false, Doc: "the applicant is a state organ or a public institution"},
 	},
 	ObjectTemplate: {
 		{Name: "template.variables", Lawful: int64(1), Doc: "variables"},
@@ -217,28 +214,31 @@ func sortRules(list []*compiled) {
 
 // JudgeText runs the rules that need nothing but a text and its category: what stands
 // against every message that says so, before one is sent. text has its signature.
-func (b *Book) JudgeText(cat sms.Category, text string, at time.Time) ([]Finding, error) {
+func (b *Book) JudgeText(cat sms.Category, text string, from Sender, at time.Time) ([]Finding, error) {
 	f := b.NewFacts()
 	f.String(Category, string(cat))
-	if err := b.readText(f, text); err != nil {
+	if err := b.readText(f, text, from); err != nil {
 		return nil, err
 	}
 	found, _ := b.Evaluate(StageShared, f, at)
 	return slices.DeleteFunc(found, func(x Finding) bool { return !b.textRules[x.Rule] }), nil
 }
 
-// readText sets the facts of a whole text.
-func (b *Book) readText(f *Facts, text string) error {
+// readText sets the facts of a whole text; whose signature stands in it, from need not say.
+func (b *Book) readText(f *Facts, text string, from Sender) error {
 	units, err := smstext.Units(text)
 	if err != nil {
 		return err
 	}
 	f.Int(UnitsLength, smstext.Length(text))
 	f.Int(UnitsBilled, units)
-	_, body, brackets := lexicon.SplitSignature(text)
+	var body string
+	var brackets bool
+	from.Signature, body, brackets = lexicon.SplitSignature(text)
 	f.Bool(SignatureBrackets, brackets)
 	folded := lexicon.Fold(body)
-	traits := lexicon.Read(body, folded)
-	f.Text(&traits, b.Words(body, folded))
+	traits, _ := lexicon.Read(body, folded)
+	f.Text(&traits, append(b.Words(body, folded), b.SignatureWords(from.Signature)...), from)
+	f.Int(TextPromotion, b.Promotion(folded))
 	return nil
 }

@@ -44,10 +44,10 @@ func TestTemplateIsJudgedByItsText(t *testing.T) {
 	t.Parallel()
 	b := book(t)
 	for body, want := range map[string][]string{
-		"您好，本店今日试营业，保本理财稳赚不赔，拒收请回复R":     {"AD-11"},
-		"您好，本店今日试营业，欢迎会员光临，拒收请回复R":       nil,
-		"您好，本店今日试营业★，欢迎会员光临，拒收请回复R":      {"TPL-03"},
-		"您好，本店今日试营业，请加微信：abcdefg，拒收请回复R": {"TPL-11"},
+		"尊敬的会员，本店今日试营业，保本理财稳赚不赔，拒收请回复R":     {"AD-11"},
+		"您好，本店今日试营业，欢迎会员光临，拒收请回复R":          nil,
+		"您好，本店今日试营业★，欢迎会员光临，拒收请回复R":         {"TPL-03"},
+		"尊敬的会员，本店今日试营业，请加微信：abcdefg，拒收请回复R": {"TPL-11"},
 	} {
 		found, err := b.JudgeTemplate(&rulebook.TemplateClaim{Category: "MKT", Signature: "示例商城", Body: body, Sample: body}, morning)
 		if err != nil {

@@ -140,6 +140,19 @@ type Lexicon struct {
 	For      string   `yaml:"for,omitempty"` // "", texts of messages, or signature
 	Words    []string `yaml:"words"`
 	Harmless []string `yaml:"harmless,omitempty"` // phrases in which a word means nothing
+	// Spellings hide a word, such as pinyin; those by characters that look alike need not be said.
+	Spellings  map[string][]string `yaml:"spellings,omitempty"`
+	With       []string            `yaml:"with,omitempty"`       // the words count only beside one of these
+	Exceptions []Exception         `yaml:"exceptions,omitempty"` // phrases of which a reviewer is told that they may be allowed
+	Industry   string              `yaml:"industry,omitempty"`   // the trade that the words offer: only channels that name it take them (CNT-08)
+	Signature  bool                `yaml:"signature,omitempty"`  // the signature is searched too
+}
+
+// Exception is a kind of phrase in which the law may allow a word. It changes no verdict: the
+// reviewer is shown it.
+type Exception struct {
+	Title   Both   `yaml:"title"`
+	Pattern string `yaml:"pattern"` // a regular expression; the word must lie within what it matches
 }
 
 // OptOutWords are the replies that refuse (rulebook 7.3). All are compared after

@@ -48,8 +48,9 @@ func TestRulesAreAllHere(t *testing.T) {
 	}
 	for _, id := range strings.Fields("LIC-01 LIC-03 LIC-05 PORT-02 PORT-03 SIG-01 SIG-08 TPL-01 CNS-01 OPT-03 OPT-08 FRQ-01 FRQ-03 TIM-01 BIL-01 " +
 		"OPT-01 TPL-03 TPL-04 TPL-06 TPL-07 TPL-08 TPL-11 TPL-14 FRQ-05 " +
-		"LIC-07 SIG-02 SIG-03 SIG-04 SIG-05 SIG-06 SIG-07 SIG-10 RN-06 TPL-05 " +
-		"CNT-01 CNT-06 CNT-07 CNT-10 AD-01 AD-02 AD-03 AD-04 AD-05 AD-08 AD-10 AD-11") {
+		"LIC-07 SIG-02 SIG-03 SIG-04 SIG-05 SIG-06 SIG-07 RN-06 TPL-05 " +
+		"CNT-01 CNT-06 CNT-07 CNT-10 AD-01 AD-02 AD-03 AD-04 AD-05 AD-08 AD-10 AD-11 " +
+		"PORT-05 CNT-05 SIG-10 TPL-09 TPL-10 TPL-13 CNT-03 CNT-04 CNT-08 FRD-02 FRD-07 AD-06 AD-07 AD-09 AD-12 AD-13 AD-14 AD-15 AD-17") {
 		if !have[id] {
 			t.Errorf("%s is missing", id)
 		}
@@ -194,20 +195,30 @@ func TestEveryWordIsFound(t *testing.T) {
 			holds := func(phrase string) bool {
 				if l.For == rulebook.ObjectSignature {
 					claim := rulebook.SignatureClaim{Text: phrase, Source: "trademark", Mark: phrase, Registration: "1", Name: "示例", Entity: "company"}
-					found := rulesOf(b.JudgeSignature(&claim, morning))
-					return slices.Contains(found, "SIG-05") || slices.Contains(found, "SIG-10")
+					return slices.Contains(rulesOf(b.JudgeSignature(&claim, morning)), "SIG-05")
 				}
 				text := "您好，" + phrase + "。"
 				return slices.ContainsFunc(b.Words(text, lexicon.Fold(text)), func(h lexicon.Hit) bool { return h.List == l.Name })
 			}
+			beside := ""
+			if len(l.With) > 0 {
+				beside = l.With[0] + "，"
+			}
 			for _, w := range l.Words {
-				if !holds(w) {
+				if !holds(beside + w) {
 					t.Errorf("%s: %s is not found", l.Name, w)
 				}
 			}
 			for _, w := range l.Harmless {
-				if holds(w) {
+				if holds(beside + w) {
 					t.Errorf("%s: %s is not harmless", l.Name, w)
+				}
+			}
+			for w, list := range l.Spellings {
+				for _, x := range list {
+					if !holds("您好，" + beside + x + "。") {
+						t.Errorf("%s: %s is not found as %s", l.Name, w, x)
+					}
 				}
 			}
 		}
@@ -220,15 +231,15 @@ func TestFindingNamesItsWords(t *testing.T) {
 	const text = "保*本理财，销量第一"
 	f := b.NewFacts()
 	f.String(rulebook.Category, "MKT")
-	traits := lexicon.Read(text, lexicon.Fold(text))
-	traits.Refusal, traits.RefusalLast = "r", true
-	f.Text(&traits, b.Words(text, lexicon.Fold(text)))
+	traits, _ := lexicon.Read(text, lexicon.Fold(text))
+	traits.Refusal, traits.RefusalLast, traits.Addressed = "r", true, true
+	f.Text(&traits, b.Words(text, lexicon.Fold(text)), rulebook.Sender{})
 	found, _ := b.Evaluate(rulebook.StageShared, f, time.Date(2026, 11, 2, 10, 0, 0, 0, rulebook.Shanghai))
 	got := map[string]string{}
 	for _, x := range found {
 		got[x.Rule] = strings.Join(x.Words, " ")
 	}
-	if want := (map[string]string{"TPL-14": "保本理财", "AD-01": "第一", "AD-11": "保本理财"}); !maps.Equal(got, want) {
+	if want := (map[string]string{"TPL-14": "保*本理财", "AD-01": "第一", "AD-11": "保*本理财", "AD-14": "销量第一"}); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -19,11 +19,15 @@ var scenarios embed.FS
 
 // Scenario is a message as a lawyer would describe it, and the verdict that is expected.
 type Scenario struct {
-	Title  Both           `yaml:"title"`
-	At     Moment         `yaml:"at"`
-	Text   string         `yaml:"text,omitempty"`  // what is sent, signature included; the facts of the text come from it
-	Facts  map[string]any `yaml:"facts,omitempty"` // what else is not as in a lawful message
-	Expect Expectation    `yaml:"expect"`
+	Title Both   `yaml:"title"`
+	At    Moment `yaml:"at"`
+	Text  string `yaml:"text,omitempty"` // what is sent, signature included; the facts of the text come from it
+	// Whose text it is, by its registered name, and the trades that the channel takes.
+	Provider   string         `yaml:"provider,omitempty"`
+	Organ      bool           `yaml:"organ,omitempty"`
+	Industries []string       `yaml:"industries,omitempty"`
+	Facts      map[string]any `yaml:"facts,omitempty"` // what else is not as in a lawful message
+	Expect     Expectation    `yaml:"expect"`
 
 	// In place of a message: an object that somebody applies for.
 	Signature *SignatureClaim `yaml:"signature,omitempty"`
@@ -192,9 +196,10 @@ func (b *Book) scenarioFacts(s *Scenario) (*Facts, error) {
 	at := s.At.In(Shanghai)
 	f.Int(TimeMinute, at.Hour()*60+at.Minute())
 	if s.Text != "" {
-		if err := b.readText(f, s.Text); err != nil {
+		if err := b.readText(f, s.Text, Sender{Registered: s.Provider, Organ: s.Organ}); err != nil {
 			return nil, fmt.Errorf("text: %w", err)
 		}
+		f.Industries(s.Industries)
 	}
 	return f, f.fill(s.Facts)
 }

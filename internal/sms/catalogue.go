@@ -55,11 +55,20 @@ const (
 	TextSymbols         Code = "TEXT_SYMBOLS"
 	OTPForm             Code = "OTP_FORM"
 	NoticeForm          Code = "NOTICE_FORM"
+	MKTForm             Code = "MKT_FORM"
+	VariableForbidden   Code = "VARIABLE_FORBIDDEN"
+	LinkForbidden       Code = "LINK_FORBIDDEN"
+	LinkDangerous       Code = "LINK_DANGEROUS"
+	Impersonation       Code = "IMPERSONATION"
+	SignatureEntity     Code = "SIGNATURE_ENTITY"
+	IndustryRefused     Code = "INDUSTRY_REFUSED"
+	PromotionReview     Code = "PROMOTION_REVIEW"
 	ContactForbidden    Code = "CONTACT_FORBIDDEN"
 	TextDisguised       Code = "TEXT_DISGUISED"
 	ContentForbidden    Code = "CONTENT_FORBIDDEN"
 	AdForbidden         Code = "AD_FORBIDDEN"
 	AdReview            Code = "AD_REVIEW"
+	AdIncomplete        Code = "AD_INCOMPLETE"
 	ConsentMissing      Code = "CONSENT_MISSING"
 	RefusalMissing      Code = "REFUSAL_MISSING"
 	OptedOut            Code = "OPTED_OUT"
@@ -118,6 +127,7 @@ var catalogue = []Entry{
 	{PortNotBound, 403, 10, "ZX:P002", "子端口没有与实际发送主体的直接绑定", "the sub-code has no direct binding to the party that sends", false},
 	{PortSharedBinding, 403, 10, "ZX:P003", "一个子端口只能对应一个签名和一个资质", "one sub-code serves one signature and one qualification", false},
 	{SignatureMismatch, 422, 1, "ZX:S001", "短信必须以已报备的【签名】开头，且只有一对【】", "the text must begin with the filed 【signature】 and hold no other 【】", false},
+	{SignatureEntity, 403, 9, "ZX:S010", "签名含有机关、银行或运营商字样，与内容提供者不符", "the signature names an organ, a bank or a carrier that the provider is not", false},
 	{SignatureNotFiled, 403, 9, "ZX:S008", "签名尚未在接收方所属运营商报备通过", "the signature is not filed with the recipient's carrier", false},
 	{TemplateNotApproved, 403, 9, "ZX:T001", "内容不符合任何已审核通过的模板", "the text fits no approved template", false},
 	{TemplateNotFiled, 403, 9, "ZX:T002", "该模板的现行版本尚未在上游云通道报备，请先报备并在通道中登记其模板编号", "the template's present wording is not filed with the upstream; file it there and enter its code at the channel", false},
@@ -129,11 +139,19 @@ var catalogue = []Entry{
 	{TextSymbols, 422, 1, "ZX:T003", "正文含有运营商不接受的装饰符号，请删去", "the text holds decorative signs that carriers refuse; leave them out", false},
 	{OTPForm, 422, 1, "ZX:T006", "验证码短信须写明验证码，且不得含链接、联系方式或退订用语", "a verification code says that it is one and holds no link, contact or words of refusal", false},
 	{NoticeForm, 422, 1, "ZX:T007", "通知短信不得带退订用语，含推广内容的须按营销短信发送", "a notice holds no words of refusal; what promotes is sent as marketing", false},
+	{MKTForm, 422, 1, "ZX:T008", "营销短信须称呼会员，并以“拒收请回复R”结尾", "marketing speaks to members and ends with 拒收请回复R", false},
+	{VariableForbidden, 422, 1, "ZX:T009", "模板变量不符合要求：营销模板不用变量，文字变量不得过长", "the variables are not allowed: marketing has none, and values of text are short", false},
+	{LinkForbidden, 422, 1, "ZX:T010", "链接不符合要求：至多一个，不用短链接，不放在变量里", "the links are not allowed: at most one, no short link, none in a variable", false},
 	{ContactForbidden, 422, 1, "ZX:T011", "正文含有手机号、QQ、微信，或联系电话过多", "the text holds a mobile number, QQ or WeChat, or too many telephones", false},
 	{TextDisguised, 422, 1, "ZX:T014", "正文用变体字符或分隔符掩饰敏感词语，请改用正常写法", "the text hides words by other characters or by what stands between; write plainly", false},
 	{ContentForbidden, 422, 1, "ZX:N001", "正文含有法律禁止传播的内容", "the text holds what the law forbids to send", false},
+	{LinkDangerous, 422, 1, "ZX:N003", "正文含有安装程序，或域名仿冒知名机构的链接", "the text holds a program, or a link that imitates a known name", false},
+	{Impersonation, 403, 1, "ZX:N004", "正文冒充国家机关、银行、运营商或快递", "the text speaks in the name of an organ, a bank, a carrier or a courier", false},
+	{PromotionReview, 409, 9, "ZX:N005", "通知短信疑似营销内容，已转人工审核", "the notice reads like marketing and waits for a reviewer", false},
+	{IndustryRefused, 403, 9, "ZX:N008", "没有通道接收该行业的营销短信", "no channel takes marketing of this trade", false},
 	{AdForbidden, 422, 1, "ZX:A001", "营销短信含有广告法禁止的内容", "the marketing text holds what the Advertising Law forbids", false},
-	{AdReview, 409, 9, "ZX:A002", "营销短信含有绝对化用语，已转人工审核", "the marketing text holds absolute terms and waits for a reviewer", false},
+	{AdReview, 409, 9, "ZX:A002", "营销短信含有须审核的广告用语，已转人工审核", "the marketing text holds advertising terms that a reviewer must see, and waits", false},
+	{AdIncomplete, 422, 1, "ZX:A013", "广告内容不完整：附赠的数量和期限，专利的号码和种类", "the advertisement lacks particulars: of gifts, or of a patent", false},
 	{ConsentMissing, 403, 9, "ZX:C001", "没有该号码对本内容提供者的有效同意", "this recipient has given this content provider no valid consent", false},
 	{RefusalMissing, 422, 1, "ZX:O001", "营销短信没有写明有效的退订方式，请以“拒收请回复R”结尾", "the marketing text names no way to refuse that works; end it with 拒收请回复R", false},
 	{OptedOut, 403, 9, "ZX:O003", "该号码已退订，不得再次发送", "this recipient has opted out", false},

@@ -74,7 +74,7 @@ func (a *API) listMeasures(ctx context.Context, _ *struct{}) (*MeasuresOut, erro
 
 // noNumbers refuses free text that names a person: it is kept as it is, and shown.
 func noNumbers(field, text string) error {
-	if t := lexicon.Read(text, lexicon.Fold(text)); t.Private > 0 {
+	if t, _ := lexicon.Read(text, lexicon.Fold(text)); t.Private > 0 {
 		return sms.Errorf(sms.BadRequest, field, "it holds a telephone number, or an account of somebody: name messages by their ids")
 	}
 	return nil
