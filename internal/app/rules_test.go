@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/zhunxin/zhunxin/internal/classify"
 )
 
 // A house pack may refuse what the program's own cases permit; the operator's cases are
@@ -42,5 +44,41 @@ func TestHousePackIsTestedByItsOwnScenarios(t *testing.T) {
 		if _, err := redraft([]string{file("bad.yaml", text)}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+}
+
+// A model is trained from an operator's own texts in either form; a slip names its file.
+func TestClassifierIsTrainedFromFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	csv := write("a.csv", "template,category,text\no1,OTP,验证码123456\nm1,MKT,全场八折\n")
+	jsonl := write("b.jsonl", `{"template":"n1","category":"NOTICE","text":"订单已发货"}`+"\n"+`{"template":"p1","category":"PUBLIC","text":"谨防诈骗"}`)
+	out := filepath.Join(dir, "model.bin")
+	if err := (&RulebookTrainClassifier{Files: []string{csv, jsonl}, Out: out}).Run(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := classify.Load(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range []string{"验证码123456", "订单已发货", "全场八折", "谨防诈骗"} {
+		if s := m.Score(text); s.Best() != i {
+			t.Errorf("%s: %v", text, s)
+		}
+	}
+	bad := write("bad.csv", "template,category,text\nx,SALE,y\n")
+	if err := (&RulebookTrainClassifier{Files: []string{bad}}).Run(); err == nil || !strings.Contains(err.Error(), "bad.csv") {
+		t.Error(err)
 	}
 }

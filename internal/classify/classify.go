@@ -93,7 +93,7 @@ func (m *Model) Score(folded string) Scores {
 	})
 	var s Scores
 	for c := range s {
-		s[c] = (float64(m.bias[c]) + float64(sum[c])*norm(n)) / scale
+		s[c] = (float64(m.bias[c]) + float64(float64(sum[c])*norm(n))) / scale // rounded before it is added, see trainer
 	}
 	s.softmax()
 	return s

@@ -153,8 +153,8 @@ func TestAllMessagesToANumberAreCounted(t *testing.T) {
 // text is judged by the template that it fits, though it is read once.
 func TestVariablesHoldNoLinksAndTelephones(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
-		approve(w, 901, sms.Notice, "详见https://example.com/a，单号${number:digits}。")
-		approve(w, 902, sms.Notice, "请看${where:link}。")
+		approve(w, 901, sms.Notice, "您的订单已发货，物流详见https://example.com/a，单号${number:digits}。")
+		approve(w, 902, sms.Notice, "您的账单已生成，请看${where:link}。")
 		approve(w, 903, sms.Notice, "请联系${who:text}。")
 		approve(w, 904, sms.Notice, "请致电010-00000000，单号${number:digits}。")
 		approve(w, 905, sms.Notice, "您买的${what:text}已发货。")
@@ -162,8 +162,8 @@ func TestVariablesHoldNoLinksAndTelephones(t *testing.T) {
 			code sms.Code
 			rule string
 		}{
-			"详见https://example.com/a，单号12345678。":    {},
-			"请看https://example.com/a。":               {sms.LinkForbidden, "TPL-10"},
+			"您的订单已发货，物流详见https://example.com/a，单号12345678。": {},
+			"您的账单已生成，请看https://example.com/a。":              {sms.LinkForbidden, "TPL-10"},
 			"请联系010-00000000。":                       {sms.ContactForbidden, "TPL-11"},
 			"请致电010-00000000，单号12345678。":            {},
 			"您买的" + strings.Repeat("好", 20) + "已发货。": {},
@@ -175,8 +175,8 @@ func TestVariablesHoldNoLinksAndTelephones(t *testing.T) {
 			}
 			expect(w.T, w.Send("【准信科技】"+text, gatetest.Member)[0], state, want.code, want.rule)
 		}
-		approve(w, 906, sms.Notice, "请看https://example.com/a。") // now another template has the link fixed
-		call := w.Call("【准信科技】请看https://example.com/a。", gatetest.Member)
+		approve(w, 906, sms.Notice, "您的账单已生成，请看https://example.com/a。") // now another template has the link fixed
+		call := w.Call("【准信科技】您的账单已生成，请看https://example.com/a。", gatetest.Member)
 		call.Parts[0].Template = 906
 		a, err := w.Gate.Submit(context.Background(), call)
 		if err != nil {

@@ -125,19 +125,24 @@ var shorteners = func() map[string]bool {
 // short tells whether a host gives short addresses in place of long ones (TPL-10).
 func short(host string) bool { return shorteners[strings.TrimPrefix(host, "www.")] }
 
-type brand struct {
-	label, like string // as it is, and as look-alikes of it fold
-	domains     []string
-}
-
-var brands = func() []brand {
-	var out []brand
+// brands are the names that frauds like to borrow.
+var brands = func() (b struct {
+	like    map[string]bool // their labels, as look-alikes of them fold
+	domains []string        // that are truly theirs
+	within  []string        // these with dots on both sides
+},
+) {
+	b.like = map[string]bool{}
 	for line := range strings.Lines(brandData) {
 		if f := strings.Fields(line); len(f) > 1 && f[0] != "#" {
-			out = append(out, brand{f[0], likeness.Replace(f[0]), f[1:]})
+			b.like[likeness.Replace(f[0])] = true
+			b.domains = append(b.domains, f[1:]...)
 		}
 	}
-	return out
+	for _, d := range b.domains {
+		b.within = append(b.within, "."+d+".")
+	}
+	return b
 }()
 
 // likeness folds what is taken for something else in a host's name.
@@ -146,15 +151,17 @@ var likeness = strings.NewReplacer("0", "o", "1", "l", "3", "e", "5", "s", "i", 
 // imitates tells whether a host is made to look like a known name's: by its label or a part
 // of it between hyphens, or by beginning with the name's own domain.
 func imitates(host string) bool {
-	label := registrable(host)
-	if label == "" || owned(host) {
+	if owned(host) {
 		return false
 	}
-	parts := append(strings.Split(label, "-"), label)
-	return slices.ContainsFunc(brands, func(b brand) bool {
-		return slices.ContainsFunc(parts, func(p string) bool { return likeness.Replace(p) == b.like }) ||
-			slices.ContainsFunc(b.domains, func(d string) bool { return strings.HasPrefix(host, d+".") || strings.Contains(host, "."+d+".") })
-	})
+	label := likeness.Replace(registrable(host))
+	for part := range strings.SplitSeq(label, "-") {
+		if brands.like[part] {
+			return true
+		}
+	}
+	dots := "." + host
+	return brands.like[label] || slices.ContainsFunc(brands.within, func(d string) bool { return strings.Contains(dots, d) })
 }
 
 // registrable is the label of a host that somebody registered: of www.example.com.cn it is
@@ -183,7 +190,8 @@ func genuine(text string) bool {
 
 // owned tells whether a host is one of a known name's own.
 func owned(host string) bool {
-	return slices.ContainsFunc(brands, func(b brand) bool {
-		return slices.ContainsFunc(b.domains, func(d string) bool { return host == d || strings.HasSuffix(host, "."+d) })
+	return slices.ContainsFunc(brands.domains, func(d string) bool {
+		head, ok := strings.CutSuffix(host, d)
+		return ok && (head == "" || head[len(head)-1] == '.')
 	})
 }

@@ -28,7 +28,7 @@ type Traits struct {
 	TravelTime  bool // it tells a distance by the minutes that it takes (AD-12)
 	Gift        bool // it promises something for nothing (AD-13)
 	Quantity    bool // and how much
-	Dated       bool // it names a day or a period (AD-13)
+	Dated       bool // it names a day or a period, beside a gift or what urges to buy (AD-13)
 	Statistics  bool // it gives a share or a rate in per cent (AD-14)
 	PatentNo    bool // it gives a patent's kind and number (AD-15)
 }

@@ -130,7 +130,7 @@ var factTable = [numFacts]Info{
 	TextTravelTime:       {"text.travel_time", "bool", StageShared, false, "the text tells a distance by the minutes that it takes"},
 	TextGift:             {"text.gift", "bool", StageShared, false, "the text promises something for nothing"},
 	TextQuantity:         {"text.quantity", "bool", StageShared, false, "and says how much of it"},
-	TextDated:            {"text.dated", "bool", StageShared, false, "the text names a day or a period"},
+	TextDated:            {"text.dated", "bool", StageShared, false, "the text names a day or a period; looked for only beside a gift, or what urges to buy"},
 	TextStatistics:       {"text.statistics", "bool", StageShared, false, "the text gives a share or a rate in per cent"},
 	TextPatentNo:         {"text.patent_no", "bool", StageShared, false, "the text gives the kind and the number of a patent"},
 	UnitsLength:          {"units.length", "int", StageShared, int64(30), "UTF-16 code units of the text, signature included"},
