@@ -73,6 +73,7 @@ type Book struct {
 
 	optOut, optOutForms OptOutWords // as written, and folded
 	instruments         map[string]*Instrument
+	calendar            *Calendar
 
 	rules  []*compiled // in order of evaluation
 	index  map[string]int
@@ -108,7 +109,7 @@ func rank(id string) int {
 // Load compiles packs. House packs come last; they may add rules and move
 // parameters in the stricter direction, nothing else.
 func Load(packs ...[]byte) (*Book, error) {
-	b := &Book{index: map[string]int{}, instruments: map[string]*Instrument{}}
+	b := &Book{index: map[string]int{}, instruments: map[string]*Instrument{}, calendar: &Calendar{years: map[int]*Year{}, days: map[civil]bool{}}}
 	for i, f := range factTable {
 		b.index[f.Name] = i
 		b.stages = append(b.stages, f.Stage)
@@ -130,6 +131,11 @@ func Load(packs ...[]byte) (*Book, error) {
 		}
 		for i := range p.Instruments {
 			if err := b.addInstrument(&p.Instruments[i]); err != nil {
+				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
+			}
+		}
+		for i := range p.Calendar {
+			if err := b.calendar.add(&p.Calendar[i]); err != nil {
 				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
 			}
 		}

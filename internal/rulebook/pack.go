@@ -157,6 +157,7 @@ type Pack struct {
 	Lexicon []Lexicon   `yaml:"lexicons,omitempty"`
 
 	Instruments []Instrument `yaml:"instruments,omitempty"` // only of a law pack
+	Calendar    []Year       `yaml:"calendar,omitempty"`    // only of a law pack
 	Rules       []Rule       `yaml:"rules,omitempty"`
 	Adjust      []Adjustment `yaml:"adjust,omitempty"`
 }
@@ -184,6 +185,14 @@ func Parse(b []byte) (*Pack, error) {
 	}
 	if p.Layer != "law" && len(p.Instruments) > 0 {
 		return nil, fmt.Errorf("pack %s: only a law pack says when instruments are in force", p.Name)
+	}
+	if p.Layer != "law" && len(p.Calendar) > 0 {
+		return nil, fmt.Errorf("pack %s: only a law pack says which days are holidays", p.Name)
+	}
+	for i := range p.Calendar {
+		if err := p.Calendar[i].check(); err != nil {
+			return nil, fmt.Errorf("pack %s, calendar of %d: %w", p.Name, p.Calendar[i].Year, err)
+		}
 	}
 	for i := range p.Rules {
 		r := &p.Rules[i]
@@ -215,6 +224,10 @@ func decode(b []byte, into any) error {
 	return nil
 }
 
+// statuses say how sure a source is: V (verified), V2 (from a secondary source), R (recalled),
+// D (our own design), TBC (to be confirmed).
+var statuses = []string{"V", "V2", "R", "D", "TBC"}
+
 var ruleID = regexp.MustCompile(`^[A-Z]{2,6}-[0-9]{2,3}$`)
 
 func (r *Rule) check(layer string) error {
@@ -223,7 +236,7 @@ func (r *Rule) check(layer string) error {
 		return fmt.Errorf("the id is not like TIM-01")
 	case r.Kind != "message":
 		return fmt.Errorf("its kind %q is not message, the only one that is evaluated: it would stand against nothing", r.Kind)
-	case !slices.Contains([]string{"V", "V2", "R", "D", "TBC"}, r.Status):
+	case !slices.Contains(statuses, r.Status):
 		return fmt.Errorf("status %q is not V (verified), V2 (from a secondary source), R (recalled), D (our own design) or TBC (to be confirmed)", r.Status)
 	case r.Layer != layer:
 		return fmt.Errorf("its layer %s is not the pack's %s", r.Layer, layer)
