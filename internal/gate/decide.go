@@ -385,7 +385,7 @@ func (g *Gate) notAfter(m *sms.Message, now time.Time) int64 {
 
 func (b *batchRun) verdict(p *part, r *recipient, view *carrierView) ([]rulebook.Finding, *consent.Grant, int64) {
 	f := p.facts
-	grant := b.facts.fill(f, p, r, b.now, b.g.book.Windows())
+	grant := b.facts.fill(f, p, r, b.now)
 	own, until := b.g.book.Evaluate(rulebook.StageRecipient, f, b.now)
 	findings := own
 	if len(p.findings)+len(view.findings) > 0 {

@@ -68,6 +68,7 @@ type Book struct {
 	versions string
 	windows  []Window
 	counts   []int // where the count of each window stands among the facts
+	counted  map[sms.Category][]int
 	lists    []lexicon.List
 	words    *lexicon.Words
 
@@ -87,6 +88,10 @@ type compiled struct {
 	reads  map[string]bool
 	params map[string]any
 	prg    cel.Program
+	// A condition is a function of the facts that it reads: while they are all as in a
+	// lawful message, against which it does not stand, it needs no evaluation.
+	facts []int // where those facts stand
+	quiet bool  // it does not stand against the lawful message
 }
 
 // order is the order of evaluation of rulebook 7.2 by the prefix of a rule's id;
@@ -186,20 +191,8 @@ func Load(packs ...[]byte) (*Book, error) {
 		}
 		return b.rules[i].ID < b.rules[j].ID
 	})
+	b.findCounted()
 	return b, nil
-}
-
-func (b *Book) addWindow(w Window) error {
-	if w.Scope != "platform" && w.Scope != "group" && w.Scope != "signature" {
-		return fmt.Errorf("window %s: scope %q is not platform, group or signature", w.Name, w.Scope)
-	}
-	name := "count." + w.Name
-	if _, ok := b.index[name]; ok || w.Name == "" || w.Length <= 0 {
-		return fmt.Errorf("window %q has no length, or its name is taken", w.Name)
-	}
-	b.counts = append(b.counts, b.addFact(name, StageRecipient))
-	b.windows = append(b.windows, w)
-	return nil
 }
 
 func (b *Book) addLexicon(l *Lexicon) error {
@@ -308,6 +301,9 @@ func (b *Book) compile(env *cel.Env, r Rule) (*compiled, error) {
 	}
 	for _, ref := range ast.NativeRep().ReferenceMap() {
 		if i, ok := b.index[ref.Name]; ok {
+			if !c.reads[ref.Name] {
+				c.facts = append(c.facts, i)
+			}
 			c.reads[ref.Name] = true
 			c.stage = max(c.stage, b.stages[i])
 		}
@@ -324,7 +320,28 @@ func (b *Book) compile(env *cel.Env, r Rule) (*compiled, error) {
 		return nil, fmt.Errorf("condition: %w", err)
 	}
 	c.prg = prg
+	c.quiet = !c.against(b.NewFacts())
 	return c, nil
+}
+
+// against tells whether the condition stands against a message. What can't be computed
+// stands against it (P11).
+func (c *compiled) against(f *Facts) bool {
+	if c.quiet && c.lawful(f) {
+		return false
+	}
+	v, _, err := c.prg.Eval(&activation{f: f, c: c})
+	return err != nil || v != types.False
+}
+
+// lawful tells whether all facts that the condition reads are as in a lawful message.
+func (c *compiled) lawful(f *Facts) bool {
+	for _, i := range c.facts {
+		if f.vals[i] != f.book.lawful[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // activation gives a condition its facts and parameters without copying them.
@@ -361,7 +378,6 @@ type Finding struct {
 // answer ends by itself (hours, dates of rules), zero if it does not.
 func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding, until time.Time) {
 	cat := sms.Category(f.vals[Category].(string))
-	act := activation{f: f}
 	for _, c := range b.rules {
 		if c.stage != stage || !c.applies(cat) {
 			continue
@@ -376,10 +392,7 @@ func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding
 			}
 			until = earliest(until, c.To.Time)
 		}
-		act.c = c
-		v, _, err := c.prg.Eval(&act)
-		stands := err != nil || v != types.False // what can't be computed stands against it (P11)
-		if stands {
+		if c.against(f) {
 			finding := c.finding(cat, at)
 			finding.Articles, finding.Words = b.articles(&c.Rule, at), c.wordsOf(f.hits)
 			findings = append(findings, finding)
@@ -456,18 +469,6 @@ func Refusing(findings []Finding) *Finding {
 
 // Versions names the packs: law@2026.11,channel@….
 func (b *Book) Versions() string { return b.versions }
-
-// Windows lists the windows of recipient events in the order of Facts.Count.
-func (b *Book) Windows() []Window { return b.windows }
-
-// Longest is the longest window of any pack: how long events are kept.
-func (b *Book) Longest() time.Duration {
-	var d time.Duration
-	for _, w := range b.windows {
-		d = max(d, time.Duration(w.Length))
-	}
-	return d
-}
 
 // Rules lists the rules in order of evaluation.
 func (b *Book) Rules() []Rule {

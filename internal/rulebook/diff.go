@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Change is one difference between two books.
@@ -81,8 +80,8 @@ func (b *Book) beside() map[string]map[string]bool {
 		add("lexicon "+l.Name, l.Words...)
 		add("lexicon "+l.Name+" harmless", l.Harmless...)
 	}
-	for _, w := range b.windows {
-		add("windows", fmt.Sprintf("%s (%s, %s, %s)", w.Name, w.Category, w.Scope, time.Duration(w.Length)))
+	for i := range b.windows {
+		add("windows", b.windows[i].String())
 	}
 	for name, i := range b.instruments {
 		add("instruments", fmt.Sprintf("%s (%s – %s)", name, i.From, i.To))

@@ -102,14 +102,6 @@ type Rule struct {
 	Examples   []Example        `yaml:"examples" json:"-"`
 }
 
-// Window is a span over which recipient events are counted.
-type Window struct {
-	Name     string       `yaml:"name"`
-	Category sms.Category `yaml:"category,omitempty"` // "" counts every category
-	Scope    string       `yaml:"scope"`              // platform | group | signature
-	Length   Duration     `yaml:"length"`
-}
-
 // Duration is a span written as 24h.
 type Duration time.Duration
 

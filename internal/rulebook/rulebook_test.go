@@ -47,7 +47,7 @@ func TestRulesAreAllHere(t *testing.T) {
 		have[r.ID] = true
 	}
 	for _, id := range strings.Fields("LIC-01 LIC-03 LIC-05 PORT-02 PORT-03 SIG-01 SIG-08 TPL-01 CNS-01 OPT-03 OPT-08 FRQ-01 FRQ-03 TIM-01 BIL-01 " +
-		"OPT-01 TPL-03 TPL-04 TPL-06 TPL-07 TPL-08 TPL-11 TPL-14 FRQ-05 " +
+		"OPT-01 TPL-03 TPL-04 TPL-06 TPL-07 TPL-08 TPL-11 TPL-14 FRQ-02 FRQ-04 FRQ-05 " +
 		"CNT-01 CNT-06 CNT-07 CNT-10 AD-01 AD-02 AD-03 AD-04 AD-05 AD-08 AD-10 AD-11") {
 		if !have[id] {
 			t.Errorf("%s is missing", id)
@@ -167,6 +167,11 @@ func TestBadPacksAreRefusedWithAReason(t *testing.T) {
 		"lexicon twice":   {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: porn, source: own, words: [赌博]}]\n", "taken"},
 		"no source":       {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: own, words: [赌博]}]\n", "where they come from"},
 		"word too short":  {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: own, source: own, words: [赌]}]\n", "two characters"},
+		"window's scope":  {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: everybody, length: 1m}]\n", "everybody"},
+		"clock of a day":  {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: group, clock: day}]\n", "rolling"},
+		"two spans":       {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: group, clock: hour, length: 1h}]\n", "either"},
+		"no span":         {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: group}]\n", "either"},
+		"window twice":    {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: otp_1m, scope: group, length: 1m}]\n", "taken"},
 		"rule incomplete": {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, against: 'true', outcome: block}]\n", "ABC-01"},
 	} {
 		if _, err := rulebook.Load(append(builtin(t), []byte(c.text))...); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -249,6 +254,25 @@ func TestRulesHoldOnlyWithinTheirDates(t *testing.T) {
 	}
 	if found, _ := b.Evaluate(rulebook.StageShared, f, day); rulebook.Refusing(found) == nil {
 		t.Error("from its date on it does not stand")
+	}
+}
+
+// FRQ-06: what a window counts at a moment.
+func TestWindowsBeginWhereTheySay(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 24, 10, 7, 30, 500e6, rulebook.Shanghai)
+	for want, w := range map[time.Time]rulebook.Window{ // the first moment that counts
+		time.Date(2026, 11, 24, 10, 7, 0, 0, rulebook.Shanghai):      {Clock: "minute"},
+		time.Date(2026, 11, 24, 10, 0, 0, 0, rulebook.Shanghai):      {Clock: "hour"},
+		time.Date(2026, 11, 24, 10, 6, 31, 501e6, rulebook.Shanghai): {Length: rulebook.Duration(59 * time.Second)},
+		time.Date(2026, 11, 23, 10, 7, 30, 501e6, rulebook.Shanghai): {Length: rulebook.Duration(24 * time.Hour)},
+	} {
+		if got := time.UnixMilli(w.After(at) + 1); !got.Equal(want) {
+			t.Errorf("%s: %s, want %s", &w, got, want)
+		}
+	}
+	if got := book(t).Longest(); got != 7*24*time.Hour {
+		t.Errorf("events are kept for %s", got)
 	}
 }
 

@@ -60,7 +60,9 @@ const (
 	OptedOut            Code = "OPTED_OUT"
 	SuppressedScope     Code = "SUPPRESSION_SCOPE"
 	FrequencyOTP        Code = "FREQUENCY_OTP"
+	FrequencyNotice     Code = "FREQUENCY_NOTICE"
 	FrequencyMKT        Code = "FREQUENCY_MKT"
+	FrequencyContent    Code = "FREQUENCY_CONTENT"
 	FrequencyAll        Code = "FREQUENCY_ALL"
 	OutsideHours        Code = "OUTSIDE_HOURS"
 	UnitsMismatch       Code = "UNITS_MISMATCH"
@@ -129,7 +131,9 @@ var catalogue = []Entry{
 	{OptedOut, 403, 9, "ZX:O003", "该号码已退订，不得再次发送", "this recipient has opted out", false},
 	{SuppressedScope, 403, 9, "ZX:O008", "该号码已拒收此类短信", "this recipient refuses messages of this category", false},
 	{FrequencyOTP, 429, 9, "ZX:F001", "该号码的验证码发送过于频繁", "too many verification codes to this number", false},
+	{FrequencyNotice, 429, 9, "ZX:F002", "该号码的同一通知发送过于频繁", "too many notices of this template to this number", false},
 	{FrequencyMKT, 429, 9, "ZX:F003", "该号码的营销短信超过频率上限", "too many marketing messages to this number", false},
+	{FrequencyContent, 429, 9, "ZX:F004", "相同内容短时间内重复发给同一号码", "the same text again to the same number within a short time", false},
 	{FrequencyAll, 429, 9, "ZX:F005", "该号码收到的短信总数超过频率上限", "too many messages of all kinds to this number", false},
 	{OutsideHours, 409, 9, "ZX:H001", "不在允许的发送时段，已推迟到下一时段", "outside lawful hours; deferred to the next window", false},
 	{UnitsMismatch, 422, 6, "ZX:B001", "计费条数与内容长度不符", "the billed units don't match the text", false},

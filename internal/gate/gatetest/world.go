@@ -156,7 +156,7 @@ func newWorld(t *testing.T, db *store.DB, c *Clock, wrap func(gate.Store) gate.S
 	}
 	w.Gate = gate.New(gate.Config{
 		BatchRecipients: 500, BatchWait: time.Millisecond, QueueRecipients: 10_000, Workers: 2, IdempotencyKept: 24 * time.Hour,
-		NotAfter: map[sms.Category]time.Duration{sms.OTP: 5 * time.Minute, sms.MKT: 12 * time.Hour},
+		NotAfter: map[sms.Category]time.Duration{sms.OTP: 5 * time.Minute, sms.Notice: 24 * time.Hour, sms.MKT: 12 * time.Hour},
 		Logger:   slog.New(slog.NewTextHandler(io.Discard, nil)), Courier: w,
 		OnReady: func(list []gate.Ready) {
 			w.mu.Lock()
