@@ -88,13 +88,14 @@ func (b *batchRun) share(p *part) {
 	k := p.key()
 	if p.shared = b.shared[k]; p.shared == nil {
 		p.shared = &shared{job: p.job, carriers: map[sms.Carrier]*carrierView{}}
-		b.g.sharedFacts(p, b.now.UnixMilli())
+		b.g.sharedFacts(p, b.now)
 		b.shared[k] = p.shared
 	}
 }
 
-func (g *Gate) sharedFacts(p *part, at int64) {
-	f, snap := g.book.NewFacts(), p.job.snap
+func (g *Gate) sharedFacts(p *part, now time.Time) {
+	f, snap, at := g.book.NewFacts(), p.job.snap, now.UnixMilli()
+	f.Time(now)
 	chain := snap.Chain(p.job.party.ID)
 	f.String(rulebook.Category, string(p.category))
 	operator, resellers, companies, owns := false, true, true, false
@@ -128,6 +129,7 @@ func (g *Gate) sharedFacts(p *part, at int64) {
 	f.Bool(rulebook.SignatureApproved, p.signature != nil && p.signature.State == registry.Approved)
 	f.Bool(rulebook.TemplateMatched, p.template != nil)
 	if p.template != nil {
+		f.Bool(rulebook.TemplateUrgent, p.template.Template.Urgent)
 		p.ends(p.template.Version.To)
 	}
 	f.Text(&p.traits, p.words)
@@ -160,15 +162,15 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 		}
 		v.permit.Chain = append(v.permit.Chain, ledger.Line{Account: a.ID, Price: price})
 	}
-	var first []rulebook.Finding
+	var best []rulebook.Finding
 	for _, ch := range p.job.snap.Channels {
 		if ch.Carrier != c || ch.State != registry.Active || !ch.Carries(p.category) {
 			continue
 		}
 		found, pc, until := g.channel(p, ch, now)
 		if r := rulebook.Refusing(found); r != nil {
-			if first == nil {
-				first = found
+			if best == nil || rulebook.Better(found, best) {
+				best = found
 			}
 			continue
 		}
@@ -179,8 +181,8 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 		}
 	}
 	if len(v.permit.Channels) == 0 {
-		v.findings = first
-		if first == nil {
+		v.findings = best
+		if best == nil {
 			v.code, v.detail = sms.NoChannel, "no active channel carries "+string(p.category)+" to "+string(c)
 		}
 	}
@@ -230,6 +232,10 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 	f.Bool(rulebook.PortContract, holds)
 	f.Int(rulebook.PortSignatures, signatures)
 	f.Int(rulebook.PortQualifications, len(qualifications))
+	if o := &ch.Options; o.MKTOpen != 0 || o.MKTClose != 0 {
+		f.Int(rulebook.ChannelOpen, o.MKTOpen)
+		f.Int(rulebook.ChannelClose, o.MKTClose)
+	}
 	found, t := g.book.Evaluate(rulebook.StageChannel, f, now)
 	if !t.IsZero() {
 		ends(t.UnixMilli())
@@ -270,8 +276,6 @@ func against(code sms.Code) rulebook.Finding {
 // newDecision makes the decision of all parts that are alike, once the carriers of
 // all their recipients are known.
 func (g *Gate) newDecision(s *shared, now time.Time, journal int64) error {
-	at := now.In(rulebook.Shanghai)
-	s.facts.Int(rulebook.TimeMinute, at.Hour()*60+at.Minute())
 	found, until := g.book.Evaluate(rulebook.StageShared, s.facts, now)
 	if !until.IsZero() {
 		s.ends(until.UnixMilli())

@@ -141,6 +141,7 @@ type Template struct {
 	PartyID   sms.ID       `db:"party_id" json:"party_id"`
 	Category  sms.Category `db:"category" json:"category"`
 	Name      string       `db:"name" json:"name"`
+	Urgent    bool         `db:"urgent" json:"urgent,omitempty" doc:"of notices: what it says can't wait for the morning (TIM-02)"`
 	State     string       `db:"state" json:"state" enum:"active,frozen,closed"`
 	CreatedAt int64        `db:"created_at" json:"created_at,omitempty"`
 }
@@ -198,6 +199,9 @@ type ChannelOptions struct {
 	Cloud       *CloudUpstream `json:"cloud,omitempty" doc:"aliyun and tencent; of http, when the upstream takes templates in place of texts"`
 	IDs         string         `json:"ids,omitempty" enum:",same,hex-decimal,decimal-hex" doc:"SMPP: base of message ids in answers and in receipts, where the centre writes them differently"`
 	SAR         bool           `json:"sar,omitempty" doc:"SMPP: tell the parts of a long message by parameters in place of a header"`
+	// Both or none; the rules' own hours hold besides.
+	MKTOpen  int `json:"mkt_open,omitempty" minimum:"0" maximum:"1439" doc:"minute of the day, China time, from which this channel takes marketing; with mkt_close"`
+	MKTClose int `json:"mkt_close,omitempty" minimum:"0" maximum:"1440" doc:"minute of the day at which it ends; 0 and 0: the channel has no hours of its own"`
 	// Codes only say what is shown; no connection depends on them.
 	Codes []ChannelCode `json:"codes,omitempty" maxItems:"256" doc:"what this carrier's own codes mean; they go before the built-in table 状态码翻译"`
 }

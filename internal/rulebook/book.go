@@ -308,12 +308,8 @@ func (b *Book) compile(env *cel.Env, r Rule) (*compiled, error) {
 			c.stage = max(c.stage, b.stages[i])
 		}
 	}
-	if r.Hours != nil {
-		for _, name := range []string{r.Hours.Open, r.Hours.Close} {
-			if _, ok := r.Params[name]; !ok {
-				return nil, fmt.Errorf("hours: there is no parameter %q", name)
-			}
-		}
+	if err := b.checkHours(c); err != nil {
+		return nil, err
 	}
 	prg, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(costLimit))
 	if err != nil {
@@ -392,12 +388,16 @@ func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding
 			}
 			until = earliest(until, c.To.Time)
 		}
+		if c.reads[factTable[TimeWorkday].Name] {
+			until = earliest(until, c.dayAt(at, 24*60))
+		}
 		if c.against(f) {
-			finding := c.finding(cat, at)
+			finding := c.finding(f, at)
 			finding.Articles, finding.Words = b.articles(&c.Rule, at), c.wordsOf(f.hits)
 			findings = append(findings, finding)
 		} else if c.Hours != nil {
-			until = earliest(until, c.dayAt(at, c.Params[c.Hours.Close].Value))
+			_, closes := c.hours(f)
+			until = earliest(until, c.dayAt(at, closes))
 		}
 	}
 	return findings, until
@@ -408,11 +408,6 @@ func earliest(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-func (c *compiled) dayAt(at time.Time, minute int64) time.Time {
-	y, m, d := at.In(Shanghai).Date()
-	return time.Date(y, m, d, 0, int(minute), 0, 0, Shanghai)
 }
 
 // wordsOf lists the words that a rule stands on.
@@ -426,19 +421,16 @@ func (c *compiled) wordsOf(hits []lexicon.Hit) []string {
 	return out
 }
 
-func (c *compiled) finding(cat sms.Category, at time.Time) Finding {
-	f := Finding{Rule: c.ID, Layer: c.Layer, Outcome: c.Outcome, Code: c.Code, Reason: c.fill(c.Reason), Remedy: c.fill(c.Remedy)}
+func (c *compiled) finding(f *Facts, at time.Time) Finding {
+	found := Finding{Rule: c.ID, Layer: c.Layer, Outcome: c.Outcome, Code: c.Code, Reason: c.fill(c.Reason), Remedy: c.fill(c.Remedy)}
 	if c.Outcome == Defer {
-		f.Release = c.dayAt(at, c.Params[c.Hours.Open].Value)
-		if !f.Release.After(at) {
-			f.Release = f.Release.AddDate(0, 0, 1)
-		}
+		found.Release = c.opens(f, at)
 	}
 	// A verification code that waits is worthless (P11): it is refused at once.
-	if cat == sms.OTP && (c.Outcome == Hold || c.Outcome == Defer) {
-		f.Outcome, f.Release = Block, time.Time{}
+	if sms.Category(f.vals[Category].(string)) == sms.OTP && (c.Outcome == Hold || c.Outcome == Defer) {
+		found.Outcome, found.Release = Block, time.Time{}
 	}
-	return f
+	return found
 }
 
 // fill puts parameters into {name}; those in minutes of the day read 08:00.
@@ -455,16 +447,46 @@ func (c *compiled) fill(t Both) Both {
 }
 
 // Refusing returns the first finding of the strongest outcome that stops the
-// message now: block, then hold, then defer; nil when nothing does.
+// message now: block, then hold, then defer; nil when nothing does. Of those that defer it
+// is the one that does so longest: before its release the others help nothing.
 func Refusing(findings []Finding) *Finding {
-	for _, outcome := range []string{Block, Hold, Defer} {
-		for i := range findings {
-			if findings[i].Outcome == outcome {
-				return &findings[i]
-			}
+	var first *Finding
+	for i := range findings {
+		f := &findings[i]
+		if strength(f.Outcome) == 0 {
+			continue
+		}
+		if first == nil || strength(f.Outcome) > strength(first.Outcome) || f.Outcome == Defer && first.Outcome == Defer && f.Release.After(first.Release) {
+			first = f
 		}
 	}
-	return nil
+	return first
+}
+
+// strength orders the outcomes that stop a message.
+func strength(outcome string) int {
+	switch outcome {
+	case Block:
+		return 3
+	case Hold:
+		return 2
+	case Defer:
+		return 1
+	}
+	return 0
+}
+
+// Better tells whether what refuses one channel stops a message less than what refuses
+// another: it is what a sender is told when all are refused.
+func Better(a, b []Finding) bool {
+	x, y := Refusing(a), Refusing(b)
+	switch {
+	case strength(x.Outcome) != strength(y.Outcome):
+		return strength(x.Outcome) < strength(y.Outcome)
+	case x.Outcome == Defer && !x.Release.Equal(y.Release):
+		return x.Release.Before(y.Release)
+	}
+	return len(a) < len(b)
 }
 
 // Versions names the packs: law@2026.11,channel@….

@@ -2,6 +2,7 @@ package rulebook
 
 import (
 	"sort"
+	"time"
 
 	"github.com/zhunxin/zhunxin/internal/lexicon"
 )
@@ -32,6 +33,7 @@ const (
 	SignatureFound
 	SignatureApproved
 	TemplateMatched
+	TemplateUrgent
 	TextRefusal
 	TextRefusalLast
 	TextRefusalWords
@@ -44,6 +46,7 @@ const (
 	UnitsLength
 	UnitsBilled
 	TimeMinute
+	TimeWorkday
 	ReviewApproved
 	ConsentValid
 	ConsentGrade
@@ -55,6 +58,8 @@ const (
 	PortContract
 	PortSignatures
 	PortQualifications
+	ChannelOpen
+	ChannelClose
 	numFacts
 )
 
@@ -77,6 +82,7 @@ var factTable = [numFacts]Info{
 	SignatureFound:       {"signature.found", "bool", StageShared, true, "the sender has a signature of exactly this text"},
 	SignatureApproved:    {"signature.approved", "bool", StageShared, true, "that signature has passed review and is not frozen"},
 	TemplateMatched:      {"template.matched", "bool", StageShared, true, "the text fits an approved template of the sender in this category"},
+	TemplateUrgent:       {"template.urgent", "bool", StageShared, false, "what the template says can't wait for the morning"},
 	TextRefusal:          {"text.refusal", "bool", StageShared, true, "the text names a reply that refuses further ones"},
 	TextRefusalLast:      {"text.refusal_last", "bool", StageShared, true, "the text ends with 拒收请回复R"},
 	TextRefusalWords:     {"text.refusal_words", "bool", StageShared, false, "the text tells how to refuse, whether the reply refuses or not"},
@@ -89,6 +95,7 @@ var factTable = [numFacts]Info{
 	UnitsLength:          {"units.length", "int", StageShared, int64(30), "UTF-16 code units of the text, signature included"},
 	UnitsBilled:          {"units.billed", "int", StageShared, int64(1), "units that would be charged"},
 	TimeMinute:           {"time.minute", "int", StageShared, int64(600), "minute of the day in Asia/Shanghai, 0 to 1439"},
+	TimeWorkday:          {"time.workday", "bool", StageShared, true, "the day is worked in mainland China; false, too, when no pack has its year"},
 	ReviewApproved:       {"review.approved", "bool", StageShared, false, "a reviewer has approved this very message"},
 	ConsentValid:         {"consent.valid", "bool", StageRecipient, true, "a consent of this recipient to this content provider holds now"},
 	ConsentGrade:         {"consent.grade", "int", StageRecipient, int64(4), "1 import, 2 signed event, 3 hosted page, 4 double opt-in; 0 none"},
@@ -100,6 +107,8 @@ var factTable = [numFacts]Info{
 	PortContract:         {"port.contract", "bool", StageChannel, true, "the binding rests on a contract that holds now"},
 	PortSignatures:       {"port.signatures", "int", StageChannel, int64(1), "signatures that use this sub-code"},
 	PortQualifications:   {"port.qualifications", "int", StageChannel, int64(1), "qualifications behind this sub-code"},
+	ChannelOpen:          {"channel.mkt_open", "int", StageChannel, int64(0), "minute of the day from which the channel takes marketing, 0 when it says nothing"},
+	ChannelClose:         {"channel.mkt_close", "int", StageChannel, int64(1440), "minute of the day at which it ends, 1440 when it says nothing"},
 }
 
 // FactTable lists every fixed fact.
@@ -157,6 +166,14 @@ func (f *Facts) Text(t *lexicon.Traits, hits []lexicon.Hit) {
 	}
 	f.Int(TextDisguised, disguised)
 	f.hits = hits
+}
+
+// Time sets what the rules read of the moment.
+func (f *Facts) Time(at time.Time) {
+	day := at.In(Shanghai)
+	f.Int(TimeMinute, day.Hour()*60+day.Minute())
+	workday, _ := f.book.calendar.Workday(at)
+	f.Bool(TimeWorkday, workday)
 }
 
 // Count sets the number of recipient events in window i of Book.Windows.

@@ -66,10 +66,13 @@ type Basis struct {
 }
 
 // Hours says how a defer rule finds the next lawful moment: the names of the
-// parameters with the opening and closing minute of the day.
+// parameters with the opening and closing minute of the day. A channel may have hours of
+// its own: facts that make the span shorter.
 type Hours struct {
-	Open  string `yaml:"open"`
-	Close string `yaml:"close"`
+	Open      string `yaml:"open"`
+	Close     string `yaml:"close"`
+	OpenFact  string `yaml:"open_fact,omitempty"`
+	CloseFact string `yaml:"close_fact,omitempty"`
 }
 
 // Outcomes of a rule that stands against a message.

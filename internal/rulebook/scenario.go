@@ -171,8 +171,7 @@ func (e Expectation) String() string {
 
 func (b *Book) scenarioFacts(s *Scenario) (*Facts, error) {
 	f := b.NewFacts()
-	at := s.At.In(Shanghai)
-	f.Int(TimeMinute, at.Hour()*60+at.Minute())
+	f.Time(s.At.Time)
 	if s.Text != "" {
 		units, err := smstext.Units(s.Text)
 		if err != nil {

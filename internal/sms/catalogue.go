@@ -64,6 +64,7 @@ const (
 	FrequencyMKT        Code = "FREQUENCY_MKT"
 	FrequencyContent    Code = "FREQUENCY_CONTENT"
 	FrequencyAll        Code = "FREQUENCY_ALL"
+	NoticeAtNight       Code = "NOTICE_AT_NIGHT"
 	OutsideHours        Code = "OUTSIDE_HOURS"
 	UnitsMismatch       Code = "UNITS_MISMATCH"
 	RuleRefused         Code = "RULE_REFUSED"
@@ -136,6 +137,7 @@ var catalogue = []Entry{
 	{FrequencyContent, 429, 9, "ZX:F004", "相同内容短时间内重复发给同一号码", "the same text again to the same number within a short time", false},
 	{FrequencyAll, 429, 9, "ZX:F005", "该号码收到的短信总数超过频率上限", "too many messages of all kinds to this number", false},
 	{OutsideHours, 409, 9, "ZX:H001", "不在允许的发送时段，已推迟到下一时段", "outside lawful hours; deferred to the next window", false},
+	{NoticeAtNight, 409, 9, "ZX:H002", "夜间发送不紧急的通知，建议改在早上八点以后", "a notice at night that is not urgent; better send it in the morning", false},
 	{UnitsMismatch, 422, 6, "ZX:B001", "计费条数与内容长度不符", "the billed units don't match the text", false},
 	{RuleRefused, 403, 9, "ZX:R000", "规则不允许发送", "a rule stands against this message", false},
 	{Revoked, 403, 9, "ZX:R001", "决定之后有撤销，提交前已取消", "revoked after the decision; cancelled before submission", false},

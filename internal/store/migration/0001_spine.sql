@@ -114,6 +114,7 @@ CREATE TABLE template (
   party_id   INTEGER NOT NULL REFERENCES party(id),
   category   TEXT NOT NULL,
   name       TEXT NOT NULL,
+  urgent     INTEGER NOT NULL DEFAULT 0,   -- a notice that can't wait for the morning
   state      TEXT NOT NULL,                -- active | frozen | closed
   created_at INTEGER NOT NULL
 ) STRICT;
