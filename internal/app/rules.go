@@ -129,6 +129,9 @@ func printRule(book *rulebook.Book, r *rulebook.Rule) {
 	}
 	fmt.Printf("  %s; %s, %s, status %s, from %s%s\n", strings.Join(basis, "; "), r.Layer, r.Outcome, r.Status, r.From, until)
 	fmt.Printf("  against: %s\n", strings.TrimSpace(r.Against))
+	for _, c := range slices.Sorted(maps.Keys(r.Carriers)) {
+		fmt.Printf("  %s from %s\n", c, r.Carriers[c])
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Params)) {
 		fmt.Printf("  %s = %d %s\n", name, r.Params[name].Value, r.Params[name].Unit)
 	}

@@ -24,6 +24,7 @@ func approveNotice(w *gatetest.World) {
 	objects := []any{
 		registry.Template{ID: 901, PartyID: gatetest.Customer, Category: sms.Notice, Name: "shipped", State: registry.Active},
 		registry.TemplateVersion{TemplateID: 901, Version: 1, Body: "您的订单${number:digits}已发货。", State: registry.Approved, Period: from},
+		gatetest.Filed(901, sms.Unicom),
 	}
 	for _, account := range []sms.ID{gatetest.Money, gatetest.AgentMoney, gatetest.OperatorMoney} {
 		objects = append(objects, registry.Price{AccountID: account, Category: sms.Notice, Carrier: sms.Unicom, UnitPrice: 1, ValidFrom: from.From})

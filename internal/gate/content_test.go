@@ -18,6 +18,7 @@ func approve(w *gatetest.World, id sms.ID, category sms.Category, body string) {
 	objects := []any{
 		registry.Template{ID: id, PartyID: gatetest.Customer, Category: category, Name: fmt.Sprint(id), State: registry.Active},
 		registry.TemplateVersion{TemplateID: id, Version: 1, Body: body, State: registry.Approved, Period: from},
+		gatetest.Filed(id, sms.Unicom),
 	}
 	for account, unit := range map[sms.ID]sms.Money{gatetest.Money: gatetest.UnitCustomer, gatetest.AgentMoney: gatetest.UnitAgent, gatetest.OperatorMoney: gatetest.UnitOwner} {
 		objects = append(objects, registry.Price{AccountID: account, Category: category, Carrier: sms.Unicom, UnitPrice: unit, ValidFrom: from.From + int64(id)})

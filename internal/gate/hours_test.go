@@ -21,7 +21,7 @@ func TestMarketingWaitsForItsChannelsHours(t *testing.T) {
 		}
 		w.Put(registry.Channel{
 			ID: gatetest.Channel, Name: "unicom", Carrier: sms.Unicom, Protocol: "cmpp30", AccessCodeID: gatetest.Code, Sessions: 1, Window: 16, State: registry.Active,
-			Options: registry.ChannelOptions{MKTOpen: 660, MKTClose: 1080}, // 11:00 to 18:00
+			Options: registry.ChannelOptions{Replies: true, MKTOpen: 660, MKTClose: 1080}, // 11:00 to 18:00
 		})
 		try := func(minute int) (r sms.State, release, until time.Time, channels int) {
 			w.T.Helper()

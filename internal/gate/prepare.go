@@ -2,6 +2,7 @@ package gate
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/lexicon"
@@ -45,6 +46,7 @@ type part struct {
 	traits     lexicon.Traits // of the body
 	words      []lexicon.Hit  // that it holds
 	brackets   bool           // the text begins with one pair of 【】 and holds no other
+	named      bool           // it holds the party's registered name
 	length     int            // of the text in UTF-16 code units
 	units      int
 	segments   int
@@ -141,6 +143,7 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 	}
 	name, body, brackets := lexicon.SplitSignature(in.Text)
 	p.body, p.brackets = body, brackets
+	p.named = j.party.Name != "" && strings.Contains(in.Text, j.party.Name)
 	p.content = g.keys.ContentHash(body)
 	read := g.readings.of(p.content, func() reading {
 		folded := lexicon.Fold(body)

@@ -308,6 +308,9 @@ func (b *Book) compile(env *cel.Env, r Rule) (*compiled, error) {
 			c.stage = max(c.stage, b.stages[i])
 		}
 	}
+	if len(r.Carriers) > 0 {
+		c.stage = StageChannel
+	}
 	if err := b.checkHours(c); err != nil {
 		return nil, err
 	}
@@ -378,8 +381,12 @@ func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding
 		if c.stage != stage || !c.applies(cat) {
 			continue
 		}
-		if at.Before(c.From.Time) {
-			until = earliest(until, c.From.Time)
+		from, bound := c.from(f)
+		if !bound {
+			continue
+		}
+		if at.Before(from) {
+			until = earliest(until, from)
 			continue
 		}
 		if !c.To.IsZero() {
@@ -401,6 +408,19 @@ func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding
 		}
 	}
 	return findings, until
+}
+
+// from is the moment from which the rule holds for a channel's carrier; bound is false when it
+// never does.
+func (c *compiled) from(f *Facts) (at time.Time, bound bool) {
+	if len(c.Carriers) == 0 {
+		return c.From.Time, true
+	}
+	d, bound := c.Carriers[sms.Carrier(f.vals[ChannelCarrier].(string))]
+	if d.Before(c.From.Time) {
+		d = c.From
+	}
+	return d.Time, bound
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -32,11 +32,15 @@ const (
 	SignatureBrackets
 	SignatureFound
 	SignatureApproved
+	SignatureEntity
+	SignatureUnique
+	SignatureAuthorised
 	TemplateMatched
 	TemplateUrgent
 	TextRefusal
 	TextRefusalLast
 	TextRefusalWords
+	TextFullName
 	TextSymbols
 	TextCodeWord
 	TextLinks
@@ -54,10 +58,21 @@ const (
 	SuppressionMarketing
 	SuppressionCategory
 	FilingApproved
+	TemplateFiled
+	CodeApproved
+	CodeLength
+	CodeMaxLength
+	CodeUse
+	CodeOwn
+	CodeNumber
 	PortBound
 	PortContract
 	PortSignatures
 	PortQualifications
+	ChannelCarrier
+	ChannelUpstream
+	ChannelCarries
+	ChannelReplies
 	ChannelOpen
 	ChannelClose
 	numFacts
@@ -81,11 +96,15 @@ var factTable = [numFacts]Info{
 	SignatureBrackets:    {"signature.brackets", "bool", StageShared, true, "the text begins with one pair of 【】 and holds no other"},
 	SignatureFound:       {"signature.found", "bool", StageShared, true, "the sender has a signature of exactly this text"},
 	SignatureApproved:    {"signature.approved", "bool", StageShared, true, "that signature has passed review and is not frozen"},
+	SignatureEntity:      {"signature.entity", "bool", StageShared, true, "the signature leads to one registered entity: the sender, with its qualification"},
+	SignatureUnique:      {"signature.unique", "bool", StageShared, true, "nobody else is called so"},
+	SignatureAuthorised:  {"signature.authorised", "bool", StageShared, true, "the signature is the sender's own, or its owner's letter of authorisation holds now"},
 	TemplateMatched:      {"template.matched", "bool", StageShared, true, "the text fits an approved template of the sender in this category"},
 	TemplateUrgent:       {"template.urgent", "bool", StageShared, false, "what the template says can't wait for the morning"},
 	TextRefusal:          {"text.refusal", "bool", StageShared, true, "the text names a reply that refuses further ones"},
 	TextRefusalLast:      {"text.refusal_last", "bool", StageShared, true, "the text ends with 拒收请回复R"},
 	TextRefusalWords:     {"text.refusal_words", "bool", StageShared, false, "the text tells how to refuse, whether the reply refuses or not"},
+	TextFullName:         {"text.full_name", "bool", StageShared, false, "the text holds the sender's full registered name"},
 	TextSymbols:          {"text.symbols", "bool", StageShared, false, "the text is decorated with signs such as ★ or ￥"},
 	TextCodeWord:         {"text.code_word", "bool", StageShared, true, "the text calls what it brings a code: 验证码, 动态密码 …"},
 	TextLinks:            {"text.links", "int", StageShared, int64(0), "addresses of the web in the text"},
@@ -103,10 +122,21 @@ var factTable = [numFacts]Info{
 	SuppressionMarketing: {"suppression.marketing", "bool", StageRecipient, false, "the recipient refuses marketing of this provider group or of everybody"},
 	SuppressionCategory:  {"suppression.category", "bool", StageRecipient, false, "the recipient refuses exactly this category, or all"},
 	FilingApproved:       {"filing.approved", "bool", StageChannel, true, "the signature is filed and approved with the channel's carrier"},
+	TemplateFiled:        {"template.filed", "bool", StageChannel, true, "this wording of the template is filed and approved with the channel's carrier"},
+	CodeApproved:         {"code.approved", "bool", StageChannel, true, "the access code has an approval that holds now"},
+	CodeLength:           {"code.length", "int", StageChannel, int64(10), "digits of the whole source number"},
+	CodeMaxLength:        {"code.max_length", "int", StageChannel, int64(20), "digits that the approval allows, 0 when it is not known"},
+	CodeUse:              {"code.use", "string", StageChannel, "platform", "what the approval allows: platform, own or public, empty when it is not known"},
+	CodeOwn:              {"code.own", "bool", StageChannel, false, "the code's holder is the one who sends"},
+	CodeNumber:           {"code.number", "string", StageChannel, "10690000", "the access code"},
 	PortBound:            {"port.bound", "bool", StageChannel, true, "the sub-code on this channel is bound to the party that sends"},
 	PortContract:         {"port.contract", "bool", StageChannel, true, "the binding rests on a contract that holds now"},
 	PortSignatures:       {"port.signatures", "int", StageChannel, int64(1), "signatures that use this sub-code"},
 	PortQualifications:   {"port.qualifications", "int", StageChannel, int64(1), "qualifications behind this sub-code"},
+	ChannelCarrier:       {"channel.carrier", "string", StageChannel, "mobile", "whose network the channel reaches: mobile, unicom, telecom, broadnet or international"},
+	ChannelUpstream:      {"channel.upstream", "bool", StageChannel, true, "the channel is the carrier's own, or that of an upstream with a valid licence"},
+	ChannelCarries:       {"channel.carries", "bool", StageChannel, true, "the channel may carry this category"},
+	ChannelReplies:       {"channel.replies", "bool", StageChannel, true, "messages from handsets to the channel's code reach us"},
 	ChannelOpen:          {"channel.mkt_open", "int", StageChannel, int64(0), "minute of the day from which the channel takes marketing, 0 when it says nothing"},
 	ChannelClose:         {"channel.mkt_close", "int", StageChannel, int64(1440), "minute of the day at which it ends, 1440 when it says nothing"},
 }

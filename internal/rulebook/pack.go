@@ -86,23 +86,24 @@ const (
 
 // Rule is one rule as the pack has it.
 type Rule struct {
-	ID         string           `yaml:"id" json:"id"`
-	Kind       string           `yaml:"kind" json:"kind"` // message
-	Title      Both             `yaml:"title" json:"title"`
-	Basis      []Basis          `yaml:"basis" json:"basis"`
-	Status     string           `yaml:"status" json:"status"` // V | V2 | R | D | TBC
-	From       Date             `yaml:"effective_from" json:"effective_from"`
-	To         Date             `yaml:"effective_to,omitempty" json:"effective_to,omitempty"`
-	Layer      string           `yaml:"layer" json:"layer"` // law | channel | house
-	Categories []sms.Category   `yaml:"categories,omitempty" json:"categories,omitempty"`
-	Against    string           `yaml:"against" json:"against"` // CEL: true stands against the message
-	Params     map[string]Param `yaml:"params,omitempty" json:"params,omitempty"`
-	Outcome    string           `yaml:"outcome" json:"outcome"`
-	Hours      *Hours           `yaml:"hours,omitempty" json:"-"`
-	Code       sms.Code         `yaml:"code" json:"code"`
-	Reason     Both             `yaml:"reason" json:"reason"`
-	Remedy     Both             `yaml:"remedy" json:"remedy"`
-	Examples   []Example        `yaml:"examples" json:"-"`
+	ID         string               `yaml:"id" json:"id"`
+	Kind       string               `yaml:"kind" json:"kind"` // message
+	Title      Both                 `yaml:"title" json:"title"`
+	Basis      []Basis              `yaml:"basis" json:"basis"`
+	Status     string               `yaml:"status" json:"status"` // V | V2 | R | D | TBC
+	From       Date                 `yaml:"effective_from" json:"effective_from"`
+	To         Date                 `yaml:"effective_to,omitempty" json:"effective_to,omitempty"`
+	Carriers   map[sms.Carrier]Date `yaml:"carriers,omitempty" json:"carriers,omitempty"` // only on channels to these, each from its day on
+	Layer      string               `yaml:"layer" json:"layer"`                           // law | channel | house
+	Categories []sms.Category       `yaml:"categories,omitempty" json:"categories,omitempty"`
+	Against    string               `yaml:"against" json:"against"` // CEL: true stands against the message
+	Params     map[string]Param     `yaml:"params,omitempty" json:"params,omitempty"`
+	Outcome    string               `yaml:"outcome" json:"outcome"`
+	Hours      *Hours               `yaml:"hours,omitempty" json:"-"`
+	Code       sms.Code             `yaml:"code" json:"code"`
+	Reason     Both                 `yaml:"reason" json:"reason"`
+	Remedy     Both                 `yaml:"remedy" json:"remedy"`
+	Examples   []Example            `yaml:"examples" json:"-"`
 }
 
 // Duration is a span written as 24h.
@@ -253,6 +254,11 @@ func (r *Rule) check(layer string) error {
 	}
 	for _, c := range r.Categories {
 		if _, err := sms.ParseCategory(string(c)); err != nil {
+			return err
+		}
+	}
+	for c := range r.Carriers {
+		if _, err := sms.ParseCarrier(string(c)); err != nil {
 			return err
 		}
 	}

@@ -43,10 +43,19 @@ const (
 	AgentModeForbids    Code = "AGENT_MODE_FORBIDS"
 	PortNotBound        Code = "PORT_NOT_BOUND"
 	PortSharedBinding   Code = "PORT_BINDING_SHARED"
+	AccessCodeMisused   Code = "ACCESS_CODE_MISUSED"
+	ChannelCategory     Code = "CHANNEL_CATEGORY"
+	CodePrefix          Code = "CODE_PREFIX"
+	UpstreamUnlicensed  Code = "UPSTREAM_UNLICENSED"
+	Unauthorised        Code = "AUTHORISATION_MISSING"
+	SenderUnnamed       Code = "SENDER_UNNAMED"
+	SenderAmbiguous     Code = "SENDER_AMBIGUOUS"
 	SignatureMismatch   Code = "SIGNATURE_MISMATCH"
 	SignatureNotFiled   Code = "SIGNATURE_NOT_FILED"
 	TemplateNotApproved Code = "TEMPLATE_NOT_APPROVED"
 	TemplateNotFiled    Code = "TEMPLATE_NOT_FILED"
+	TemplateUnfiled     Code = "TEMPLATE_UNFILED_AT_CARRIER"
+	ChannelMute         Code = "CHANNEL_WITHOUT_REPLIES"
 	TextSymbols         Code = "TEXT_SYMBOLS"
 	OTPForm             Code = "OTP_FORM"
 	NoticeForm          Code = "NOTICE_FORM"
@@ -115,10 +124,19 @@ var catalogue = []Entry{
 	{AgentModeForbids, 403, 9, "ZX:L005", "无许可证的代理商只能引荐和服务客户", "an agent without a licence may only refer and serve customers", false},
 	{PortNotBound, 403, 10, "ZX:P002", "子端口没有与实际发送主体的直接绑定", "the sub-code has no direct binding to the party that sends", false},
 	{PortSharedBinding, 403, 10, "ZX:P003", "一个子端口只能对应一个签名和一个资质", "one sub-code serves one signature and one qualification", false},
+	{AccessCodeMisused, 403, 10, "ZX:P001", "接入码超出批准的位长、用途或期限", "the access code is used beyond its approved length, use or term", false},
+	{ChannelCategory, 403, 10, "ZX:P005", "通道不得发送这一类短信", "the channel may not carry messages of this category", false},
+	{CodePrefix, 409, 10, "ZX:P007", "接入码号段与批准用途不符，请核对批复", "the access code's prefix does not fit its approved use; check the approval", false},
+	{UpstreamUnlicensed, 403, 10, "ZX:L006", "通道的上游不是运营商，且没有有效的许可证", "the channel's upstream is no carrier and has no valid licence", false},
+	{Unauthorised, 403, 9, "ZX:I003", "签名属于第三方，没有有效的授权委托书", "the signature belongs to somebody else and no letter of authorisation is valid", false},
+	{SenderUnnamed, 403, 9, "ZX:I005", "短信没有表明发送者的真实身份", "the text does not tell who really sends it", false},
+	{SenderAmbiguous, 409, 9, "ZX:I006", "签名易混淆，须在短信中写明企业全称，已转人工审核", "others are called like the signature: the text needs the full registered name; it waits for a reviewer", false},
 	{SignatureMismatch, 422, 1, "ZX:S001", "短信必须以已报备的【签名】开头，且只有一对【】", "the text must begin with the filed 【signature】 and hold no other 【】", false},
 	{SignatureNotFiled, 403, 9, "ZX:S008", "签名尚未在接收方所属运营商报备通过", "the signature is not filed with the recipient's carrier", false},
 	{TemplateNotApproved, 403, 9, "ZX:T001", "内容不符合任何已审核通过的模板", "the text fits no approved template", false},
 	{TemplateNotFiled, 403, 9, "ZX:T002", "该模板的现行版本尚未在上游云通道报备，请先报备并在通道中登记其模板编号", "the template's present wording is not filed with the upstream; file it there and enter its code at the channel", false},
+	{TemplateUnfiled, 403, 9, "ZX:T012", "模板尚未在接收方所属运营商报备通过", "the template is not filed with the recipient's carrier", false},
+	{ChannelMute, 403, 10, "ZX:O006", "通道收不到回复，不得发送营销短信", "replies don't reach us by this channel, so it carries no marketing", false},
 	{TextSymbols, 422, 1, "ZX:T003", "正文含有运营商不接受的装饰符号，请删去", "the text holds decorative signs that carriers refuse; leave them out", false},
 	{OTPForm, 422, 1, "ZX:T006", "验证码短信须写明验证码，且不得含链接、联系方式或退订用语", "a verification code says that it is one and holds no link, contact or words of refusal", false},
 	{NoticeForm, 422, 1, "ZX:T007", "通知短信不得带退订用语，含推广内容的须按营销短信发送", "a notice holds no words of refusal; what promotes is sent as marketing", false},

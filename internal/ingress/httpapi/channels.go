@@ -136,6 +136,7 @@ func (a *API) putChannel(ctx context.Context, in *ChannelIn) (*ChannelOut, error
 // or what was permitted by what it was: PDUs or whole texts, source numbers, templates.
 func revokes(old, ch *registry.Channel) string {
 	if ch.State == registry.Active && old != nil && (old.Protocol != ch.Protocol || old.Splitting() != ch.Splitting() || old.AccessCodeID != ch.AccessCodeID ||
+		old.UpstreamID != ch.UpstreamID || old.Options.Replies != ch.Options.Replies || old.Categories != ch.Categories ||
 		old.Options.MKTOpen != ch.Options.MKTOpen || old.Options.MKTClose != ch.Options.MKTClose ||
 		!reflect.DeepEqual(old.Options.Cloud, ch.Options.Cloud)) {
 		return "template"
