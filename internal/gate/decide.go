@@ -333,6 +333,9 @@ func (b *batchRun) decideOne(p *part, r *recipient, twice bool) (Result, error) 
 		b.refuse(m, against.Code, against.Rule)
 	case m.NotAfter != 0 && b.now.UnixMilli() >= m.NotAfter:
 		b.refuse(m, sms.NotAfterPassed, "")
+	case r.old == nil && p.job.call.SendAt.After(b.now) && ofCall(findings) != nil:
+		// When it is released it is decided alone: nobody would see the call any more.
+		b.refuse(m, ofCall(findings).Code, ofCall(findings).Rule)
 	case r.old == nil && p.job.call.SendAt.After(b.now):
 		m.State, release = sms.Scheduled, p.job.call.SendAt
 	case against != nil && against.Outcome == rulebook.Hold:
@@ -361,6 +364,16 @@ func (b *batchRun) decideOne(p *part, r *recipient, twice bool) (Result, error) 
 		MessageID: m.ID, To: r.Number.String(), Ref: m.Ref, State: m.State, Code: m.Code, Rule: m.Rule,
 		Units: m.Units, Release: m.ReleaseAt, Findings: findings,
 	}, nil
+}
+
+// ofCall is what holds a message because of the call that it came by, or nil.
+func ofCall(findings []rulebook.Finding) *rulebook.Finding {
+	for i := range findings {
+		if f := &findings[i]; f.OfCall && f.Outcome == rulebook.Hold {
+			return f
+		}
+	}
+	return nil
 }
 
 func sooner(a, b int64) int64 {

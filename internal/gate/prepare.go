@@ -29,6 +29,8 @@ type job struct {
 	err      error    // against the whole call
 	against  sms.Code // against messages that are decided anew: they must not wait on
 	phones   [][16]byte
+
+	numbers, consecutive int // distinct numbers, and percent of them with a neighbour; 0 and 0 without any
 }
 
 type outcome struct {
@@ -81,6 +83,9 @@ func (g *Gate) prepare(j *job, snap *registry.Snapshot, now time.Time) {
 			return
 		}
 		j.against = sms.PartyFrozen
+	}
+	if len(j.redo) == 0 {
+		j.numbers, j.consecutive = consecutive(j.call)
 	}
 	for i := range j.call.Parts {
 		p, err := g.preparePart(j, &j.call.Parts[i], at)

@@ -41,12 +41,14 @@ type sharedKey struct {
 	traits                           lexicon.Traits
 	words                            string // that the body holds
 	length, units, segments          int
+	numbers, consecutive             int
 	splits                           string // segments under the channels' own splittings
 }
 
 func (p *part) key() sharedKey {
 	k := sharedKey{
 		application: p.job.app.ID, category: p.category, extension: p.job.call.Extension, brackets: p.brackets, named: p.named, reviewed: p.job.review,
+		numbers: p.job.numbers, consecutive: p.job.consecutive,
 		traits: p.traits, length: p.length, units: p.units, segments: p.segments,
 	}
 	if len(p.words) > 0 {
@@ -95,6 +97,8 @@ func (b *batchRun) share(p *part) {
 func (g *Gate) sharedFacts(p *part, now time.Time) {
 	f, snap, at := g.book.NewFacts(), p.job.snap, now.UnixMilli()
 	f.Time(now)
+	f.Int(rulebook.CallNumbers, p.job.numbers)
+	f.Int(rulebook.CallConsecutive, p.job.consecutive)
 	chain := snap.Chain(p.job.party.ID)
 	f.String(rulebook.Category, string(p.category))
 	operator, resellers, companies, owns := false, true, true, false

@@ -369,6 +369,7 @@ type Finding struct {
 	Reason   Both      `json:"reason"`
 	Remedy   Both      `json:"remedy"`
 	Release  time.Time `json:"release,omitzero"` // of a deferred message
+	OfCall   bool      `json:"-"`                // rests on facts of the whole call, which no later decision sees
 	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, and the text holds
 }
 
@@ -442,7 +443,7 @@ func (c *compiled) wordsOf(hits []lexicon.Hit) []string {
 }
 
 func (c *compiled) finding(f *Facts, at time.Time) Finding {
-	found := Finding{Rule: c.ID, Layer: c.Layer, Outcome: c.Outcome, Code: c.Code, Reason: c.fill(c.Reason), Remedy: c.fill(c.Remedy)}
+	found := Finding{Rule: c.ID, Layer: c.Layer, Outcome: c.Outcome, Code: c.Code, Reason: c.fill(c.Reason), Remedy: c.fill(c.Remedy), OfCall: c.ofCall()}
 	if c.Outcome == Defer {
 		found.Release = c.opens(f, at)
 	}
@@ -451,6 +452,10 @@ func (c *compiled) finding(f *Facts, at time.Time) Finding {
 		found.Outcome, found.Release = Block, time.Time{}
 	}
 	return found
+}
+
+func (c *compiled) ofCall() bool {
+	return c.reads[factTable[CallNumbers].Name] || c.reads[factTable[CallConsecutive].Name]
 }
 
 // fill puts parameters into {name}; those in minutes of the day read 08:00.

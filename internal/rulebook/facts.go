@@ -49,6 +49,8 @@ const (
 	TextDisguised
 	UnitsLength
 	UnitsBilled
+	CallNumbers
+	CallConsecutive
 	TimeMinute
 	TimeWorkday
 	ReviewApproved
@@ -113,6 +115,8 @@ var factTable = [numFacts]Info{
 	TextDisguised:        {"text.disguised", "int", StageShared, int64(0), "words of lexicons that are hidden by other characters, or by what stands between"},
 	UnitsLength:          {"units.length", "int", StageShared, int64(30), "UTF-16 code units of the text, signature included"},
 	UnitsBilled:          {"units.billed", "int", StageShared, int64(1), "units that would be charged"},
+	CallNumbers:          {"call.numbers", "int", StageShared, int64(0), "distinct numbers of the call, 0 when no two of them follow each other"},
+	CallConsecutive:      {"call.consecutive_percent", "int", StageShared, int64(0), "how many of them, in percent, have a neighbour in the call: a number that is one more or one less"},
 	TimeMinute:           {"time.minute", "int", StageShared, int64(600), "minute of the day in Asia/Shanghai, 0 to 1439"},
 	TimeWorkday:          {"time.workday", "bool", StageShared, true, "the day is worked in mainland China; false, too, when no pack has its year"},
 	ReviewApproved:       {"review.approved", "bool", StageShared, false, "a reviewer has approved this very message"},

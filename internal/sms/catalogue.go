@@ -64,6 +64,7 @@ const (
 	ContentForbidden    Code = "CONTENT_FORBIDDEN"
 	AdForbidden         Code = "AD_FORBIDDEN"
 	AdReview            Code = "AD_REVIEW"
+	NumberRange         Code = "NUMBER_RANGE"
 	ConsentMissing      Code = "CONSENT_MISSING"
 	RefusalMissing      Code = "REFUSAL_MISSING"
 	OptedOut            Code = "OPTED_OUT"
@@ -146,6 +147,7 @@ var catalogue = []Entry{
 	{AdForbidden, 422, 1, "ZX:A001", "营销短信含有广告法禁止的内容", "the marketing text holds what the Advertising Law forbids", false},
 	{AdReview, 409, 9, "ZX:A002", "营销短信含有绝对化用语，已转人工审核", "the marketing text holds absolute terms and waits for a reviewer", false},
 	{ConsentMissing, 403, 9, "ZX:C001", "没有该号码对本内容提供者的有效同意", "this recipient has given this content provider no valid consent", false},
+	{NumberRange, 409, 9, "ZX:C013", "号码大多连号，疑似按号段群发，已转人工审核", "most numbers follow each other, as in a number range; it waits for a reviewer", false},
 	{RefusalMissing, 422, 1, "ZX:O001", "营销短信没有写明有效的退订方式，请以“拒收请回复R”结尾", "the marketing text names no way to refuse that works; end it with 拒收请回复R", false},
 	{OptedOut, 403, 9, "ZX:O003", "该号码已退订，不得再次发送", "this recipient has opted out", false},
 	{SuppressedScope, 403, 9, "ZX:O008", "该号码已拒收此类短信", "this recipient refuses messages of this category", false},
