@@ -160,7 +160,7 @@ func (p *Platform) benchChannels(ctx context.Context, s seeded, carriers string,
 		ch.Protocol, ch.Address, ch.TPS, ch.Weight = channelProtocols[protocol], address, b.Pace, 1
 		ch.Sessions, ch.Window = b.Sessions, b.Window
 		if protocol == "sgip" {
-			ch.Options = registry.ChannelOptions{Node: demoNode, CorpID: demoCorp, BackLogin: demoBackLogin}
+			ch.Options = registry.ChannelOptions{Replies: true, Node: demoNode, CorpID: demoCorp, BackLogin: demoBackLogin}
 			ch.BackSecret = p.Keys.Seal(vault.PurposeLogin, []byte(demoBackSecret))
 		}
 		list = append(list, ch)

@@ -7,7 +7,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/classify"
 )
 
-// RulebookTrainClassifier trains the classifier of PORT-05 and CNT-05.
+// RulebookTrainClassifier trains the classifier of PORT-05a and CNT-05.
 type RulebookTrainClassifier struct {
 	Files []string `arg:"" optional:"" type:"existingfile" help:"Labelled texts: CSV that begins with template,category,text, or JSON objects with these names, one a line. Without any, the synthetic ones that the program carries."`
 	Out   string   `type:"path" help:"Where to write the model; without it, only the figures are printed."`

@@ -185,6 +185,9 @@ func TestLongMessageInParts(t *testing.T) {
 			}
 		}
 		err = n.DB.Write(n.t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+			if err := tx.Put(ctx, registry.TemplateFiling{TemplateID: template, Version: 2, Carrier: sms.Mobile, State: registry.Approved, Period: n.period()}); err != nil {
+				return err
+			}
 			return tx.Put(ctx, registry.TemplateVersion{
 				TemplateID: template, Version: 2, Body: strings.Replace(longBody, "135790", "${code:code}", 1), State: registry.Approved, Period: n.period(),
 			})

@@ -138,6 +138,9 @@ func printRule(book *rulebook.Book, r *rulebook.Rule) {
 		return
 	}
 	fmt.Printf("  against: %s\n", strings.TrimSpace(r.Against))
+	for _, c := range slices.Sorted(maps.Keys(r.Carriers)) {
+		fmt.Printf("  %s from %s\n", c, r.Carriers[c])
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Params)) {
 		fmt.Printf("  %s = %d %s\n", name, r.Params[name].Value, r.Params[name].Unit)
 	}

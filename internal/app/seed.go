@@ -188,13 +188,14 @@ func (p *Platform) sending(s seeded, ups []upstream, sessions, window int64, key
 			ID: contract, PartyID: s.Customer, CounterpartyID: s.Agent, Number: "HT-2026-0001", Period: valid, ChargeOn: "submission",
 			ReportTimeout: p.Config.Channel.ReportTimeout.Milliseconds(), State: registry.Active,
 		},
-		registry.Signature{ID: signature, PartyID: s.Customer, Text: storySignature, Source: "company", QualificationID: qualification, State: registry.Approved, CreatedAt: now, UpdatedAt: now},
+		registry.Signature{ID: signature, PartyID: s.Customer, Text: storySignature, Source: "company", QualificationID: qualification, Unique: true, State: registry.Approved, CreatedAt: now, UpdatedAt: now},
 		registry.APIKey{ID: id(), ApplicationID: s.Application, Hash: keyHash[:], Scopes: "send,read,consent", CreatedAt: now},
 	}
 	for _, u := range ups {
 		code := id()
+		u.Options.Replies = true
 		list = append(list,
-			registry.AccessCode{ID: code, PartyID: s.Operator, Carrier: u.Carrier, Code: storyCode, Approval: "号〔2026〕0001", Period: valid, State: registry.Active},
+			registry.AccessCode{ID: code, PartyID: s.Operator, Carrier: u.Carrier, Code: storyCode, Approval: "号〔2026〕0001", MaxLength: 20, Use: registry.UsePlatform, Period: valid, State: registry.Active},
 			registry.Filing{SignatureID: signature, Carrier: u.Carrier, State: registry.Approved, Reference: "BA-2026-0001", Period: valid, UpdatedAt: now},
 			registry.Subcode{
 				ID: id(), AccessCodeID: code, Digits: storyDigits, PartyID: s.Customer, SignatureID: signature, QualificationID: qualification, ContractID: contract,
@@ -226,6 +227,9 @@ func (p *Platform) sending(s seeded, ups []upstream, sessions, window int64, key
 		tid := id()
 		list = append(list, registry.Template{ID: tid, PartyID: s.Customer, Category: t.category, Name: t.name, State: registry.Active, CreatedAt: now},
 			registry.TemplateVersion{TemplateID: tid, Version: 1, Body: t.body, State: registry.Approved, ReviewedBy: "story", Period: valid})
+		for _, u := range ups {
+			list = append(list, registry.TemplateFiling{TemplateID: tid, Version: 1, Carrier: u.Carrier, State: registry.Approved, Reference: "MB-2026-0001", Period: valid, UpdatedAt: now})
+		}
 	}
 	return list
 }

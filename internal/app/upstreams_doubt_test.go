@@ -93,7 +93,7 @@ func TestReplyOnAnAccountOfSeveralChannels(t *testing.T) {
 		ch, _, replies := n.overHTTP(up, func(ch *registry.Channel) { ch.Priority = 1 })
 		unicom := ch
 		unicom.ID, unicom.Name, unicom.Carrier, unicom.State = n.IDs.Next(), "unicom-1", sms.Unicom, "paused"
-		code := registry.AccessCode{ID: n.IDs.Next(), Carrier: sms.Unicom, Code: "10655555", Approval: "A", State: registry.Active, Period: n.period()}
+		code := registry.AccessCode{ID: n.IDs.Next(), Carrier: sms.Unicom, Code: "10655555", Approval: "A", MaxLength: 20, Use: registry.UsePlatform, State: registry.Active, Period: n.period()}
 		snap, err := n.Registry(n.t.Context())
 		if err != nil {
 			n.t.Fatal(err)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -18,8 +19,10 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/channel"
+	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/store"
 )
 
 // aggregator is a licensed upstream with an HTTP API of its own: JSON, signed by HMAC.
@@ -111,12 +114,33 @@ func (n *node) channelOver(change func(*registry.Channel)) (ch registry.Channel,
 		n.t.Fatal(err)
 	}
 	ch = *snap.Channels[0]
+	ch.UpstreamID = n.licensedUpstream()
 	change(&ch)
+	ch.Options.Replies = true
 	status, out := n.putChannel(ch, aggregatorSecret)
 	if status != http.StatusOK {
 		n.t.Fatalf("%d %+v", status, out)
 	}
 	return ch, out.Reports, out.Replies
+}
+
+// licensedUpstream stores a platform whose channels may be used (LIC-06).
+func (n *node) licensedUpstream() sms.ID {
+	n.t.Helper()
+	id, uscc := n.IDs.Next(), "91110000000000009A"
+	err := n.DB.Write(n.t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+		err := tx.Put(ctx, registry.Party{ID: id, Kind: registry.Upstream, GroupID: id, Name: "示例平台", USCC: uscc, EntityType: "company", State: registry.Active})
+		if err != nil {
+			return err
+		}
+		return tx.Put(ctx, registry.Licence{
+			ID: n.IDs.Next(), PartyID: id, Number: "B2-9", USCC: uscc, Scope: gate.Business, Provinces: "*", Period: n.period(), State: registry.Active,
+		})
+	})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return id
 }
 
 type putOut struct {

@@ -1,7 +1,7 @@
 // Package classify tells by statistics what kind of message a text reads like: a code, a
 // notice, marketing or public service. It knows no meaning, only which short runs of
 // characters are usual in which kind, and is wrong now and then: rules hold on its score
-// for a person and never refuse (PORT-05, CNT-05). It is pure, and a model gives the same
+// for a person and never refuse (PORT-05a, CNT-05). It is pure, and a model gives the same
 // score everywhere.
 package classify
 

@@ -90,7 +90,7 @@ const Folds = 5
 type Report struct {
 	Texts    [classes]int
 	Told     [classes][classes]int // texts of a class that were told as another
-	Held     [classes][2]int       // texts of which PORT-05 says that they may be marketing, and CNT-05 that they are
+	Held     [classes][2]int       // texts of which PORT-05a says that they may be marketing, and CNT-05 that they are
 	Template [classes]int          // how many there are
 }
 

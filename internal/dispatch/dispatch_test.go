@@ -293,6 +293,7 @@ func TestLongMessageIsChargedByAcceptedSegments(t *testing.T) {
 		d.Put(
 			registry.Template{ID: 53, PartyID: gatetest.Customer, Category: sms.MKT, Name: "long", State: registry.Active},
 			registry.TemplateVersion{TemplateID: 53, Version: 1, Body: body, State: registry.Approved, Period: registry.Period{From: 1}},
+			gatetest.Filed(53, sms.Unicom),
 		)
 		d.Agree(gatetest.Member)
 		r := d.permitted("【准信科技】"+body, gatetest.Member)
@@ -380,6 +381,7 @@ func (d *desk) putLong() {
 	d.Put(
 		registry.Template{ID: id, PartyID: gatetest.Customer, Category: sms.OTP, Name: "long", State: registry.Active},
 		registry.TemplateVersion{TemplateID: id, Version: 1, Body: long, State: registry.Approved, Period: registry.Period{From: 1}},
+		gatetest.Filed(id, sms.Unicom),
 	)
 }
 

@@ -82,6 +82,7 @@ type look struct {
 	now     time.Time
 	lease   Lease
 	events  map[[16]byte][]sms.RecipientEvent
+	counts  gate.Counts
 	changes []sms.Change
 	hashes  [][32]byte
 	endings []sms.Ending // in the order of hashes
@@ -139,6 +140,7 @@ func (d *Desk) Look(ctx context.Context, tx Tx, lease Lease, list []gate.Ready) 
 		}
 		segments = appendSegments(segments, m.ID, way, lease, l.now.UnixMilli())
 		stamps = append(stamps, sms.RecipientEvent{PhoneID: m.PhoneID, MessageID: m.ID, At: l.now.UnixMilli(), ChannelID: lease.Channel})
+		l.leaves(m)
 		l.verdict.Go = append(l.verdict.Go, *r)
 	}
 	if err := tx.PutSegments(ctx, segments); err != nil {
@@ -188,6 +190,7 @@ func (l *look) lock(ctx context.Context, list []gate.Ready) (map[sms.ID]*sms.Mes
 	if l.now, err = l.tx.Now(ctx); err != nil {
 		return nil, fmt.Errorf("read the clock: %w", err)
 	}
+	l.counts = gate.CountAt(l.Book, l.now)
 	since := l.now.Add(-l.Book.Longest()).UnixMilli()
 	err = l.tx.Recent(ctx, phones, since, func(e sms.RecipientEvent) { l.events[e.PhoneID] = append(l.events[e.PhoneID], e) })
 	if err != nil {
@@ -217,6 +220,16 @@ func (l *look) revocations(ctx context.Context, rows map[sms.ID]*sms.Message) ([
 	return list, nil
 }
 
+// leaves gives a message's event the time of its submission before the next one is judged.
+func (l *look) leaves(m *sms.Message) {
+	events := l.events[m.PhoneID]
+	for i := range events {
+		if events[i].MessageID == m.ID {
+			events[i].At = l.now.UnixMilli()
+		}
+	}
+}
+
 // judge says whether the message ends here, and why. State "" means that it does not.
 func (l *look) judge(ctx context.Context, r *gate.Ready, m *sms.Message, revoked []sms.Revocation) (end sms.State, code sms.Code, rule string, err error) {
 	if m.NotAfter != 0 && l.now.UnixMilli() >= m.NotAfter {
@@ -239,10 +252,12 @@ func (l *look) judge(ctx context.Context, r *gate.Ready, m *sms.Message, revoked
 		}
 		f.Int(rulebook.ConsentPerWeek, g.PerWeek)
 	}
-	windows := l.Book.Windows()
-	for i := range windows {
-		f.Count(i, gate.CountWindow(&windows[i], l.events[m.PhoneID], m.ID, m.GroupID, m.SignatureID, l.now.UnixMilli()))
+	subject := gate.Subject{Message: m.ID, Group: m.GroupID, Signature: m.SignatureID, Template: m.TemplateID, Category: m.Category}
+	events := l.events[m.PhoneID]
+	if own := slices.IndexFunc(events, func(e sms.RecipientEvent) bool { return e.MessageID == m.ID }); own >= 0 {
+		subject.Content = &events[own].ContentHash
 	}
+	l.counts.Fill(f, &subject, events)
 	findings, _ := l.Book.Evaluate(rulebook.StageRecipient, f, l.now)
 	if x := rulebook.Refusing(findings); x != nil {
 		return sms.Cancelled, x.Code, x.Rule, nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/gate/gatetest"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -35,6 +36,7 @@ func TestSegmentsLeaveRoomForWhatTheCarrierAdds(t *testing.T) {
 		d.Put(
 			registry.Template{ID: 53, PartyID: gatetest.Customer, Category: sms.MKT, Name: "tight", State: registry.Active},
 			registry.TemplateVersion{TemplateID: 53, Version: 1, Body: body, State: registry.Approved, Period: registry.Period{From: 1}},
+			gatetest.Filed(53, sms.Unicom),
 		)
 		d.Agree(gatetest.Member)
 		r := d.permitted("【准信科技】"+body, gatetest.Member)
@@ -93,8 +95,13 @@ func TestFormerPDUsOfANewDecisionDoNotCount(t *testing.T) {
 			d.T.Fatal(err)
 		}
 		ch := *snap.Channel[gatetest.Channel]
-		ch.Protocol, ch.Options.Split = registry.ByHTTP, registry.Splitting{}
-		w.Put(ch)
+		ch.Protocol, ch.Options.Split, ch.UpstreamID = registry.ByHTTP, registry.Splitting{}, 91
+		const uscc = "91110000000000009A"
+		w.Put(
+			registry.Party{ID: 91, Kind: registry.Upstream, GroupID: 91, Name: "upstream", USCC: uscc, EntityType: "company", State: registry.Active},
+			registry.Licence{ID: 92, PartyID: 91, Number: "B2-9", USCC: uscc, Scope: gate.Business, Provinces: "*", Period: registry.Period{From: 1}, State: registry.Active},
+			ch,
+		)
 		w.Write(func(ctx context.Context, tx *store.Tx) error {
 			_, err := tx.Revoke(ctx, sms.Revocation{Kind: "template", ObjectID: int64(ch.ID), At: gatetest.Morning.UnixMilli()})
 			return err

@@ -18,6 +18,7 @@ func approve(w *gatetest.World, id sms.ID, category sms.Category, body string) {
 	objects := []any{
 		registry.Template{ID: id, PartyID: gatetest.Customer, Category: category, Name: fmt.Sprint(id), State: registry.Active},
 		registry.TemplateVersion{TemplateID: id, Version: 1, Body: body, State: registry.Approved, Period: from},
+		gatetest.Filed(id, sms.Unicom),
 	}
 	for account, unit := range map[sms.ID]sms.Money{gatetest.Money: gatetest.UnitCustomer, gatetest.AgentMoney: gatetest.UnitAgent, gatetest.OperatorMoney: gatetest.UnitOwner} {
 		objects = append(objects, registry.Price{AccountID: account, Category: category, Carrier: sms.Unicom, UnitPrice: unit, ValidFrom: from.From + int64(id)})
@@ -139,13 +140,14 @@ func TestVariablesAreReadInTheFilledText(t *testing.T) {
 // Messages of every category count to a number's total; the sixteenth of a minute is refused.
 func TestAllMessagesToANumberAreCounted(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
-		approve(w, 901, sms.Notice, "您的订单已发货")
+		approve(w, 901, sms.Notice, "您的订单${number:digits}已发货。")
+		shipped := func(i int) string { return fmt.Sprintf("【准信科技】您的订单20261124%03d已发货。", i) }
 		expect(w.T, w.Send(gatetest.OTPText, gatetest.Member)[0], sms.Queued, "", "")
-		for range 14 {
-			expect(w.T, w.Send("【准信科技】您的订单已发货", gatetest.Member)[0], sms.Queued, "", "")
+		for i := range 14 {
+			expect(w.T, w.Send(shipped(i), gatetest.Member)[0], sms.Queued, "", "")
 		}
-		expect(w.T, w.Send("【准信科技】您的订单已发货", gatetest.Member)[0], sms.Refused, sms.FrequencyAll, "FRQ-05")
-		expect(w.T, w.Send("【准信科技】您的订单已发货", gatetest.Stranger)[0], sms.Queued, "", "")
+		expect(w.T, w.Send(shipped(15), gatetest.Member)[0], sms.Refused, sms.FrequencyAll, "FRQ-05")
+		expect(w.T, w.Send(shipped(15), gatetest.Stranger)[0], sms.Queued, "", "")
 	})
 }
 

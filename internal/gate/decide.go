@@ -333,6 +333,9 @@ func (b *batchRun) decideOne(p *part, r *recipient, twice bool) (Result, error) 
 		b.refuse(m, against.Code, against.Rule)
 	case m.NotAfter != 0 && b.now.UnixMilli() >= m.NotAfter:
 		b.refuse(m, sms.NotAfterPassed, "")
+	case r.old == nil && p.job.call.SendAt.After(b.now) && ofCall(findings) != nil:
+		// When it is released it is decided alone: nobody would see the call any more.
+		b.refuse(m, ofCall(findings).Code, ofCall(findings).Rule)
 	case r.old == nil && p.job.call.SendAt.After(b.now):
 		m.State, release = sms.Scheduled, p.job.call.SendAt
 	case against != nil && against.Outcome == rulebook.Hold:
@@ -363,6 +366,16 @@ func (b *batchRun) decideOne(p *part, r *recipient, twice bool) (Result, error) 
 	}, nil
 }
 
+// ofCall is what holds a message because of the call that it came by, or nil.
+func ofCall(findings []rulebook.Finding) *rulebook.Finding {
+	for i := range findings {
+		if f := &findings[i]; f.OfCall && f.Outcome == rulebook.Hold {
+			return f
+		}
+	}
+	return nil
+}
+
 func sooner(a, b int64) int64 {
 	if a == 0 || b != 0 && b < a {
 		return b
@@ -385,7 +398,7 @@ func (g *Gate) notAfter(m *sms.Message, now time.Time) int64 {
 
 func (b *batchRun) verdict(p *part, r *recipient, view *carrierView) ([]rulebook.Finding, *consent.Grant, int64) {
 	f := p.facts
-	grant := b.facts.fill(f, p, r, b.now, b.g.book.Windows())
+	grant := b.facts.fill(f, p, r, b.now)
 	own, until := b.g.book.Evaluate(rulebook.StageRecipient, f, b.now)
 	findings := own
 	if len(p.findings)+len(view.findings) > 0 {

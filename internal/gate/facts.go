@@ -25,6 +25,7 @@ type people struct {
 	grants     map[secretKey][]consent.Grant
 	suppressed map[[16]byte][]consent.Suppression
 	recent     map[[16]byte][]sms.RecipientEvent
+	counts     Counts
 	oldChains  map[sms.ID][]ledger.Line
 }
 
@@ -32,6 +33,7 @@ func (f *people) read(ctx context.Context, b *batchRun, live []int) error {
 	*f = people{
 		ported: map[[16]byte]sms.Carrier{}, secrets: map[secretKey]vault.Secret{}, grants: map[secretKey][]consent.Grant{},
 		suppressed: map[[16]byte][]consent.Suppression{}, recent: map[[16]byte][]sms.RecipientEvent{}, oldChains: map[sms.ID][]ledger.Line{},
+		counts: CountAt(b.g.book, b.now),
 	}
 	var phones [][16]byte
 	byGroup := map[sms.ID][]*job{}
@@ -149,7 +151,7 @@ func PermitOf(d *sms.Decision, c sms.Carrier) (*Permit, error) {
 }
 
 // fill sets the recipient's facts and returns the consent that was relied on.
-func (f *people) fill(facts *rulebook.Facts, p *part, r *recipient, now time.Time, windows []rulebook.Window) *consent.Grant {
+func (f *people) fill(facts *rulebook.Facts, p *part, r *recipient, now time.Time) *consent.Grant {
 	at, group := now.UnixMilli(), p.job.party.GroupID
 	var grant *consent.Grant
 	if p.category.Commercial() {
@@ -170,32 +172,16 @@ func (f *people) fill(facts *rulebook.Facts, p *part, r *recipient, now time.Tim
 	}
 	facts.Bool(rulebook.SuppressionMarketing, marketing)
 	facts.Bool(rulebook.SuppressionCategory, category)
-	own := sms.ID(0)
+	subject := Subject{Group: group, Category: p.category, Content: &p.content}
 	if r.old != nil {
-		own = r.old.ID
+		subject.Message = r.old.ID
 	}
-	sig := sms.ID(0)
 	if p.signature != nil {
-		sig = p.signature.ID
+		subject.Signature = p.signature.ID
 	}
-	for i := range windows {
-		facts.Count(i, CountWindow(&windows[i], f.recent[r.phone], own, group, sig, at))
+	if p.template != nil {
+		subject.Template = p.template.Template.ID
 	}
+	f.counts.Fill(facts, &subject, f.recent[r.phone])
 	return grant
-}
-
-// CountWindow counts the recipient's events in a window, but for the message's own.
-func CountWindow(w *rulebook.Window, events []sms.RecipientEvent, own, group, signature sms.ID, at int64) int {
-	from, n := at-time.Duration(w.Length).Milliseconds(), 0
-	for i := range events {
-		e := &events[i]
-		if e.MessageID == own || e.At <= from || w.Category != "" && e.Category != w.Category {
-			continue
-		}
-		if w.Scope == "group" && e.GroupID != group || w.Scope == "signature" && e.SignatureID != signature {
-			continue
-		}
-		n++
-	}
-	return n
 }

@@ -3,6 +3,7 @@ package gate
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/lexicon"
@@ -29,6 +30,8 @@ type job struct {
 	err      error    // against the whole call
 	against  sms.Code // against messages that are decided anew: they must not wait on
 	phones   [][16]byte
+
+	numbers, consecutive int // distinct numbers, and percent of them with a neighbour; 0 and 0 without any
 }
 
 type outcome struct {
@@ -49,6 +52,7 @@ type part struct {
 	values     inVariables    // of the template
 	promotion  int            // how much the body reads like marketing
 	brackets   bool           // the text begins with one pair of 【】 and holds no other
+	named      bool           // it holds the party's registered name
 	length     int            // of the text in UTF-16 code units
 	units      int
 	segments   int
@@ -83,6 +87,9 @@ func (g *Gate) prepare(j *job, snap *registry.Snapshot, now time.Time) {
 			return
 		}
 		j.against = sms.PartyFrozen
+	}
+	if len(j.redo) == 0 {
+		j.numbers, j.consecutive = consecutive(j.call)
 	}
 	for i := range j.call.Parts {
 		p, err := g.preparePart(j, &j.call.Parts[i], at)
@@ -145,6 +152,7 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 	}
 	name, body, brackets := lexicon.SplitSignature(in.Text)
 	p.body, p.brackets = body, brackets
+	p.named = j.party.Name != "" && strings.Contains(in.Text, j.party.Name)
 	p.content = g.keys.ContentHash(body)
 	read := g.readings.of(p.content, func() reading {
 		folded := lexicon.Fold(body)

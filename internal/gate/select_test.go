@@ -29,7 +29,7 @@ func TestWeightsShareAGroup(t *testing.T) {
 		const light, heavy, spare, other = gatetest.Channel, sms.ID(33), sms.ID(34), sms.ID(35)
 		w.Put(registry.Channel{
 			ID: light, Name: "unicom", Carrier: sms.Unicom, Protocol: "cmpp30", AccessCodeID: gatetest.Code, Address: "127.0.0.1:1", Login: "900001",
-			Sessions: 1, Window: 16, Weight: 1, State: registry.Active,
+			Sessions: 1, Window: 16, Weight: 1, State: registry.Active, Options: registry.ChannelOptions{Replies: true},
 		})
 		w.PutChannel(heavy, "10690033", func(c *registry.Channel) { c.Priority, c.Weight, c.Cost = 0, 3, 9 })
 		w.PutChannel(spare, "10690034", func(c *registry.Channel) { c.Weight = 100 })
@@ -60,7 +60,7 @@ func TestWithoutWeightsTheCheapestIsChosen(t *testing.T) {
 		const dear, cheap, later = gatetest.Channel, sms.ID(33), sms.ID(34)
 		w.Put(registry.Channel{
 			ID: dear, Name: "unicom", Carrier: sms.Unicom, Protocol: "cmpp30", AccessCodeID: gatetest.Code, Address: "127.0.0.1:1", Login: "900001",
-			Sessions: 1, Window: 16, Cost: 2, State: registry.Active,
+			Sessions: 1, Window: 16, Cost: 2, State: registry.Active, Options: registry.ChannelOptions{Replies: true},
 		})
 		w.PutChannel(cheap, "10690033", func(c *registry.Channel) { c.Priority, c.Cost = 0, 1 })
 		w.PutChannel(later, "10690034", nil)

@@ -11,7 +11,6 @@ import (
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/registry"
-	"github.com/zhunxin/zhunxin/internal/routing"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
@@ -38,19 +37,21 @@ type sharedKey struct {
 	version                          int64
 	category                         sms.Category
 	extension                        string
-	brackets, reviewed               bool
+	brackets, named, reviewed        bool
 	traits                           lexicon.Traits
 	words                            string // that it holds
 	name                             string // the signature in front of it, whether it is anybody's or not
 	values                           inVariables
 	promotion                        int
 	length, units, segments          int
+	numbers, consecutive             int
 	splits                           string // segments under the channels' own splittings
 }
 
 func (p *part) key() sharedKey {
 	k := sharedKey{
-		application: p.job.app.ID, category: p.category, extension: p.job.call.Extension, brackets: p.brackets, reviewed: p.job.review,
+		application: p.job.app.ID, category: p.category, extension: p.job.call.Extension, brackets: p.brackets, named: p.named, reviewed: p.job.review,
+		numbers: p.job.numbers, consecutive: p.job.consecutive,
 		traits: p.traits, words: wordsKey(p.words), name: p.name, values: p.values, promotion: p.promotion, length: p.length, units: p.units, segments: p.segments,
 	}
 	if len(p.splits) > 0 {
@@ -88,13 +89,16 @@ func (b *batchRun) share(p *part) {
 	k := p.key()
 	if p.shared = b.shared[k]; p.shared == nil {
 		p.shared = &shared{job: p.job, carriers: map[sms.Carrier]*carrierView{}}
-		b.g.sharedFacts(p, b.now.UnixMilli())
+		b.g.sharedFacts(p, b.now)
 		b.shared[k] = p.shared
 	}
 }
 
-func (g *Gate) sharedFacts(p *part, at int64) {
-	f, snap := g.book.NewFacts(), p.job.snap
+func (g *Gate) sharedFacts(p *part, now time.Time) {
+	f, snap, at := g.book.NewFacts(), p.job.snap, now.UnixMilli()
+	f.Time(now)
+	f.Int(rulebook.CallNumbers, p.job.numbers)
+	f.Int(rulebook.CallConsecutive, p.job.consecutive)
 	chain := snap.Chain(p.job.party.ID)
 	f.String(rulebook.Category, string(p.category))
 	operator, resellers, companies, owns := false, true, true, false
@@ -126,8 +130,10 @@ func (g *Gate) sharedFacts(p *part, at int64) {
 	f.Bool(rulebook.SignatureBrackets, p.brackets)
 	f.Bool(rulebook.SignatureFound, p.signature != nil)
 	f.Bool(rulebook.SignatureApproved, p.signature != nil && p.signature.State == registry.Approved)
+	g.senderFacts(p, f, at)
 	f.Bool(rulebook.TemplateMatched, p.template != nil)
 	if p.template != nil {
+		f.Bool(rulebook.TemplateUrgent, p.template.Template.Urgent)
 		p.ends(p.template.Version.To)
 		variables, codes := p.template.Wording.Variables("code")
 		f.Int(rulebook.TemplateVariables, variables)
@@ -143,6 +149,22 @@ func (g *Gate) sharedFacts(p *part, at int64) {
 	f.Int(rulebook.UnitsLength, p.length)
 	f.Int(rulebook.UnitsBilled, p.units)
 	p.facts = f
+}
+
+// senderFacts tell whether the text shows who really sends it (RN-03, RN-05, RN-06).
+func (g *Gate) senderFacts(p *part, f *rulebook.Facts, at int64) {
+	sig := p.signature
+	f.Bool(rulebook.TextFullName, p.named)
+	f.Bool(rulebook.SignatureEntity, sig != nil && sig.QualificationID != 0 && p.job.party.USCC != "")
+	f.Bool(rulebook.SignatureUnique, sig != nil && sig.Unique)
+	authorised := sig != nil
+	if authorised && sig.ThirdParty {
+		letter := p.job.snap.Authorisation(sig.ID, at)
+		if authorised = letter != nil; authorised {
+			p.ends(letter.To)
+		}
+	}
+	f.Bool(rulebook.SignatureAuthorised, authorised)
 }
 
 // ends notes a moment at which a fact ends by itself; 0 is never.
@@ -168,15 +190,15 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 		}
 		v.permit.Chain = append(v.permit.Chain, ledger.Line{Account: a.ID, Price: price})
 	}
-	var first []rulebook.Finding
+	var best []rulebook.Finding
 	for _, ch := range p.job.snap.Channels {
-		if ch.Carrier != c || ch.State != registry.Active || !ch.Carries(p.category) {
+		if ch.Carrier != c || ch.State != registry.Active || !ch.Sends() {
 			continue
 		}
 		found, pc, until := g.channel(p, ch, now)
 		if r := rulebook.Refusing(found); r != nil {
-			if first == nil {
-				first = found
+			if best == nil || rulebook.Better(found, best) {
+				best = found
 			}
 			continue
 		}
@@ -187,101 +209,17 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 		}
 	}
 	if len(v.permit.Channels) == 0 {
-		v.findings = first
-		if first == nil {
-			v.code, v.detail = sms.NoChannel, "no active channel carries "+string(p.category)+" to "+string(c)
+		v.findings = best
+		if best == nil {
+			v.code, v.detail = sms.NoChannel, "no active channel reaches "+string(c)
 		}
 	}
 	return v
 }
 
-func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook.Finding, PermitChannel, int64) {
-	snap, at := p.job.snap, now.UnixMilli()
-	f := p.facts.Clone()
-	var until int64
-	ends := func(t int64) {
-		if t != 0 && (until == 0 || t < until) {
-			until = t
-		}
-	}
-	var sub *registry.Subcode
-	var sigID sms.ID
-	if p.signature != nil {
-		sigID = p.signature.ID
-		sub = snap.Subcode(sigID, ch.AccessCodeID)
-	}
-	code := snap.AccessCode[ch.AccessCodeID]
-	codeOK := code != nil && code.State == registry.Active && code.Holds(at)
-	filing := snap.Filing(sigID, ch.Carrier)
-	filed := filing != nil && filing.State == registry.Approved && filing.Holds(at)
-	if filed {
-		ends(filing.To)
-	}
-	f.Bool(rulebook.FilingApproved, filed)
-	f.Bool(rulebook.PortBound, sub != nil && codeOK && sub.PartyID == p.job.party.ID && p.signature.PartyID == p.job.party.ID)
-	var contract *registry.Contract
-	signatures, qualifications := 0, map[sms.ID]bool{}
-	if sub != nil {
-		contract = snap.Contract[sub.ContractID]
-		for _, x := range snap.Subcodes {
-			if x.AccessCodeID == sub.AccessCodeID && x.Digits == sub.Digits {
-				signatures++
-				qualifications[x.QualificationID] = true
-			}
-		}
-		qualifications[p.signature.QualificationID] = true
-	}
-	holds := contract != nil && contract.State == registry.Active && contract.PartyID == p.job.party.ID && contract.Holds(at)
-	if holds {
-		ends(contract.To)
-	}
-	f.Bool(rulebook.PortContract, holds)
-	f.Int(rulebook.PortSignatures, signatures)
-	f.Int(rulebook.PortQualifications, len(qualifications))
-	f.Bool(rulebook.ChannelMKTVariables, ch.Options.MKTVariables)
-	f.Industries(ch.Options.Industries)
-	found, t := g.book.Evaluate(rulebook.StageChannel, f, now)
-	if !t.IsZero() {
-		ends(t.UnixMilli())
-	}
-	segments := p.segments
-	if i := slices.Index(snap.Splittings(), ch.Splitting()); i >= 0 {
-		if segments = p.splits[i]; segments == 0 {
-			found = append(found, against(sms.TextTooLong))
-		}
-	}
-	pc := PermitChannel{
-		ID: ch.ID, Segments: segments, Split: ch.Splitting(), Group: ch.Priority, Weight: ch.Weight, OnDelivery: contract != nil && contract.ChargeOn == registry.OnDelivery,
-	}
-	if ch.ByTemplate() {
-		if p.template != nil {
-			pc.Template = snap.Filed(ch.ID, p.template.Template.ID)
-		}
-		if pc.Template == nil {
-			found = append(found, against(sms.TemplateNotFiled))
-		}
-	}
-	if code != nil && sub != nil {
-		source, err := routing.SourceNumber(code.Code, sub.Digits, p.job.call.Extension)
-		if err != nil {
-			found = append(found, against(sms.SourceTooLong))
-		}
-		pc.Source = source
-	}
-	return found, pc, until
-}
-
-// against is what a channel can't do, whatever the rules say.
-func against(code sms.Code) rulebook.Finding {
-	e := sms.Lookup(code)
-	return rulebook.Finding{Layer: "channel", Outcome: rulebook.Block, Code: code, Reason: rulebook.Both{Zh: e.Zh, En: e.En}}
-}
-
 // newDecision makes the decision of all parts that are alike, once the carriers of
 // all their recipients are known.
 func (g *Gate) newDecision(s *shared, now time.Time, journal int64) error {
-	at := now.In(rulebook.Shanghai)
-	s.facts.Int(rulebook.TimeMinute, at.Hour()*60+at.Minute())
 	found, until := g.book.Evaluate(rulebook.StageShared, s.facts, now)
 	if !until.IsZero() {
 		s.ends(until.UnixMilli())

@@ -83,6 +83,7 @@ func long(w *gatetest.World) gate.Ready {
 	w.Put(
 		registry.Template{ID: 53, PartyID: gatetest.Customer, Category: sms.MKT, Name: "long", State: registry.Active},
 		registry.TemplateVersion{TemplateID: 53, Version: 1, Body: body, State: registry.Approved, Period: registry.Period{From: 1}},
+		gatetest.Filed(53, sms.Unicom),
 	)
 	w.Agree(gatetest.Member)
 	w.Send("【准信科技】"+body, gatetest.Member)

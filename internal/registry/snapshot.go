@@ -19,6 +19,8 @@ type Tables struct {
 	Contracts    []Contract
 	Signatures   []Signature
 	Filings      []Filing
+	TFilings     []TemplateFiling
+	Authorised   []Authorisation
 	Subcodes     []Subcode
 	Templates    []Template
 	Versions     []TemplateVersion
@@ -55,6 +57,8 @@ type Snapshot struct {
 	contracts  map[sms.ID][]*Contract
 	signatures map[signatureKey]*Signature
 	filings    map[filingKey]*Filing
+	tfilings   map[templateFilingKey]*TemplateFiling
+	authorised map[sms.ID][]*Authorisation // by signature
 	bySig      map[sms.ID][]*Subcode
 	wordings   map[sms.ID][]*ApprovedWording // by party
 	byTemplate map[sms.ID]*ApprovedWording
@@ -74,6 +78,11 @@ type (
 	filingKey struct {
 		signature sms.ID
 		carrier   sms.Carrier
+	}
+	templateFilingKey struct {
+		template sms.ID
+		version  int64
+		carrier  sms.Carrier
 	}
 	filedKey struct{ channel, template sms.ID }
 	priceKey struct {
@@ -102,7 +111,8 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		Staff:    byID(t.Staff, func(x *Staff) sms.ID { return x.ID }),
 		measures: group(t.Measures, func(m *Measure) sms.ID { return m.PartyID }),
 		licences: group(t.Licences, func(l *Licence) sms.ID { return l.PartyID }), contracts: group(t.Contracts, func(c *Contract) sms.ID { return c.PartyID }),
-		signatures: map[signatureKey]*Signature{}, filings: map[filingKey]*Filing{}, bySig: map[sms.ID][]*Subcode{},
+		signatures: map[signatureKey]*Signature{}, filings: map[filingKey]*Filing{}, tfilings: map[templateFilingKey]*TemplateFiling{},
+		authorised: group(t.Authorised, func(a *Authorisation) sms.ID { return a.SignatureID }), bySig: map[sms.ID][]*Subcode{},
 		prices: map[priceKey][]Price{}, keys: map[[32]byte]*APIKey{}, logins: map[string]*SPAccount{}, allow: map[string][]netip.Prefix{},
 	}
 	for _, sig := range s.Signature {
@@ -110,6 +120,10 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 	}
 	for i := range t.Filings {
 		s.filings[filingKey{t.Filings[i].SignatureID, t.Filings[i].Carrier}] = &t.Filings[i]
+	}
+	for i := range t.TFilings {
+		f := &t.TFilings[i]
+		s.tfilings[templateFilingKey{f.TemplateID, f.Version, f.Carrier}] = f
 	}
 	for i := range t.Subcodes {
 		if c := &t.Subcodes[i]; c.State == Active {
@@ -334,6 +348,34 @@ func (s *Snapshot) SignatureOf(party sms.ID, text string) *Signature {
 // Filing is the signature's filing with a carrier, or nil.
 func (s *Snapshot) Filing(signature sms.ID, c sms.Carrier) *Filing {
 	return s.filings[filingKey{signature, c}]
+}
+
+// TemplateFiling is the filing of a template's wording with a carrier, or nil.
+func (s *Snapshot) TemplateFiling(w *ApprovedWording, c sms.Carrier) *TemplateFiling {
+	return s.tfilings[templateFilingKey{w.Template.ID, w.Version.Version, c}]
+}
+
+// Authorisation is a letter that lets a signature's party use it at the moment, the one
+// that holds longest, or nil.
+func (s *Snapshot) Authorisation(signature sms.ID, at int64) *Authorisation {
+	var best *Authorisation
+	for _, a := range s.authorised[signature] {
+		if a.State == Active && a.Holds(at) && (best == nil || best.To != 0 && (a.To == 0 || a.To > best.To)) {
+			best = a
+		}
+	}
+	return best
+}
+
+// HearsReplies tells whether messages from handsets to a channel's access code reach us: by
+// itself or, when it only sends, by another one that receives.
+func (s *Snapshot) HearsReplies(ch *Channel) bool {
+	if !ch.Options.Replies || ch.Options.HTTP != nil && ch.Options.HTTP.Replies == nil {
+		return false
+	}
+	return ch.Options.Mode != "send" || slices.ContainsFunc(s.Channels, func(x *Channel) bool {
+		return x.AccessCodeID == ch.AccessCodeID && x.State == Active && x.Options.Mode != "send" && x.Options.Replies
+	})
 }
 
 // SubcodesOf lists the active bindings of a signature.

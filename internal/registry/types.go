@@ -23,6 +23,7 @@ const (
 	Operator = "operator"
 	Agent    = "agent"
 	Customer = "customer"
+	Upstream = "upstream" // a licensed platform whose channel we use, no carrier
 )
 
 // Agent modes (design 5): there is no third.
@@ -43,10 +44,10 @@ const (
 	Revoked  = "revoked"
 )
 
-// Party is an operator, an agent or a customer (content provider 内容提供者).
+// Party is an operator, an agent, a customer (content provider 内容提供者) or an upstream.
 type Party struct {
 	ID         sms.ID `db:"id" json:"id,omitempty"`
-	Kind       string `db:"kind" json:"kind" enum:"operator,agent,customer"`
+	Kind       string `db:"kind" json:"kind" enum:"operator,agent,customer,upstream"`
 	ParentID   sms.ID `db:"parent_id" json:"parent_id,omitempty" doc:"the party above it in the chain, 0 for the operator"`
 	GroupID    sms.ID `db:"group_id" json:"group_id,omitempty" doc:"content provider group: consents and opt-outs reach all of it"`
 	Name       string `db:"name" json:"name" minLength:"1" maxLength:"200"`
@@ -81,9 +82,19 @@ type AccessCode struct {
 	Carrier  sms.Carrier `db:"carrier" json:"carrier"`
 	Code     string      `db:"code" json:"code" pattern:"^[0-9]{3,20}$"`
 	Approval string      `db:"approval" json:"approval" doc:"number of the resource approval"`
+	// What the approval says (PORT-01); what is not entered is not approved.
+	MaxLength int64  `db:"max_length" json:"max_length,omitempty" minimum:"0" maximum:"20" doc:"digits that a source number may have with sub-code and extension 批准位长"`
+	Use       string `db:"approved_use" json:"approved_use,omitempty" enum:",platform,own,public" doc:"批准用途: platform is for third parties' messages, own for the holder's, public for public-interest messages"`
 	Period
 	State string `db:"state" json:"state" enum:"active,frozen,revoked"`
 }
+
+// The approved uses of access codes.
+const (
+	UsePlatform = "platform"
+	UseOwn      = "own"
+	UsePublic   = "public"
+)
 
 // OnDelivery is the ChargeOn of contracts that charge what was delivered; the
 // others charge what was submitted.
@@ -108,9 +119,21 @@ type Signature struct {
 	Text            string `db:"text" json:"text" doc:"without the brackets" minLength:"2" maxLength:"20"`
 	Source          string `db:"source" json:"source,omitempty" enum:"company,trademark,app,site"`
 	QualificationID sms.ID `db:"qualification_id" json:"qualification_id"`
-	State           string `db:"state" json:"state" enum:"draft,review,approved,rejected,frozen"`
-	CreatedAt       int64  `db:"created_at" json:"created_at,omitempty"`
-	UpdatedAt       int64  `db:"updated_at" json:"updated_at,omitempty"`
+	// What is not known stands against the signature: its text must then name the party.
+	Unique     bool   `db:"unique_name" json:"unique_name,omitempty" doc:"nobody else is called so; otherwise each text must hold the party's full registered name (RN-06)"`
+	ThirdParty bool   `db:"third_party" json:"third_party,omitempty" doc:"the name, mark or App belongs to somebody else: it needs a letter of authorisation (RN-03)"`
+	State      string `db:"state" json:"state" enum:"draft,review,approved,rejected,frozen"`
+	CreatedAt  int64  `db:"created_at" json:"created_at,omitempty"`
+	UpdatedAt  int64  `db:"updated_at" json:"updated_at,omitempty"`
+}
+
+// Authorisation 授权委托书 lets a party use a signature that belongs to somebody else.
+type Authorisation struct {
+	ID          sms.ID `db:"id" json:"id,omitempty"`
+	SignatureID sms.ID `db:"signature_id" json:"signature_id"`
+	Grantor     string `db:"grantor" json:"grantor" minLength:"1" maxLength:"200" doc:"who owns the name, mark or App"`
+	Period
+	State string `db:"state" json:"state" enum:"pending,active,revoked"`
 }
 
 // Filing 报备 is the state of a signature at one carrier.
@@ -120,6 +143,18 @@ type Filing struct {
 	State       string      `db:"state" json:"state" enum:"draft,submitted,approved,rejected,revoked"`
 	Reference   string      `db:"reference" json:"reference,omitempty"`
 	Reason      string      `db:"reason" json:"reason,omitempty"`
+	Period
+	UpdatedAt int64 `db:"updated_at" json:"updated_at,omitempty"`
+}
+
+// TemplateFiling 模板报备 is the state of a template's wording at one carrier (TPL-02).
+type TemplateFiling struct {
+	TemplateID sms.ID      `db:"template_id" json:"template_id,omitempty"`
+	Version    int64       `db:"version" json:"version" doc:"another wording is filed anew"`
+	Carrier    sms.Carrier `db:"carrier" json:"carrier"`
+	State      string      `db:"state" json:"state" enum:"draft,submitted,approved,rejected,revoked"`
+	Reference  string      `db:"reference" json:"reference,omitempty"`
+	Reason     string      `db:"reason" json:"reason,omitempty"`
 	Period
 	UpdatedAt int64 `db:"updated_at" json:"updated_at,omitempty"`
 }
@@ -144,6 +179,7 @@ type Template struct {
 	PartyID   sms.ID       `db:"party_id" json:"party_id"`
 	Category  sms.Category `db:"category" json:"category"`
 	Name      string       `db:"name" json:"name"`
+	Urgent    bool         `db:"urgent" json:"urgent,omitempty" doc:"of notices: what it says can't wait for the morning (TIM-02)"`
 	State     string       `db:"state" json:"state" enum:"active,frozen,closed"`
 	CreatedAt int64        `db:"created_at" json:"created_at,omitempty"`
 }
@@ -165,6 +201,7 @@ type Channel struct {
 	Carrier      sms.Carrier `db:"carrier" json:"carrier"`
 	Protocol     string      `db:"protocol" json:"protocol" enum:"cmpp20,cmpp30,sgip12,smgp13,smgp30,smpp34,http,aliyun,tencent" doc:"http: an upstream's API as options.http describes it; aliyun, tencent: their SMS products"`
 	AccessCodeID sms.ID      `db:"access_code_id" json:"access_code_id"`
+	UpstreamID   sms.ID      `db:"upstream_id" json:"upstream_id,omitempty" doc:"the party whose channel it is, with a licence of its own (LIC-06); empty is the carrier itself, which no HTTP API is"`
 	Address      string      `db:"address" json:"address" doc:"host:port; of an HTTP API its https address (http only on this machine), of aliyun and tencent their host"`
 	Login        string      `db:"login" json:"login" doc:"of aliyun the AccessKey id, of tencent the SecretId"`
 	Secret       []byte      `db:"secret" json:"-"` // sealed
@@ -204,6 +241,11 @@ type ChannelOptions struct {
 	// What the upstream takes beyond what the trade's usual rules allow.
 	Industries   []string `json:"industries,omitempty" maxItems:"64" doc:"trades whose marketing the upstream takes, by the names of the packs' lexicons: loans, property …; the others are refused here (CNT-08)"`
 	MKTVariables bool     `json:"mkt_variables,omitempty" doc:"marketing may have variables here (TPL-09)"`
+	// Where nobody says so, refusals don't reach us and marketing does not leave (OPT-06).
+	Replies bool `json:"replies,omitempty" doc:"messages from handsets to this channel's access code reach us 支持上行"`
+	// Both or none; the rules' own hours hold besides.
+	MKTOpen  int `json:"mkt_open,omitempty" minimum:"0" maximum:"1439" doc:"minute of the day, China time, from which this channel takes marketing; with mkt_close"`
+	MKTClose int `json:"mkt_close,omitempty" minimum:"0" maximum:"1440" doc:"minute of the day at which it ends; 0 and 0: the channel has no hours of its own"`
 	// Codes only say what is shown; no connection depends on them.
 	Codes []ChannelCode `json:"codes,omitempty" maxItems:"256" doc:"what this carrier's own codes mean; they go before the built-in table 状态码翻译"`
 }
@@ -217,9 +259,12 @@ type ChannelCode struct {
 	En    string `json:"en" minLength:"1" maxLength:"200"`
 }
 
+// Sends tells whether messages leave by the channel at all.
+func (c *Channel) Sends() bool { return c.Options.Mode != "receive" }
+
 // Carries tells whether the channel may carry messages of a category.
 func (c *Channel) Carries(cat sms.Category) bool {
-	return c.Options.Mode != "receive" && (c.Categories == "" || contains(c.Categories, string(cat)))
+	return c.Categories == "" || contains(c.Categories, string(cat))
 }
 
 // Splitting is how a channel wants texts. Its zero value is the usual: ASCII for a short

@@ -15,10 +15,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"time"
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/types"
 
 	"github.com/zhunxin/zhunxin/internal/classify"
 	"github.com/zhunxin/zhunxin/internal/lexicon"
@@ -71,6 +69,7 @@ type Book struct {
 	windows  []Window
 	counts   []int // where the count of each window stands among the facts
 	lexicons map[string]*Lexicon
+	counted  map[sms.Category][]int
 	lists    []lexicon.List
 	words    *lexicon.Words
 	names    *lexicon.Words // what signatures are searched for
@@ -78,6 +77,7 @@ type Book struct {
 
 	optOut, optOutForms OptOutWords // as written, and folded
 	instruments         map[string]*Instrument
+	calendar            *Calendar
 
 	rules     []*compiled // of messages, in order of evaluation
 	objects   map[string]*object
@@ -95,6 +95,10 @@ type compiled struct {
 	reads  map[string]bool
 	params map[string]any
 	prg    cel.Program
+	// A condition is a function of the facts that it reads: while they are all as in a
+	// lawful message, against which it does not stand, it needs no evaluation.
+	facts []int // where those facts stand
+	quiet bool  // it does not stand against the lawful message
 }
 
 // order is the order of evaluation of rulebook 7.2 by the prefix of a rule's id;
@@ -125,7 +129,10 @@ func before(a, b string) bool {
 // Load compiles packs. House packs come last; they may add rules and move
 // parameters in the stricter direction, nothing else.
 func Load(packs ...[]byte) (*Book, error) {
-	b := &Book{index: map[string]int{}, instruments: map[string]*Instrument{}, lexicons: map[string]*Lexicon{}, objects: map[string]*object{}, textRules: map[string]bool{}, nameRules: map[string]bool{}}
+	b := &Book{
+		index: map[string]int{}, instruments: map[string]*Instrument{}, lexicons: map[string]*Lexicon{}, objects: map[string]*object{},
+		textRules: map[string]bool{}, nameRules: map[string]bool{}, calendar: &Calendar{years: map[int]*Year{}, days: map[civil]bool{}},
+	}
 	for i, f := range factTable {
 		b.index[f.Name] = i
 		b.stages = append(b.stages, f.Stage)
@@ -148,6 +155,11 @@ func Load(packs ...[]byte) (*Book, error) {
 		}
 		for i := range p.Instruments {
 			if err := b.addInstrument(&p.Instruments[i]); err != nil {
+				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
+			}
+		}
+		for i := range p.Calendar {
+			if err := b.calendar.add(&p.Calendar[i]); err != nil {
 				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
 			}
 		}
@@ -197,6 +209,7 @@ func Load(packs ...[]byte) (*Book, error) {
 		}
 	}
 	sortRules(b.rules)
+	b.findCounted()
 	return b, nil
 }
 
@@ -235,19 +248,6 @@ func ofText(name string) bool {
 	prefix, _, _ := strings.Cut(name, ".")
 	return slices.Contains([]string{"category", "text", "lex", "units"}, prefix) ||
 		name == factTable[SignatureBrackets].Name || name == factTable[ReviewApproved].Name
-}
-
-func (b *Book) addWindow(w Window) error {
-	if w.Scope != "platform" && w.Scope != "group" && w.Scope != "signature" {
-		return fmt.Errorf("window %s: scope %q is not platform, group or signature", w.Name, w.Scope)
-	}
-	name := "count." + w.Name
-	if _, ok := b.index[name]; ok || w.Name == "" || w.Length <= 0 {
-		return fmt.Errorf("window %q has no length, or its name is taken", w.Name)
-	}
-	b.counts = append(b.counts, b.addFact(name, StageRecipient))
-	b.windows = append(b.windows, w)
-	return nil
 }
 
 func (b *Book) addLexicon(l *Lexicon) error {
@@ -374,181 +374,30 @@ func (b *Book) compile(env *cel.Env, facts []string, r Rule) (*compiled, error) 
 	}
 	for _, ref := range ast.NativeRep().ReferenceMap() {
 		if i, ok := b.index[ref.Name]; ok {
+			if !c.reads[ref.Name] {
+				c.facts = append(c.facts, i)
+			}
 			c.reads[ref.Name] = true
 			c.stage = max(c.stage, b.stages[i])
 		}
 	}
-	if r.Hours != nil {
-		for _, name := range []string{r.Hours.Open, r.Hours.Close} {
-			if _, ok := r.Params[name]; !ok {
-				return nil, fmt.Errorf("hours: there is no parameter %q", name)
-			}
-		}
+	if len(r.Carriers) > 0 {
+		c.stage = StageChannel
+	}
+	if err := b.checkHours(c); err != nil {
+		return nil, err
 	}
 	prg, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(costLimit))
 	if err != nil {
 		return nil, fmt.Errorf("condition: %w", err)
 	}
 	c.prg = prg
+	c.quiet = !c.against(b.NewFacts())
 	return c, nil
-}
-
-// activation gives a condition its facts and parameters without copying them.
-type activation struct {
-	f *Facts
-	c *compiled
-}
-
-func (a *activation) ResolveName(name string) (any, bool) {
-	if i, ok := a.f.book.index[name]; ok {
-		return a.f.vals[i], true
-	}
-	v, ok := a.c.params[name]
-	return v, ok
-}
-
-func (a *activation) Parent() cel.Activation { return nil }
-
-// Finding is one rule that stands against a message, or warns.
-type Finding struct {
-	Rule     string    `json:"rule"`
-	Layer    string    `json:"layer"`
-	Outcome  string    `json:"outcome"`
-	Code     sms.Code  `json:"code"`
-	Articles []string  `json:"articles"`
-	Reason   Both      `json:"reason"`
-	Remedy   Both      `json:"remedy"`
-	Release  time.Time `json:"release,omitzero"` // of a deferred message
-	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, as the text has them
-
-	Exceptions []WordException `json:"exceptions,omitempty"` // that the law may make for some of them; a person decides
-}
-
-// WordException tells a reviewer why a word may be allowed where it stands.
-type WordException struct {
-	Word string `json:"word"`
-	Both
-}
-
-// Evaluate runs the rules of one stage at a moment. It returns what stands
-// against the message in order of evaluation, and the moment at which this
-// answer ends by itself (hours, dates of rules), zero if it does not.
-func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding, until time.Time) {
-	cat := sms.Category(f.vals[Category].(string))
-	act := activation{f: f}
-	for _, c := range b.rules {
-		if c.stage != stage || !c.applies(cat) {
-			continue
-		}
-		if at.Before(c.From.Time) {
-			until = earliest(until, c.From.Time)
-			continue
-		}
-		if !c.To.IsZero() {
-			if !at.Before(c.To.Time) {
-				continue
-			}
-			until = earliest(until, c.To.Time)
-		}
-		act.c = c
-		v, _, err := c.prg.Eval(&act)
-		stands := err != nil || v != types.False // what can't be computed stands against it (P11)
-		if stands {
-			finding := c.finding(cat, at)
-			finding.Articles = b.articles(&c.Rule, at)
-			b.tellWords(&finding, c, f)
-			findings = append(findings, finding)
-		} else if c.Hours != nil {
-			until = earliest(until, c.dayAt(at, c.Params[c.Hours.Close].Value))
-		}
-	}
-	return findings, until
-}
-
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func (c *compiled) dayAt(at time.Time, minute int64) time.Time {
-	y, m, d := at.In(Shanghai).Date()
-	return time.Date(y, m, d, 0, int(minute), 0, 0, Shanghai)
-}
-
-// tellWords names the words that a rule stands on, and what may excuse them.
-func (b *Book) tellWords(finding *Finding, c *compiled, f *Facts) {
-	for i := range f.hits {
-		h := &f.hits[i]
-		if !c.reads[lexPrefix+h.List] && !(h.Disguised && c.reads[factTable[TextDisguised].Name]) &&
-			!(c.reads[factTable[ChannelIndustries].Name] && f.refuses(h)) {
-			continue
-		}
-		if !slices.Contains(finding.Words, h.Spelling) {
-			finding.Words = append(finding.Words, h.Spelling)
-		}
-		if h.Exception > 0 && c.reads[lexPrefix+h.List] {
-			finding.Exceptions = append(finding.Exceptions, WordException{h.Spelling, b.lexicons[h.List].Exceptions[h.Exception-1].Title})
-		}
-	}
-}
-
-func (c *compiled) finding(cat sms.Category, at time.Time) Finding {
-	f := Finding{Rule: c.ID, Layer: c.Layer, Outcome: c.Outcome, Code: c.Code, Reason: c.fill(c.Reason), Remedy: c.fill(c.Remedy)}
-	if c.Outcome == Defer {
-		f.Release = c.dayAt(at, c.Params[c.Hours.Open].Value)
-		if !f.Release.After(at) {
-			f.Release = f.Release.AddDate(0, 0, 1)
-		}
-	}
-	// A verification code that waits is worthless (P11): it is refused at once.
-	if cat == sms.OTP && (c.Outcome == Hold || c.Outcome == Defer) {
-		f.Outcome, f.Release = Block, time.Time{}
-	}
-	return f
-}
-
-// fill puts parameters into {name}; those in minutes of the day read 08:00.
-func (c *compiled) fill(t Both) Both {
-	for name, p := range c.Params {
-		v := fmt.Sprint(p.Value)
-		if p.Unit == "minute of the day" {
-			v = fmt.Sprintf("%02d:%02d", p.Value/60, p.Value%60)
-		}
-		t.Zh = strings.ReplaceAll(t.Zh, "{"+name+"}", v)
-		t.En = strings.ReplaceAll(t.En, "{"+name+"}", v)
-	}
-	return t
-}
-
-// Refusing returns the first finding of the strongest outcome that stops the
-// message now: block, then hold, then defer; nil when nothing does.
-func Refusing(findings []Finding) *Finding {
-	for _, outcome := range []string{Block, Hold, Defer} {
-		for i := range findings {
-			if findings[i].Outcome == outcome {
-				return &findings[i]
-			}
-		}
-	}
-	return nil
 }
 
 // Versions names the packs: law@2026.11,channel@….
 func (b *Book) Versions() string { return b.versions }
-
-// Windows lists the windows of recipient events in the order of Facts.Count.
-func (b *Book) Windows() []Window { return b.windows }
-
-// Longest is the longest window of any pack: how long events are kept.
-func (b *Book) Longest() time.Duration {
-	var d time.Duration
-	for _, w := range b.windows {
-		d = max(d, time.Duration(w.Length))
-	}
-	return d
-}
 
 // Rules lists the rules in order of evaluation, and then those that decide about no message.
 func (b *Book) Rules() []Rule {

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Change is one difference between two books.
@@ -23,7 +22,7 @@ func listed(params map[string]Param) string {
 }
 
 // Diff lists what b changes against a: rules added, gone, and fields that differ, and what
-// stands beside the rules: words, windows and the dates of instruments.
+// stands beside the rules: words, windows, holidays and the dates of instruments.
 func Diff(a, b *Book) []Change {
 	var out []Change
 	old := map[string]Rule{}
@@ -43,6 +42,7 @@ func Diff(a, b *Book) []Change {
 			{"outcome", o.Outcome, r.Outcome},
 			{"parameters", listed(o.Params), listed(r.Params)},
 			{"categories", fmt.Sprint(o.Categories), fmt.Sprint(r.Categories)},
+			{"carriers", fmt.Sprint(o.Carriers), fmt.Sprint(r.Carriers)},
 			{"code", string(o.Code), string(r.Code)},
 			{"status", o.Status, r.Status},
 			{"hours", fmt.Sprint(o.Hours), fmt.Sprint(r.Hours)},
@@ -94,11 +94,14 @@ func (b *Book) beside() map[string]map[string]bool {
 			add("lexicon "+l.Name+" exceptions", x.Title.Zh+" "+x.Pattern)
 		}
 	}
-	for _, w := range b.windows {
-		add("windows", fmt.Sprintf("%s (%s, %s, %s)", w.Name, w.Category, w.Scope, time.Duration(w.Length)))
+	for i := range b.windows {
+		add("windows", b.windows[i].String())
 	}
 	for name, i := range b.instruments {
 		add("instruments", fmt.Sprintf("%s (%s – %s)", name, i.From, i.To))
+	}
+	for _, y := range b.calendar.years {
+		add("calendar", y.String())
 	}
 	return out
 }

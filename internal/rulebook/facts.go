@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/zhunxin/zhunxin/internal/lexicon"
 )
@@ -39,9 +40,14 @@ const (
 	TemplateVariables
 	TemplateCodes
 	TemplateLongest
+	SignatureEntity
+	SignatureUnique
+	SignatureAuthorised
+	TemplateUrgent
 	TextRefusal
 	TextRefusalLast
 	TextRefusalWords
+	TextFullName
 	TextSymbols
 	TextCodeWord
 	TextAddressed
@@ -66,7 +72,10 @@ const (
 	TextPatentNo
 	UnitsLength
 	UnitsBilled
+	CallNumbers
+	CallConsecutive
 	TimeMinute
+	TimeWorkday
 	ReviewApproved
 	PartyMeasure
 	ConsentValid
@@ -75,12 +84,25 @@ const (
 	SuppressionMarketing
 	SuppressionCategory
 	FilingApproved
+	TemplateFiled
+	CodeApproved
+	CodeLength
+	CodeMaxLength
+	CodeUse
+	CodeOwn
+	CodeNumber
 	PortBound
 	PortContract
 	PortSignatures
 	PortQualifications
 	ChannelMKTVariables
 	ChannelIndustries
+	ChannelCarrier
+	ChannelUpstream
+	ChannelCarries
+	ChannelReplies
+	ChannelOpen
+	ChannelClose
 	numFacts
 )
 
@@ -108,9 +130,14 @@ var factTable = [numFacts]Info{
 	TemplateVariables:    {"template.variables", "int", StageShared, int64(0), "variables of the template that the text fits"},
 	TemplateCodes:        {"template.codes", "int", StageShared, int64(0), "of them, those of type code"},
 	TemplateLongest:      {"template.longest", "int", StageShared, int64(0), "characters of the longest value of a variable of type text or name"},
+	SignatureEntity:      {"signature.entity", "bool", StageShared, true, "the signature leads to one registered entity: the sender, with its qualification"},
+	SignatureUnique:      {"signature.unique", "bool", StageShared, true, "nobody else is called so"},
+	SignatureAuthorised:  {"signature.authorised", "bool", StageShared, true, "the signature is the sender's own, or its owner's letter of authorisation holds now"},
+	TemplateUrgent:       {"template.urgent", "bool", StageShared, false, "what the template says can't wait for the morning"},
 	TextRefusal:          {"text.refusal", "bool", StageShared, true, "the text names a reply that refuses further ones"},
 	TextRefusalLast:      {"text.refusal_last", "bool", StageShared, true, "the text ends with 拒收请回复R"},
 	TextRefusalWords:     {"text.refusal_words", "bool", StageShared, false, "the text tells how to refuse, whether the reply refuses or not"},
+	TextFullName:         {"text.full_name", "bool", StageShared, false, "the text holds the sender's full registered name"},
 	TextSymbols:          {"text.symbols", "bool", StageShared, false, "the text is decorated with signs such as ★ or ￥"},
 	TextCodeWord:         {"text.code_word", "bool", StageShared, true, "the text calls what it brings a code: 验证码, 动态密码 …"},
 	TextAddressed:        {"text.addressed", "bool", StageShared, true, "the text speaks to members: 会员, 尊敬的 …"},
@@ -135,7 +162,10 @@ var factTable = [numFacts]Info{
 	TextPatentNo:         {"text.patent_no", "bool", StageShared, false, "the text gives the kind and the number of a patent"},
 	UnitsLength:          {"units.length", "int", StageShared, int64(30), "UTF-16 code units of the text, signature included"},
 	UnitsBilled:          {"units.billed", "int", StageShared, int64(1), "units that would be charged"},
+	CallNumbers:          {"call.numbers", "int", StageShared, int64(0), "distinct numbers of the call, 0 when no two of them follow each other"},
+	CallConsecutive:      {"call.consecutive_percent", "int", StageShared, int64(0), "how many of them, in percent, have a neighbour in the call: a number that is one more or one less"},
 	TimeMinute:           {"time.minute", "int", StageShared, int64(600), "minute of the day in Asia/Shanghai, 0 to 1439"},
+	TimeWorkday:          {"time.workday", "bool", StageShared, true, "the day is worked in mainland China; false, too, when no pack has its year"},
 	ReviewApproved:       {"review.approved", "bool", StageShared, false, "a reviewer has approved this very message"},
 	PartyMeasure:         {"party.measure", "int", StageShared, int64(0), "the strongest measure in force on the sender or above it: 1 reminded, 2 held, 3 suspended"},
 	ConsentValid:         {"consent.valid", "bool", StageRecipient, true, "a consent of this recipient to this content provider holds now"},
@@ -144,12 +174,25 @@ var factTable = [numFacts]Info{
 	SuppressionMarketing: {"suppression.marketing", "bool", StageRecipient, false, "the recipient refuses marketing of this provider group or of everybody"},
 	SuppressionCategory:  {"suppression.category", "bool", StageRecipient, false, "the recipient refuses exactly this category, or all"},
 	FilingApproved:       {"filing.approved", "bool", StageChannel, true, "the signature is filed and approved with the channel's carrier"},
+	TemplateFiled:        {"template.filed", "bool", StageChannel, true, "this wording of the template is filed and approved with the channel's carrier"},
+	CodeApproved:         {"code.approved", "bool", StageChannel, true, "the access code has an approval that holds now"},
+	CodeLength:           {"code.length", "int", StageChannel, int64(10), "digits of the whole source number"},
+	CodeMaxLength:        {"code.max_length", "int", StageChannel, int64(20), "digits that the approval allows, 0 when it is not known"},
+	CodeUse:              {"code.use", "string", StageChannel, "platform", "what the approval allows: platform, own or public, empty when it is not known"},
+	CodeOwn:              {"code.own", "bool", StageChannel, false, "the code's holder is the one who sends"},
+	CodeNumber:           {"code.number", "string", StageChannel, "10690000", "the access code"},
 	PortBound:            {"port.bound", "bool", StageChannel, true, "the sub-code on this channel is bound to the party that sends"},
 	PortContract:         {"port.contract", "bool", StageChannel, true, "the binding rests on a contract that holds now"},
 	PortSignatures:       {"port.signatures", "int", StageChannel, int64(1), "signatures that use this sub-code"},
 	PortQualifications:   {"port.qualifications", "int", StageChannel, int64(1), "qualifications behind this sub-code"},
 	ChannelMKTVariables:  {"channel.mkt_variables", "bool", StageChannel, false, "the channel takes marketing with variables"},
 	ChannelIndustries:    {"channel.industries_refused", "int", StageChannel, int64(0), "words of trades that the channel does not take"},
+	ChannelCarrier:       {"channel.carrier", "string", StageChannel, "mobile", "whose network the channel reaches: mobile, unicom, telecom, broadnet or international"},
+	ChannelUpstream:      {"channel.upstream", "bool", StageChannel, true, "the channel is the carrier's own, or that of an upstream with a valid licence"},
+	ChannelCarries:       {"channel.carries", "bool", StageChannel, true, "the channel may carry this category"},
+	ChannelReplies:       {"channel.replies", "bool", StageChannel, true, "messages from handsets to the channel's code reach us"},
+	ChannelOpen:          {"channel.mkt_open", "int", StageChannel, int64(0), "minute of the day from which the channel takes marketing, 0 when it says nothing"},
+	ChannelClose:         {"channel.mkt_close", "int", StageChannel, int64(1440), "minute of the day at which it ends, 1440 when it says nothing"},
 }
 
 // FactTable lists every fixed fact.
@@ -249,6 +292,14 @@ func (f *Facts) Industries(taken []string) {
 func (f *Facts) refuses(h *lexicon.Hit) bool {
 	trade := f.book.lexicons[h.List].Industry
 	return trade != "" && !slices.Contains(f.industries, trade)
+}
+
+// Time sets what the rules read of the moment.
+func (f *Facts) Time(at time.Time) {
+	day := at.In(Shanghai)
+	f.Int(TimeMinute, day.Hour()*60+day.Minute())
+	workday, _ := f.book.calendar.Workday(at)
+	f.Bool(TimeWorkday, workday)
 }
 
 // Count sets the number of recipient events in window i of Book.Windows.

@@ -26,7 +26,7 @@ var swaps = map[string][]string{
 
 // Mutate builds every mutant of every rule: comparisons and their boundaries,
 // connectives, negations, each bare boolean fact negated, numbers and
-// parameters one up and one down.
+// parameters one up and one down, dates of carriers a day earlier and later.
 func (b *Book) Mutate() ([]Mutant, error) {
 	env, err := b.environment()
 	if err != nil {
@@ -83,6 +83,14 @@ func variants(r Rule) []variant {
 		}
 		if strings.Contains(tok, ".") && !strings.HasPrefix(tok, "param.") {
 			add(at[0], at[1], "!"+tok) // compiles only where the fact is a boolean
+		}
+	}
+	for carrier, from := range r.Carriers {
+		for _, d := range []int{-1, 1} {
+			m := r
+			m.Carriers = maps.Clone(r.Carriers)
+			m.Carriers[carrier] = Date{from.AddDate(0, 0, d)}
+			out = append(out, variant{m, fmt.Sprintf("it holds for %s from %s", carrier, m.Carriers[carrier])})
 		}
 	}
 	for name, p := range r.Params {

@@ -141,7 +141,7 @@ func (b *Book) Judge(kind string, values map[string]any, at time.Time) []Finding
 		}
 		v, _, err := c.prg.Eval(&objectActivation{values, c})
 		if err != nil || v.Value() != false {
-			f := c.finding("", at)
+			f := c.finding(b.NewFacts(), at)
 			f.Articles = b.articles(&c.Rule, at)
 			out = append(out, f)
 		}

@@ -66,10 +66,13 @@ type Basis struct {
 }
 
 // Hours says how a defer rule finds the next lawful moment: the names of the
-// parameters with the opening and closing minute of the day.
+// parameters with the opening and closing minute of the day. A channel may have hours of
+// its own: facts that make the span shorter.
 type Hours struct {
-	Open  string `yaml:"open"`
-	Close string `yaml:"close"`
+	Open      string `yaml:"open"`
+	Close     string `yaml:"close"`
+	OpenFact  string `yaml:"open_fact,omitempty"`
+	CloseFact string `yaml:"close_fact,omitempty"`
 }
 
 // Outcomes of a rule that stands against a message.
@@ -83,33 +86,26 @@ const (
 
 // Rule is one rule as the pack has it.
 type Rule struct {
-	ID         string           `yaml:"id" json:"id"`
-	Kind       string           `yaml:"kind" json:"kind"`                         // message | object | product
-	Object     string           `yaml:"object,omitempty" json:"object,omitempty"` // that an object rule judges
-	Title      Both             `yaml:"title" json:"title"`
-	Basis      []Basis          `yaml:"basis" json:"basis"`
-	Status     string           `yaml:"status" json:"status"` // V | V2 | R | D | TBC
-	From       Date             `yaml:"effective_from" json:"effective_from"`
-	To         Date             `yaml:"effective_to,omitempty" json:"effective_to,omitempty"`
-	Layer      string           `yaml:"layer" json:"layer"` // law | channel | house
-	Categories []sms.Category   `yaml:"categories,omitempty" json:"categories,omitempty"`
-	Against    string           `yaml:"against" json:"against"` // CEL: true stands against the message
-	Params     map[string]Param `yaml:"params,omitempty" json:"params,omitempty"`
-	Outcome    string           `yaml:"outcome" json:"outcome"`
-	Hours      *Hours           `yaml:"hours,omitempty" json:"-"`
-	Code       sms.Code         `yaml:"code" json:"code"`
-	Reason     Both             `yaml:"reason" json:"reason"`
-	Remedy     Both             `yaml:"remedy" json:"remedy"`
-	Examples   []Example        `yaml:"examples" json:"-"`
-	Proof      []string         `yaml:"proof,omitempty" json:"proof,omitempty"` // tests that show what a product rule states
-}
-
-// Window is a span over which recipient events are counted.
-type Window struct {
-	Name     string       `yaml:"name"`
-	Category sms.Category `yaml:"category,omitempty"` // "" counts every category
-	Scope    string       `yaml:"scope"`              // platform | group | signature
-	Length   Duration     `yaml:"length"`
+	ID         string               `yaml:"id" json:"id"`
+	Kind       string               `yaml:"kind" json:"kind"`                         // message | object | product
+	Object     string               `yaml:"object,omitempty" json:"object,omitempty"` // that an object rule judges
+	Title      Both                 `yaml:"title" json:"title"`
+	Basis      []Basis              `yaml:"basis" json:"basis"`
+	Status     string               `yaml:"status" json:"status"` // V | V2 | R | D | TBC
+	From       Date                 `yaml:"effective_from" json:"effective_from"`
+	To         Date                 `yaml:"effective_to,omitempty" json:"effective_to,omitempty"`
+	Carriers   map[sms.Carrier]Date `yaml:"carriers,omitempty" json:"carriers,omitempty"` // only on channels to these, each from its day on
+	Layer      string               `yaml:"layer" json:"layer"`                           // law | channel | house
+	Categories []sms.Category       `yaml:"categories,omitempty" json:"categories,omitempty"`
+	Against    string               `yaml:"against" json:"against"` // CEL: true stands against the message
+	Params     map[string]Param     `yaml:"params,omitempty" json:"params,omitempty"`
+	Outcome    string               `yaml:"outcome" json:"outcome"`
+	Hours      *Hours               `yaml:"hours,omitempty" json:"-"`
+	Code       sms.Code             `yaml:"code" json:"code"`
+	Reason     Both                 `yaml:"reason" json:"reason"`
+	Remedy     Both                 `yaml:"remedy" json:"remedy"`
+	Examples   []Example            `yaml:"examples" json:"-"`
+	Proof      []string             `yaml:"proof,omitempty" json:"proof,omitempty"` // tests that show what a product rule states
 }
 
 // Duration is a span written as 24h.
@@ -173,6 +169,7 @@ type Pack struct {
 	Lexicon []Lexicon   `yaml:"lexicons,omitempty"`
 
 	Instruments []Instrument `yaml:"instruments,omitempty"` // only of a law pack
+	Calendar    []Year       `yaml:"calendar,omitempty"`    // only of a law pack
 	Rules       []Rule       `yaml:"rules,omitempty"`
 	Adjust      []Adjustment `yaml:"adjust,omitempty"`
 }
@@ -200,6 +197,14 @@ func Parse(b []byte) (*Pack, error) {
 	}
 	if p.Layer != "law" && len(p.Instruments) > 0 {
 		return nil, fmt.Errorf("pack %s: only a law pack says when instruments are in force", p.Name)
+	}
+	if p.Layer != "law" && len(p.Calendar) > 0 {
+		return nil, fmt.Errorf("pack %s: only a law pack says which days are holidays", p.Name)
+	}
+	for i := range p.Calendar {
+		if err := p.Calendar[i].check(); err != nil {
+			return nil, fmt.Errorf("pack %s, calendar of %d: %w", p.Name, p.Calendar[i].Year, err)
+		}
 	}
 	for i := range p.Rules {
 		r := &p.Rules[i]
@@ -231,13 +236,17 @@ func decode(b []byte, into any) error {
 	return nil
 }
 
-var ruleID = regexp.MustCompile(`^[A-Z]{2,6}-[0-9]{2,3}$`)
+// statuses say how sure a source is: V (verified), V2 (from a secondary source), R (recalled),
+// D (our own design), TBC (to be confirmed).
+var statuses = []string{"V", "V2", "R", "D", "TBC"}
+
+var ruleID = regexp.MustCompile(`^[A-Z]{2,6}-[0-9]{2,3}[a-z]?$`)
 
 func (r *Rule) check(layer string) error {
 	switch {
 	case !ruleID.MatchString(r.ID):
 		return fmt.Errorf("the id is not like TIM-01")
-	case !slices.Contains([]string{"V", "V2", "R", "D", "TBC"}, r.Status):
+	case !slices.Contains(statuses, r.Status):
 		return fmt.Errorf("status %q is not V (verified), V2 (from a secondary source), R (recalled), D (our own design) or TBC (to be confirmed)", r.Status)
 	case r.Layer != layer:
 		return fmt.Errorf("its layer %s is not the pack's %s", r.Layer, layer)
@@ -271,6 +280,11 @@ func (r *Rule) checkVerdict() error {
 	}
 	for _, c := range r.Categories {
 		if _, err := sms.ParseCategory(string(c)); err != nil {
+			return err
+		}
+	}
+	for c := range r.Carriers {
+		if _, err := sms.ParseCarrier(string(c)); err != nil {
 			return err
 		}
 	}

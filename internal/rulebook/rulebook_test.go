@@ -47,10 +47,10 @@ func TestRulesAreAllHere(t *testing.T) {
 		have[r.ID] = true
 	}
 	for _, id := range strings.Fields("LIC-01 LIC-03 LIC-05 PORT-02 PORT-03 SIG-01 SIG-08 TPL-01 CNS-01 OPT-03 OPT-08 FRQ-01 FRQ-03 TIM-01 BIL-01 " +
-		"OPT-01 TPL-03 TPL-04 TPL-06 TPL-07 TPL-08 TPL-11 TPL-14 FRQ-05 " +
-		"LIC-07 SIG-02 SIG-03 SIG-04 SIG-05 SIG-06 SIG-07 RN-06 TPL-05 " +
+		"OPT-01 TPL-03 TPL-04 TPL-06 TPL-07 TPL-08 TPL-11 TPL-14 TIM-02 TIM-01a LIC-06 PORT-01 PORT-05 PORT-07 RN-03 RN-05 RN-06 TPL-02 OPT-06 CNS-13 FRQ-02 FRQ-04 FRQ-05 " +
+		"LIC-07 SIG-02 SIG-03 SIG-04 SIG-05 SIG-05a SIG-06 SIG-07 TPL-05 CNT-11 CMP-10 CNS-12 " +
 		"CNT-01 CNT-06 CNT-07 CNT-10 AD-01 AD-02 AD-03 AD-04 AD-05 AD-08 AD-10 AD-11 " +
-		"PORT-05 CNT-05 SIG-10 TPL-09 TPL-10 TPL-13 CNT-03 CNT-04 CNT-08 FRD-02 FRD-07 AD-06 AD-07 AD-09 AD-12 AD-13 AD-14 AD-15 AD-17") {
+		"PORT-05a CNT-05 SIG-10 TPL-09 TPL-10 TPL-13 CNT-03 CNT-04 CNT-08 FRD-02 FRD-07 AD-06 AD-07 AD-09 AD-12 AD-13 AD-14 AD-15 AD-17") {
 		if !have[id] {
 			t.Errorf("%s is missing", id)
 		}
@@ -173,6 +173,14 @@ func TestBadPacksAreRefusedWithAReason(t *testing.T) {
 		"lexicon twice":   {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: porn, source: own, words: [赌博]}]\n", "taken"},
 		"no source":       {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: own, words: [赌博]}]\n", "where they come from"},
 		"word too short":  {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: own, source: own, words: [赌]}]\n", "two characters"},
+		"time, no hours":  {"pack: x\nversion: '1'\nlayer: house\nrules:\n" + houseRule("against: time.minute > 5", "outcome: block"), "needs hours"},
+		"hours overnight": {"pack: x\nversion: '1'\nlayer: house\nrules:\n" + houseRule("against: time.minute > param.a", "outcome: defer", "params: {a: {value: 2, unit: m}, b: {value: 1, unit: m}}", "hours: {open: a, close: b}"), "not before"},
+		"hours' fact":     {"pack: x\nversion: '1'\nlayer: house\nrules:\n" + houseRule("against: time.minute > param.a", "outcome: defer", "params: {a: {value: 1, unit: m}, b: {value: 2, unit: m}}", "hours: {open: a, close: b, open_fact: time.workday}"), "that is a number"},
+		"window's scope":  {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: everybody, length: 1m}]\n", "everybody"},
+		"clock of a day":  {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: group, clock: day}]\n", "rolling"},
+		"two spans":       {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: group, clock: hour, length: 1h}]\n", "either"},
+		"no span":         {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: group}]\n", "either"},
+		"window twice":    {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: otp_1m, scope: group, length: 1m}]\n", "taken"},
 		"rule incomplete": {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, against: 'true', outcome: block}]\n", "ABC-01"},
 	} {
 		if _, err := rulebook.Load(append(builtin(t), []byte(c.text))...); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -271,6 +279,75 @@ func TestRulesHoldOnlyWithinTheirDates(t *testing.T) {
 	}
 	if found, _ := b.Evaluate(rulebook.StageShared, f, day); rulebook.Refusing(found) == nil {
 		t.Error("from its date on it does not stand")
+	}
+}
+
+// houseRule is a rule of a house pack with some lines of its own.
+func houseRule(lines ...string) string {
+	return "  - id: HSE-01\n    title: {zh: a, en: b}\n    status: D\n    effective_from: 2020-01-01\n    code: RULE_REFUSED\n    reason: {zh: a, en: b}\n    remedy: {zh: a, en: b}\n" +
+		"    examples: [{name: a, facts: {time.workday: false, time.minute: 1000}, stands: true}, {name: b, facts: {time.minute: 0}, stands: false}]\n    " + strings.Join(lines, "\n    ") + "\n"
+}
+
+// A house rule may look at holidays: its answer ends with the day, and a day in a year that
+// no pack has counts as one.
+func TestHouseRulesKnowHolidays(t *testing.T) {
+	t.Parallel()
+	b := book(t, "pack: house\nversion: '1'\nlayer: house\nrules:\n"+houseRule("against: \"!time.workday\"", "outcome: block"))
+	for at, stands := range map[string]bool{
+		"2026-02-13 23:59": false, "2026-02-14 00:00": false, "2026-02-15 00:00": true, "2026-02-24 00:00": false, "2026-11-28 10:00": true, "2027-01-05 10:00": true,
+	} {
+		f, now := b.NewFacts(), day(t, at)
+		f.Time(now)
+		found, until := b.Evaluate(rulebook.StageShared, f, now)
+		if refused := rulebook.Refusing(found) != nil; refused != stands {
+			t.Errorf("%s: refused %t", at, refused)
+		}
+		if y, m, d := now.Date(); !until.Equal(time.Date(y, m, d+1, 0, 0, 0, 0, rulebook.Shanghai)) {
+			t.Errorf("%s: the answer holds until %s", at, until)
+		}
+	}
+}
+
+// Of several rules that defer, the latest release counts.
+func TestTheLatestReleaseCounts(t *testing.T) {
+	t.Parallel()
+	at := day(t, "2026-11-24 00:00")
+	finding := func(outcome string, hours int) rulebook.Finding {
+		return rulebook.Finding{Outcome: outcome, Release: at.Add(time.Duration(hours) * time.Hour)}
+	}
+	list := []rulebook.Finding{finding(rulebook.Warn, 0), finding(rulebook.Defer, 9), finding(rulebook.Defer, 10), finding(rulebook.Defer, 8)}
+	if got := rulebook.Refusing(list); got != &list[2] {
+		t.Errorf("%+v", got)
+	}
+	list = append(list, finding(rulebook.Hold, 0), finding(rulebook.Block, 0), finding(rulebook.Block, 1))
+	if got := rulebook.Refusing(list); got != &list[5] {
+		t.Errorf("%+v", got)
+	}
+	for _, x := range [][2][]rulebook.Finding{
+		{list[1:2], list[5:6]}, {list[1:2], list[2:3]}, {list[4:5], list[5:6]}, {list[5:6], list[5:7]},
+	} {
+		if !rulebook.Better(x[0], x[1]) || rulebook.Better(x[1], x[0]) {
+			t.Errorf("%v against %v", x[0], x[1])
+		}
+	}
+}
+
+// FRQ-06: what a window counts at a moment.
+func TestWindowsBeginWhereTheySay(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 24, 10, 7, 30, 500e6, rulebook.Shanghai)
+	for want, w := range map[time.Time]rulebook.Window{ // the first moment that counts
+		time.Date(2026, 11, 24, 10, 7, 0, 0, rulebook.Shanghai):      {Clock: "minute"},
+		time.Date(2026, 11, 24, 10, 0, 0, 0, rulebook.Shanghai):      {Clock: "hour"},
+		time.Date(2026, 11, 24, 10, 6, 31, 501e6, rulebook.Shanghai): {Length: rulebook.Duration(59 * time.Second)},
+		time.Date(2026, 11, 23, 10, 7, 30, 501e6, rulebook.Shanghai): {Length: rulebook.Duration(24 * time.Hour)},
+	} {
+		if got := time.UnixMilli(w.After(at) + 1); !got.Equal(want) {
+			t.Errorf("%s: %s, want %s", &w, got, want)
+		}
+	}
+	if got := book(t).Longest(); got != 7*24*time.Hour {
+		t.Errorf("events are kept for %s", got)
 	}
 }
 

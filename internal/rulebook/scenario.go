@@ -193,8 +193,7 @@ func (e Expectation) String() string {
 
 func (b *Book) scenarioFacts(s *Scenario) (*Facts, error) {
 	f := b.NewFacts()
-	at := s.At.In(Shanghai)
-	f.Int(TimeMinute, at.Hour()*60+at.Minute())
+	f.Time(s.At.Time)
 	if s.Text != "" {
 		if err := b.readText(f, s.Text, Sender{Registered: s.Provider, Organ: s.Organ}); err != nil {
 			return nil, fmt.Errorf("text: %w", err)

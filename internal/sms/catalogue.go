@@ -43,6 +43,13 @@ const (
 	AgentModeForbids    Code = "AGENT_MODE_FORBIDS"
 	PortNotBound        Code = "PORT_NOT_BOUND"
 	PortSharedBinding   Code = "PORT_BINDING_SHARED"
+	AccessCodeMisused   Code = "ACCESS_CODE_MISUSED"
+	ChannelCategory     Code = "CHANNEL_CATEGORY"
+	CodePrefix          Code = "CODE_PREFIX"
+	UpstreamUnlicensed  Code = "UPSTREAM_UNLICENSED"
+	Unauthorised        Code = "AUTHORISATION_MISSING"
+	SenderUnnamed       Code = "SENDER_UNNAMED"
+	SenderAmbiguous     Code = "SENDER_AMBIGUOUS"
 	SignatureMismatch   Code = "SIGNATURE_MISMATCH"
 	SignatureNotFiled   Code = "SIGNATURE_NOT_FILED"
 	TemplateNotApproved Code = "TEMPLATE_NOT_APPROVED"
@@ -52,6 +59,8 @@ const (
 	SamePerson          Code = "SAME_PERSON"
 	PartyHeld           Code = "PARTY_HELD"
 	PartySuspended      Code = "PARTY_SUSPENDED"
+	TemplateUnfiled     Code = "TEMPLATE_UNFILED_AT_CARRIER"
+	ChannelMute         Code = "CHANNEL_WITHOUT_REPLIES"
 	TextSymbols         Code = "TEXT_SYMBOLS"
 	OTPForm             Code = "OTP_FORM"
 	NoticeForm          Code = "NOTICE_FORM"
@@ -69,13 +78,17 @@ const (
 	AdForbidden         Code = "AD_FORBIDDEN"
 	AdReview            Code = "AD_REVIEW"
 	AdIncomplete        Code = "AD_INCOMPLETE"
+	NumberRange         Code = "NUMBER_RANGE"
 	ConsentMissing      Code = "CONSENT_MISSING"
 	RefusalMissing      Code = "REFUSAL_MISSING"
 	OptedOut            Code = "OPTED_OUT"
 	SuppressedScope     Code = "SUPPRESSION_SCOPE"
 	FrequencyOTP        Code = "FREQUENCY_OTP"
+	FrequencyNotice     Code = "FREQUENCY_NOTICE"
 	FrequencyMKT        Code = "FREQUENCY_MKT"
+	FrequencyContent    Code = "FREQUENCY_CONTENT"
 	FrequencyAll        Code = "FREQUENCY_ALL"
+	NoticeAtNight       Code = "NOTICE_AT_NIGHT"
 	OutsideHours        Code = "OUTSIDE_HOURS"
 	UnitsMismatch       Code = "UNITS_MISMATCH"
 	RuleRefused         Code = "RULE_REFUSED"
@@ -126,6 +139,13 @@ var catalogue = []Entry{
 	{AgentModeForbids, 403, 9, "ZX:L005", "无许可证的代理商只能引荐和服务客户", "an agent without a licence may only refer and serve customers", false},
 	{PortNotBound, 403, 10, "ZX:P002", "子端口没有与实际发送主体的直接绑定", "the sub-code has no direct binding to the party that sends", false},
 	{PortSharedBinding, 403, 10, "ZX:P003", "一个子端口只能对应一个签名和一个资质", "one sub-code serves one signature and one qualification", false},
+	{AccessCodeMisused, 403, 10, "ZX:P001", "接入码超出批准的位长、用途或期限", "the access code is used beyond its approved length, use or term", false},
+	{ChannelCategory, 403, 10, "ZX:P005", "通道不得发送这一类短信", "the channel may not carry messages of this category", false},
+	{CodePrefix, 409, 10, "ZX:P007", "接入码号段与批准用途不符，请核对批复", "the access code's prefix does not fit its approved use; check the approval", false},
+	{UpstreamUnlicensed, 403, 10, "ZX:L006", "通道的上游不是运营商，且没有有效的许可证", "the channel's upstream is no carrier and has no valid licence", false},
+	{Unauthorised, 403, 9, "ZX:I003", "签名属于第三方，没有有效的授权委托书", "the signature belongs to somebody else and no letter of authorisation is valid", false},
+	{SenderUnnamed, 403, 9, "ZX:I005", "短信没有表明发送者的真实身份", "the text does not tell who really sends it", false},
+	{SenderAmbiguous, 409, 9, "ZX:I006", "签名易混淆，须在短信中写明企业全称，已转人工审核", "others are called like the signature: the text needs the full registered name; it waits for a reviewer", false},
 	{SignatureMismatch, 422, 1, "ZX:S001", "短信必须以已报备的【签名】开头，且只有一对【】", "the text must begin with the filed 【signature】 and hold no other 【】", false},
 	{SignatureEntity, 403, 9, "ZX:S010", "签名含有机关、银行或运营商字样，与内容提供者不符", "the signature names an organ, a bank or a carrier that the provider is not", false},
 	{SignatureNotFiled, 403, 9, "ZX:S008", "签名尚未在接收方所属运营商报备通过", "the signature is not filed with the recipient's carrier", false},
@@ -136,6 +156,8 @@ var catalogue = []Entry{
 	{SamePerson, 403, 9, "ZX:0038", "提交人不能审核自己提交的事项，请由另一位员工审核", "who submitted it can't judge it; another person of the staff must", false},
 	{PartyHeld, 409, 9, "ZX:M001", "发送主体的营销短信因异常迹象转人工审核，可申诉", "the sender's marketing waits for a reviewer because of what its traffic shows; it may appeal", false},
 	{PartySuspended, 403, 9, "ZX:M002", "发送主体的营销短信已暂停，可申诉", "the sender's marketing is suspended; it may appeal", false},
+	{TemplateUnfiled, 403, 9, "ZX:T012", "模板尚未在接收方所属运营商报备通过", "the template is not filed with the recipient's carrier", false},
+	{ChannelMute, 403, 10, "ZX:O006", "通道收不到回复，不得发送营销短信", "replies don't reach us by this channel, so it carries no marketing", false},
 	{TextSymbols, 422, 1, "ZX:T003", "正文含有运营商不接受的装饰符号，请删去", "the text holds decorative signs that carriers refuse; leave them out", false},
 	{OTPForm, 422, 1, "ZX:T006", "验证码短信须写明验证码，且不得含链接、联系方式或退订用语", "a verification code says that it is one and holds no link, contact or words of refusal", false},
 	{NoticeForm, 422, 1, "ZX:T007", "通知短信不得带退订用语，含推广内容的须按营销短信发送", "a notice holds no words of refusal; what promotes is sent as marketing", false},
@@ -153,13 +175,17 @@ var catalogue = []Entry{
 	{AdReview, 409, 9, "ZX:A002", "营销短信含有须审核的广告用语，已转人工审核", "the marketing text holds advertising terms that a reviewer must see, and waits", false},
 	{AdIncomplete, 422, 1, "ZX:A013", "广告内容不完整：附赠的数量和期限，专利的号码和种类", "the advertisement lacks particulars: of gifts, or of a patent", false},
 	{ConsentMissing, 403, 9, "ZX:C001", "没有该号码对本内容提供者的有效同意", "this recipient has given this content provider no valid consent", false},
+	{NumberRange, 409, 9, "ZX:C013", "号码大多连号，疑似按号段群发，已转人工审核", "most numbers follow each other, as in a number range; it waits for a reviewer", false},
 	{RefusalMissing, 422, 1, "ZX:O001", "营销短信没有写明有效的退订方式，请以“拒收请回复R”结尾", "the marketing text names no way to refuse that works; end it with 拒收请回复R", false},
 	{OptedOut, 403, 9, "ZX:O003", "该号码已退订，不得再次发送", "this recipient has opted out", false},
 	{SuppressedScope, 403, 9, "ZX:O008", "该号码已拒收此类短信", "this recipient refuses messages of this category", false},
 	{FrequencyOTP, 429, 9, "ZX:F001", "该号码的验证码发送过于频繁", "too many verification codes to this number", false},
+	{FrequencyNotice, 429, 9, "ZX:F002", "该号码的同一通知发送过于频繁", "too many notices of this template to this number", false},
 	{FrequencyMKT, 429, 9, "ZX:F003", "该号码的营销短信超过频率上限", "too many marketing messages to this number", false},
+	{FrequencyContent, 429, 9, "ZX:F004", "相同内容短时间内重复发给同一号码", "the same text again to the same number within a short time", false},
 	{FrequencyAll, 429, 9, "ZX:F005", "该号码收到的短信总数超过频率上限", "too many messages of all kinds to this number", false},
 	{OutsideHours, 409, 9, "ZX:H001", "不在允许的发送时段，已推迟到下一时段", "outside lawful hours; deferred to the next window", false},
+	{NoticeAtNight, 409, 9, "ZX:H002", "夜间发送不紧急的通知，建议改在早上八点以后", "a notice at night that is not urgent; better send it in the morning", false},
 	{UnitsMismatch, 422, 6, "ZX:B001", "计费条数与内容长度不符", "the billed units don't match the text", false},
 	{RuleRefused, 403, 9, "ZX:R000", "规则不允许发送", "a rule stands against this message", false},
 	{Revoked, 403, 9, "ZX:R001", "决定之后有撤销，提交前已取消", "revoked after the decision; cancelled before submission", false},

@@ -42,7 +42,7 @@ func (t *table) fields(typ reflect.Type, at []int) {
 }
 
 // Columns that are NULL when 0, because they refer to another row.
-var nullable = map[string]bool{"parent_id": true, "payer_id": true, "expires_at": true, "revoked_at": true, "staff_id": true}
+var nullable = map[string]bool{"parent_id": true, "payer_id": true, "upstream_id": true, "expires_at": true, "revoked_at": true, "staff_id": true}
 
 func (t table) args(v reflect.Value) []any {
 	out := make([]any, len(t.cols))
@@ -157,6 +157,8 @@ var (
 	tContract = tableOf("contract", 1, registry.Contract{})
 	tSig      = tableOf("signature", 1, registry.Signature{})
 	tFiling   = tableOf("signature_filing", 2, registry.Filing{})
+	tTFiling  = tableOf("template_filing", 3, registry.TemplateFiling{})
+	tLetter   = tableOf("authorisation", 1, registry.Authorisation{})
 	tSubcode  = tableOf("subcode", 1, registry.Subcode{})
 	tTemplate = tableOf("template", 1, registry.Template{})
 	tVersion  = tableOf("template_version", 2, registry.TemplateVersion{})
@@ -190,6 +192,8 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		{tContract, &all.Contracts},
 		{tSig, &all.Signatures},
 		{tFiling, &all.Filings},
+		{tTFiling, &all.TFilings},
+		{tLetter, &all.Authorised},
 		{tSubcode, &all.Subcodes},
 		{tTemplate, &all.Templates},
 		{tVersion, &all.Versions},
@@ -226,6 +230,10 @@ func (t *Tx) Put(ctx context.Context, object any) error {
 		err = tSig.put(ctx, t, o, "created_at")
 	case registry.Filing:
 		err = tFiling.put(ctx, t, o)
+	case registry.TemplateFiling:
+		err = tTFiling.put(ctx, t, o)
+	case registry.Authorisation:
+		err = tLetter.put(ctx, t, o)
 	case registry.Subcode:
 		err = tSubcode.put(ctx, t, o)
 	case registry.Template:

@@ -156,7 +156,7 @@ func newWorld(t *testing.T, db *store.DB, c *Clock, wrap func(gate.Store) gate.S
 	}
 	w.Gate = gate.New(gate.Config{
 		BatchRecipients: 500, BatchWait: time.Millisecond, QueueRecipients: 10_000, Workers: 2, IdempotencyKept: 24 * time.Hour,
-		NotAfter: map[sms.Category]time.Duration{sms.OTP: 5 * time.Minute, sms.MKT: 12 * time.Hour},
+		NotAfter: map[sms.Category]time.Duration{sms.OTP: 5 * time.Minute, sms.Notice: 24 * time.Hour, sms.MKT: 12 * time.Hour},
 		Logger:   slog.New(slog.NewTextHandler(io.Discard, nil)), Courier: w,
 		OnReady: func(list []gate.Ready) {
 			w.mu.Lock()
@@ -189,9 +189,9 @@ func lawful() []any {
 		party(Operator, 0, registry.Operator, "", one), party(Agent, Operator, registry.Agent, registry.Licensed, two),
 		party(Customer, Agent, registry.Customer, "", three),
 		licence(101, Operator, one), licence(102, Agent, two),
-		registry.AccessCode{ID: Code, PartyID: Operator, Carrier: sms.Unicom, Code: "10690000", Approval: "A1", Period: from, State: registry.Active},
+		registry.AccessCode{ID: Code, PartyID: Operator, Carrier: sms.Unicom, Code: "10690000", Approval: "A1", MaxLength: 20, Use: registry.UsePlatform, Period: from, State: registry.Active},
 		registry.Contract{ID: 61, PartyID: Customer, CounterpartyID: Agent, Number: "C1", Period: from, ChargeOn: "submission", ReportTimeout: 1, State: registry.Active},
-		registry.Signature{ID: Signature, PartyID: Customer, Text: "准信科技", Source: "company", QualificationID: 71, State: registry.Approved},
+		registry.Signature{ID: Signature, PartyID: Customer, Text: "准信科技", Source: "company", QualificationID: 71, Unique: true, State: registry.Approved},
 		registry.Filing{SignatureID: Signature, Carrier: sms.Unicom, State: registry.Approved, Period: from},
 		registry.Subcode{
 			ID: 81, AccessCodeID: Code, Digits: "01", PartyID: Customer, SignatureID: Signature, QualificationID: 71, ContractID: 61, State: registry.Active,
@@ -206,8 +206,9 @@ func lawful() []any {
 		registry.Application{ID: Application, PartyID: Customer, AccountID: Money, Name: "shop", State: registry.Active},
 		registry.Channel{
 			ID: Channel, Name: "unicom", Carrier: sms.Unicom, Protocol: "cmpp30", AccessCodeID: Code, Address: "127.0.0.1:1", Login: "900001",
-			Sessions: 1, Window: 16, State: registry.Active,
+			Sessions: 1, Window: 16, State: registry.Active, Options: registry.ChannelOptions{Replies: true},
 		},
+		Filed(TemplateOTP, sms.Unicom), Filed(TemplateMKT, sms.Unicom),
 	}
 	for _, cat := range []sms.Category{sms.OTP, sms.MKT} {
 		for account, unit := range map[sms.ID]sms.Money{Money: UnitCustomer, AgentMoney: UnitAgent, OperatorMoney: UnitOwner} {
@@ -217,6 +218,11 @@ func lawful() []any {
 	return list
 }
 
+// Filed is the filing of a template's first wording with a carrier.
+func Filed(template sms.ID, c sms.Carrier) registry.TemplateFiling {
+	return registry.TemplateFiling{TemplateID: template, Version: 1, Carrier: c, State: registry.Approved, Period: registry.Period{From: 1}}
+}
+
 // PutChannel stores another channel to the recipients of the world, with an access
 // code of its own under which the customer has the sub-code 07.
 func (w *World) PutChannel(id sms.ID, code string, set func(*registry.Channel)) {
@@ -224,13 +230,13 @@ func (w *World) PutChannel(id sms.ID, code string, set func(*registry.Channel)) 
 	own := id + 1000
 	ch := registry.Channel{
 		ID: id, Name: code, Carrier: sms.Unicom, Protocol: "cmpp30", AccessCodeID: own, Address: "127.0.0.1:1", Login: "900001",
-		Sessions: 1, Window: 16, Priority: 1, State: registry.Active,
+		Sessions: 1, Window: 16, Priority: 1, State: registry.Active, Options: registry.ChannelOptions{Replies: true},
 	}
 	if set != nil {
 		set(&ch)
 	}
 	w.Put(
-		registry.AccessCode{ID: own, PartyID: Operator, Carrier: sms.Unicom, Code: code, Approval: "A2", Period: registry.Period{From: 1}, State: registry.Active},
+		registry.AccessCode{ID: own, PartyID: Operator, Carrier: sms.Unicom, Code: code, Approval: "A2", MaxLength: 20, Use: registry.UsePlatform, Period: registry.Period{From: 1}, State: registry.Active},
 		registry.Subcode{
 			ID: own, AccessCodeID: own, Digits: "07", PartyID: Customer, SignatureID: Signature, QualificationID: 71, ContractID: 61, State: registry.Active,
 		},

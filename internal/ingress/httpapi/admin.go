@@ -68,6 +68,10 @@ func (a *API) admin() {
 		func(registry.Signature) string { return "freeze" })
 	put(a, "filings", "Filing of a signature at a carrier 报备", func(o *registry.Filing, id sms.ID, now int64) { o.SignatureID, o.UpdatedAt = id, now },
 		func(registry.Filing) string { return "filing" })
+	put(a, "authorisations", "Letter of authorisation for a signature 授权委托书", func(o *registry.Authorisation, id sms.ID, _ int64) { o.ID = id },
+		func(registry.Authorisation) string { return "filing" })
+	put(a, "template-filings", "Filing of a template at a carrier 模板报备", func(o *registry.TemplateFiling, id sms.ID, now int64) { o.TemplateID, o.UpdatedAt = id, now },
+		func(registry.TemplateFiling) string { return "filing" })
 	put(a, "subcodes", "Sub-code 子端口", func(o *registry.Subcode, id sms.ID, now int64) { o.ID, o.BoundAt = id, now },
 		func(registry.Subcode) string { return "freeze" })
 	put(a, "templates", "Template 模板", func(o *registry.Template, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },

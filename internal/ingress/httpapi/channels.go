@@ -136,6 +136,8 @@ func (a *API) putChannel(ctx context.Context, in *ChannelIn) (*ChannelOut, error
 // or what was permitted by what it was: PDUs or whole texts, source numbers, templates.
 func revokes(old, ch *registry.Channel) string {
 	if ch.State == registry.Active && old != nil && (old.Protocol != ch.Protocol || old.Splitting() != ch.Splitting() || old.AccessCodeID != ch.AccessCodeID ||
+		old.UpstreamID != ch.UpstreamID || old.Options.Replies != ch.Options.Replies || old.Categories != ch.Categories ||
+		old.Options.MKTOpen != ch.Options.MKTOpen || old.Options.MKTClose != ch.Options.MKTClose ||
 		!reflect.DeepEqual(old.Options.Cloud, ch.Options.Cloud)) {
 		return "template"
 	}
@@ -155,6 +157,9 @@ func checkChannel(snap *registry.Snapshot, ch *registry.Channel, secret string) 
 				return sms.Errorf(sms.BadRequest, "body.options.back_login", "channel %s has it already", x.ID)
 			}
 		}
+	}
+	if o := &ch.Options; (o.MKTOpen != 0 || o.MKTClose != 0) && o.MKTOpen >= o.MKTClose {
+		return sms.Errorf(sms.BadRequest, "body.options.mkt_close", "the hours begin at minute %d, which is not before %d", o.MKTOpen, o.MKTClose)
 	}
 	if err := vendorcode.Check(ch); err != nil {
 		return sms.Errorf(sms.BadRequest, "body.options.codes", "%s", err)

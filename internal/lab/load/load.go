@@ -48,10 +48,24 @@ type Plan struct {
 // Base is the first number: no network has been assigned 142.
 const Base = 14200000000
 
+// step is by how much the numbers of neighbours in the stream differ: each comes once in a
+// round, and no call looks like a number range (CNS-13).
+func (p Plan) step() int {
+	for s := 1009; ; s++ {
+		a, b := s, p.Numbers
+		for b != 0 {
+			a, b = b, a%b
+		}
+		if a == 1 {
+			return s
+		}
+	}
+}
+
 // Number is the number of an index. Numbers that never consented lie above those
 // that did.
 func (p Plan) Number(i int, k Kind) string {
-	n := i % p.Numbers
+	n := i % p.Numbers * p.step() % p.Numbers
 	if k == Refused {
 		n += p.Numbers
 	}

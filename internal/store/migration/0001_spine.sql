@@ -7,7 +7,7 @@
 
 CREATE TABLE party (
   id            INTEGER PRIMARY KEY,
-  kind          TEXT NOT NULL,             -- operator | agent | customer
+  kind          TEXT NOT NULL,             -- operator | agent | customer | upstream
   parent_id     INTEGER REFERENCES party(id),
   group_id      INTEGER NOT NULL,          -- content provider group: opt-outs reach all of it (OPT-03)
   name          TEXT NOT NULL,
@@ -40,6 +40,8 @@ CREATE TABLE access_code (
   carrier     TEXT NOT NULL,
   code        TEXT NOT NULL,               -- 106…
   approval    TEXT NOT NULL,               -- number resource approval
+  max_length  INTEGER NOT NULL DEFAULT 0,  -- digits of a whole source number that it approves
+  approved_use TEXT NOT NULL DEFAULT '',   -- '' | platform | own | public
   valid_from  INTEGER NOT NULL,
   valid_to    INTEGER NOT NULL,
   state       TEXT NOT NULL
@@ -66,6 +68,8 @@ CREATE TABLE signature (
   text             TEXT NOT NULL,          -- without 【】
   source           TEXT NOT NULL,          -- company | trademark | app | site
   qualification_id INTEGER NOT NULL,
+  unique_name      INTEGER NOT NULL DEFAULT 0, -- nobody else is called so
+  third_party      INTEGER NOT NULL DEFAULT 0, -- somebody else's: needs an authorisation
   state            TEXT NOT NULL,          -- draft | review | approved | rejected | frozen
   created_at       INTEGER NOT NULL,
   updated_at       INTEGER NOT NULL
@@ -78,9 +82,10 @@ CREATE TABLE authorisation (
   grantor      TEXT NOT NULL,
   valid_from   INTEGER NOT NULL,
   valid_to     INTEGER NOT NULL,
-  state        TEXT NOT NULL,
+  state        TEXT NOT NULL,              -- pending | active | revoked
   document_id  INTEGER
 ) STRICT;
+CREATE INDEX authorisation_signature ON authorisation(signature_id);
 
 CREATE TABLE signature_filing (
   signature_id INTEGER NOT NULL REFERENCES signature(id),
@@ -114,6 +119,7 @@ CREATE TABLE template (
   party_id   INTEGER NOT NULL REFERENCES party(id),
   category   TEXT NOT NULL,
   name       TEXT NOT NULL,
+  urgent     INTEGER NOT NULL DEFAULT 0,   -- a notice that can't wait for the morning
   state      TEXT NOT NULL,                -- active | frozen | closed
   created_at INTEGER NOT NULL
 ) STRICT;
@@ -150,6 +156,19 @@ CREATE TABLE measure (
 ) STRICT;
 CREATE UNIQUE INDEX measure_standing ON measure(party_id, rule, kind) WHERE lifted_at = 0 AND rule <> '';
 
+CREATE TABLE template_filing (
+  template_id INTEGER NOT NULL REFERENCES template(id),
+  version     INTEGER NOT NULL,
+  carrier     TEXT NOT NULL,
+  state       TEXT NOT NULL,               -- draft | submitted | approved | rejected | revoked
+  reference   TEXT NOT NULL,
+  reason      TEXT NOT NULL DEFAULT '',
+  valid_from  INTEGER NOT NULL,
+  valid_to    INTEGER NOT NULL,
+  updated_at  INTEGER NOT NULL,
+  PRIMARY KEY (template_id, version, carrier)
+) STRICT;
+
 -- Channels, accounts, access ------------------------------------------------
 
 CREATE TABLE channel (
@@ -158,6 +177,7 @@ CREATE TABLE channel (
   carrier        TEXT NOT NULL,            -- whose network it reaches
   protocol       TEXT NOT NULL,            -- cmpp20 | cmpp30 | …
   access_code_id INTEGER NOT NULL REFERENCES access_code(id),
+  upstream_id    INTEGER REFERENCES party(id), -- whose channel it is; NULL is the carrier itself
   address        TEXT NOT NULL,            -- host:port
   login          TEXT NOT NULL,
   secret         BLOB NOT NULL,            -- sealed

@@ -1,0 +1,219 @@
+package rulebook
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// against tells whether the condition stands against a message. What can't be computed
+// stands against it (P11).
+func (c *compiled) against(f *Facts) bool {
+	if c.quiet && c.lawful(f) {
+		return false
+	}
+	v, _, err := c.prg.Eval(&activation{f: f, c: c})
+	return err != nil || v != types.False
+}
+
+// lawful tells whether all facts that the condition reads are as in a lawful message.
+func (c *compiled) lawful(f *Facts) bool {
+	for _, i := range c.facts {
+		if f.vals[i] != f.book.lawful[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// activation gives a condition its facts and parameters without copying them.
+type activation struct {
+	f *Facts
+	c *compiled
+}
+
+func (a *activation) ResolveName(name string) (any, bool) {
+	if i, ok := a.f.book.index[name]; ok {
+		return a.f.vals[i], true
+	}
+	v, ok := a.c.params[name]
+	return v, ok
+}
+
+func (a *activation) Parent() cel.Activation { return nil }
+
+// Finding is one rule that stands against a message, or warns.
+type Finding struct {
+	Rule     string    `json:"rule"`
+	Layer    string    `json:"layer"`
+	Outcome  string    `json:"outcome"`
+	Code     sms.Code  `json:"code"`
+	Articles []string  `json:"articles"`
+	Reason   Both      `json:"reason"`
+	Remedy   Both      `json:"remedy"`
+	Release  time.Time `json:"release,omitzero"` // of a deferred message
+	OfCall   bool      `json:"-"`                // rests on facts of the whole call, which no later decision sees
+	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, as the text has them
+
+	Exceptions []WordException `json:"exceptions,omitempty"` // that the law may make for some of them; a person decides
+}
+
+// WordException tells a reviewer why a word may be allowed where it stands.
+type WordException struct {
+	Word string `json:"word"`
+	Both
+}
+
+// Evaluate runs the rules of one stage at a moment. It returns what stands
+// against the message in order of evaluation, and the moment at which this
+// answer ends by itself (hours, dates of rules), zero if it does not.
+func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding, until time.Time) {
+	cat := sms.Category(f.vals[Category].(string))
+	for _, c := range b.rules {
+		if c.stage != stage || !c.applies(cat) {
+			continue
+		}
+		from, bound := c.from(f)
+		if !bound {
+			continue
+		}
+		if at.Before(from) {
+			until = earliest(until, from)
+			continue
+		}
+		if !c.To.IsZero() {
+			if !at.Before(c.To.Time) {
+				continue
+			}
+			until = earliest(until, c.To.Time)
+		}
+		if c.reads[factTable[TimeWorkday].Name] {
+			until = earliest(until, c.dayAt(at, 24*60))
+		}
+		if c.against(f) {
+			finding := c.finding(f, at)
+			finding.Articles = b.articles(&c.Rule, at)
+			b.tellWords(&finding, c, f)
+			findings = append(findings, finding)
+		} else if c.Hours != nil {
+			_, closes := c.hours(f)
+			until = earliest(until, c.dayAt(at, closes))
+		}
+	}
+	return findings, until
+}
+
+// from is the moment from which the rule holds for a channel's carrier; bound is false when it
+// never does.
+func (c *compiled) from(f *Facts) (at time.Time, bound bool) {
+	if len(c.Carriers) == 0 {
+		return c.From.Time, true
+	}
+	d, bound := c.Carriers[sms.Carrier(f.vals[ChannelCarrier].(string))]
+	if d.Before(c.From.Time) {
+		d = c.From
+	}
+	return d.Time, bound
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// tellWords names the words that a rule stands on, and what may excuse them.
+func (b *Book) tellWords(finding *Finding, c *compiled, f *Facts) {
+	for i := range f.hits {
+		h := &f.hits[i]
+		if !c.reads[lexPrefix+h.List] && !(h.Disguised && c.reads[factTable[TextDisguised].Name]) &&
+			!(c.reads[factTable[ChannelIndustries].Name] && f.refuses(h)) {
+			continue
+		}
+		if !slices.Contains(finding.Words, h.Spelling) {
+			finding.Words = append(finding.Words, h.Spelling)
+		}
+		if h.Exception > 0 && c.reads[lexPrefix+h.List] {
+			finding.Exceptions = append(finding.Exceptions, WordException{h.Spelling, b.lexicons[h.List].Exceptions[h.Exception-1].Title})
+		}
+	}
+}
+
+func (c *compiled) finding(f *Facts, at time.Time) Finding {
+	found := Finding{Rule: c.ID, Layer: c.Layer, Outcome: c.Outcome, Code: c.Code, Reason: c.fill(c.Reason), Remedy: c.fill(c.Remedy), OfCall: c.ofCall()}
+	if c.Outcome == Defer {
+		found.Release = c.opens(f, at)
+	}
+	// A verification code that waits is worthless (P11): it is refused at once.
+	if sms.Category(f.vals[Category].(string)) == sms.OTP && (c.Outcome == Hold || c.Outcome == Defer) {
+		found.Outcome, found.Release = Block, time.Time{}
+	}
+	return found
+}
+
+func (c *compiled) ofCall() bool {
+	return c.reads[factTable[CallNumbers].Name] || c.reads[factTable[CallConsecutive].Name]
+}
+
+// fill puts parameters into {name}; those in minutes of the day read 08:00.
+func (c *compiled) fill(t Both) Both {
+	for name, p := range c.Params {
+		v := fmt.Sprint(p.Value)
+		if p.Unit == "minute of the day" {
+			v = fmt.Sprintf("%02d:%02d", p.Value/60, p.Value%60)
+		}
+		t.Zh = strings.ReplaceAll(t.Zh, "{"+name+"}", v)
+		t.En = strings.ReplaceAll(t.En, "{"+name+"}", v)
+	}
+	return t
+}
+
+// Refusing returns the first finding of the strongest outcome that stops the
+// message now: block, then hold, then defer; nil when nothing does. Of those that defer it
+// is the one that does so longest: before its release the others help nothing.
+func Refusing(findings []Finding) *Finding {
+	var first *Finding
+	for i := range findings {
+		f := &findings[i]
+		if strength(f.Outcome) == 0 {
+			continue
+		}
+		if first == nil || strength(f.Outcome) > strength(first.Outcome) || f.Outcome == Defer && first.Outcome == Defer && f.Release.After(first.Release) {
+			first = f
+		}
+	}
+	return first
+}
+
+// strength orders the outcomes that stop a message.
+func strength(outcome string) int {
+	switch outcome {
+	case Block:
+		return 3
+	case Hold:
+		return 2
+	case Defer:
+		return 1
+	}
+	return 0
+}
+
+// Better tells whether what refuses one channel stops a message less than what refuses
+// another: it is what a sender is told when all are refused.
+func Better(a, b []Finding) bool {
+	x, y := Refusing(a), Refusing(b)
+	switch {
+	case strength(x.Outcome) != strength(y.Outcome):
+		return strength(x.Outcome) < strength(y.Outcome)
+	case x.Outcome == Defer && !x.Release.Equal(y.Release):
+		return x.Release.Before(y.Release)
+	}
+	return len(a) < len(b)
+}
