@@ -162,8 +162,15 @@ func TestAdvertTraits(t *testing.T) {
 			is   bool
 			name string
 		}{
-			{g.Addressed, "addressed"}, {g.NotMedicine, "medicine"}, {g.RiskNotice, "risk"}, {g.TravelTime, "travel"}, {g.Gift, "gift"},
-			{g.Quantity, "quantity"}, {g.Dated, "dated"}, {g.Statistics, "statistics"}, {g.PatentNo, "patent"},
+			{g.Addressed, "addressed"},
+			{g.NotMedicine, "medicine"},
+			{g.RiskNotice, "risk"},
+			{g.TravelTime, "travel"},
+			{g.Gift, "gift"},
+			{g.Quantity, "quantity"},
+			{g.Dated, "dated"},
+			{g.Statistics, "statistics"},
+			{g.PatentNo, "patent"},
 		} {
 			if x.is {
 				got = append(got, x.name)
