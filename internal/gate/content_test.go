@@ -166,10 +166,10 @@ func TestVariablesHoldNoLinksAndTelephones(t *testing.T) {
 		}{
 			"您的订单已发货，物流详见https://example.com/a，单号12345678。": {},
 			"您的账单已生成，请看https://example.com/a。":              {sms.LinkForbidden, "TPL-10"},
-			"请联系010-00000000。":                       {sms.ContactForbidden, "TPL-11"},
-			"请致电010-00000000，单号12345678。":            {},
-			"您买的" + strings.Repeat("好", 20) + "已发货。": {},
-			"您买的" + strings.Repeat("好", 21) + "已发货。": {sms.VariableForbidden, "TPL-13"},
+			"请联系010-00000000。":             {sms.ContactForbidden, "TPL-11"},
+			"请致电010-00000000，单号12345678。":  {},
+			"您买的蓝色条纹棉布床单枕套两件及其收纳袋共一只已发货。":  {},
+			"您买的蓝色条纹棉布床单和枕套两件及其收纳袋共一只已发货。": {sms.VariableForbidden, "TPL-13"},
 		} {
 			state := sms.Refused
 			if want.code == "" {

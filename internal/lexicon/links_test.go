@@ -120,6 +120,7 @@ func TestSignaturesThatPose(t *testing.T) {
 		{"示例银行", "示例银行股份有限公司", false, false},
 		{"示例银行", "某市机关", true, true},
 		{"某市税务局", "国家税务总局某市税务局", true, false},
+		{"某市税务局", "某市纳税服务中心", true, false},
 		{"某市税务局", "准信科技有限公司", false, true},
 		{"法院路饭店", "某市法院路饭店有限公司", false, false},
 		{"中国移动", "准信科技有限公司", false, true},
@@ -161,8 +162,15 @@ func TestAdvertTraits(t *testing.T) {
 			is   bool
 			name string
 		}{
-			{g.Addressed, "addressed"}, {g.NotMedicine, "medicine"}, {g.RiskNotice, "risk"}, {g.TravelTime, "travel"}, {g.Gift, "gift"},
-			{g.Quantity, "quantity"}, {g.Dated, "dated"}, {g.Statistics, "statistics"}, {g.PatentNo, "patent"},
+			{g.Addressed, "addressed"},
+			{g.NotMedicine, "medicine"},
+			{g.RiskNotice, "risk"},
+			{g.TravelTime, "travel"},
+			{g.Gift, "gift"},
+			{g.Quantity, "quantity"},
+			{g.Dated, "dated"},
+			{g.Statistics, "statistics"},
+			{g.PatentNo, "patent"},
 		} {
 			if x.is {
 				got = append(got, x.name)
