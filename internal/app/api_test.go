@@ -208,17 +208,24 @@ func TestOperatorSetsEverythingUp(t *testing.T) {
 	}
 	text := func(id sms.ID) string { return id.String() }
 	operator, customerCode := text(key.PartyID), "91110000000000003C"
-	put("licences", with(map[string]any{"party_id": operator, "number": "B2-1", "uscc": "91110000000000001A", "scope": "B25", "provinces": "*", "state": "active"}))
+	_, reviewer := n.staffKey("reviewer")
+	reviewed := func(kind string, id sms.ID, version string) string { // by another person
+		if got := n.verdict(reviewer, kind+"/"+text(id)+version, "approve"); got.State != "approved" {
+			t.Fatalf("%s: %+v", kind, got)
+		}
+		return text(id)
+	}
+	reviewed("licences", put("licences", with(map[string]any{"party_id": operator, "number": "B2-1", "uscc": "91110000000000001A", "scope": "B25", "provinces": "*", "state": "active"})), "")
 	customer := text(put("parties", map[string]any{"kind": "customer", "parent_id": operator, "name": "示例商城", "uscc": customerCode, "entity_type": "company", "state": "active"}))
 	account := text(put("accounts", map[string]any{"party_id": customer, "state": "active"}))
 	n.put("prices", account, map[string]any{"category": "OTP", "carrier": "mobile", "unit_price": 50000})
 	code := text(put("access-codes", with(map[string]any{"party_id": operator, "carrier": "mobile", "code": storyCode, "approval": "A1", "state": "active"})))
 	contract := text(put("contracts", with(map[string]any{"party_id": customer, "counterparty_id": operator, "number": "C1", "charge_on": "submission", "state": "active"})))
-	signature := text(put("signatures", map[string]any{"party_id": customer, "text": "示例商城", "source": "company", "qualification_id": "77", "state": "approved"}))
+	signature := reviewed("signatures", put("signatures", map[string]any{"party_id": customer, "text": "示例商城", "source": "company_full", "qualification_id": "77", "state": "review"}), "")
 	n.put("filings", signature, with(map[string]any{"carrier": "mobile", "state": "approved"}))
 	put("subcodes", map[string]any{"access_code_id": code, "digits": "01", "party_id": customer, "signature_id": signature, "qualification_id": "77", "contract_id": contract, "state": "active"})
 	template := text(put("templates", map[string]any{"party_id": customer, "category": "OTP", "name": "code", "state": "active"}))
-	n.put("template-versions", template, with(map[string]any{"version": 1, "body": otpBody, "state": "approved"}))
+	reviewed("template-versions", n.put("template-versions", template, with(map[string]any{"version": 1, "body": otpBody, "state": "review"})), "/1")
 	app := text(put("applications", map[string]any{"party_id": customer, "account_id": account, "name": "shop", "state": "active"}))
 	put("channels", map[string]any{
 		"name": "mobile-1", "carrier": "mobile", "protocol": "cmpp30", "access_code_id": code, "address": n.carrier.Addr().String(), "login": simLogin,
@@ -227,7 +234,7 @@ func TestOperatorSetsEverythingUp(t *testing.T) {
 	if status := n.do(http.MethodPost, "/v1/admin/ledger", map[string]any{"account_id": account, "kind": "topup", "amount": 1000000, "reference": "receipt 1"}, nil); status != http.StatusOK {
 		t.Fatal(status)
 	}
-	if raw := n.raw(http.MethodPut, "/v1/admin/template-versions/"+template, mustJSON(t, with(map[string]any{"version": 2, "body": "${bad", "state": "approved"}))); !strings.Contains(string(raw), "BAD_REQUEST") {
+	if raw := n.raw(http.MethodPut, "/v1/admin/template-versions/"+template, mustJSON(t, with(map[string]any{"version": 2, "body": "${bad", "state": "review"}))); !strings.Contains(string(raw), "BAD_REQUEST") {
 		t.Errorf("a template that does not compile: %s", raw)
 	}
 	var shop struct{ Key string }

@@ -41,6 +41,17 @@ const (
 	Approved = "approved"
 	Rejected = "rejected"
 	Revoked  = "revoked"
+	Draft    = "draft"
+	Review   = "review"
+	Retired  = "retired"
+)
+
+// Where a signature comes from (SIG-03).
+const (
+	CompanyFull  = "company_full"
+	CompanyShort = "company_short"
+	Trademark    = "trademark"
+	App          = "app"
 )
 
 // Party is an operator, an agent or a customer (content provider 内容提供者).
@@ -103,8 +114,11 @@ type Signature struct {
 	ID              sms.ID `db:"id" json:"id,omitempty"`
 	PartyID         sms.ID `db:"party_id" json:"party_id"`
 	Text            string `db:"text" json:"text" doc:"without the brackets" minLength:"2" maxLength:"20"`
-	Source          string `db:"source" json:"source,omitempty" enum:"company,trademark,app,site"`
-	QualificationID sms.ID `db:"qualification_id" json:"qualification_id"`
+	Source          string `db:"source" json:"source" enum:"company_full,company_short,trademark,app,site" doc:"site is of old ones only"`
+	Mark            string `db:"mark" json:"mark,omitempty" maxLength:"50" doc:"name of the trademark or app, as registered"`
+	Registration    string `db:"registration" json:"registration,omitempty" maxLength:"64" doc:"number of the trademark, or of the app's ICP record"`
+	Holder          string `db:"holder" json:"holder,omitempty" maxLength:"200" doc:"whom that is registered to, when not the party"`
+	QualificationID sms.ID `db:"qualification_id" json:"qualification_id,omitempty" doc:"what the signature rests on: its sub-codes have the same"`
 	State           string `db:"state" json:"state" enum:"draft,review,approved,rejected,frozen"`
 	CreatedAt       int64  `db:"created_at" json:"created_at,omitempty"`
 	UpdatedAt       int64  `db:"updated_at" json:"updated_at,omitempty"`
@@ -151,7 +165,7 @@ type TemplateVersion struct {
 	Version    int64  `db:"version" json:"version"`
 	Body       string `db:"body" json:"body" minLength:"1" maxLength:"1000"`
 	State      string `db:"state" json:"state" enum:"review,approved,rejected,retired"`
-	ReviewedBy string `db:"reviewed_by" json:"reviewed_by,omitempty"`
+	ReviewedBy string `db:"reviewed_by" json:"reviewed_by,omitempty" doc:"id of the reviewer"`
 	Period
 }
 

@@ -58,22 +58,16 @@ func (a *API) admin() {
 		}
 	},
 		func(o registry.Party) string { return freeze(o.State) })
-	put(a, "licences", "Licence 许可证", func(o *registry.Licence, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
-		func(registry.Licence) string { return "licence" })
 	put(a, "access-codes", "Access code 接入码", func(o *registry.AccessCode, id sms.ID, _ int64) { o.ID = id },
 		func(registry.AccessCode) string { return "freeze" })
 	put(a, "contracts", "Contract 合同", func(o *registry.Contract, id sms.ID, _ int64) { o.ID = id },
 		func(registry.Contract) string { return "freeze" })
-	put(a, "signatures", "Signature 签名", func(o *registry.Signature, id sms.ID, now int64) { o.ID, o.CreatedAt, o.UpdatedAt = id, now, now },
-		func(registry.Signature) string { return "freeze" })
 	put(a, "filings", "Filing of a signature at a carrier 报备", func(o *registry.Filing, id sms.ID, now int64) { o.SignatureID, o.UpdatedAt = id, now },
 		func(registry.Filing) string { return "filing" })
 	put(a, "subcodes", "Sub-code 子端口", func(o *registry.Subcode, id sms.ID, now int64) { o.ID, o.BoundAt = id, now },
 		func(registry.Subcode) string { return "freeze" })
 	put(a, "templates", "Template 模板", func(o *registry.Template, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
 		func(registry.Template) string { return "template" })
-	put(a, "template-versions", "Version of a template 模板版本", func(o *registry.TemplateVersion, id sms.ID, _ int64) { o.TemplateID = id },
-		func(registry.TemplateVersion) string { return "template" })
 	put(a, "accounts", "Account 账户", func(o *registry.Account, id sms.ID, _ int64) {
 		if o.ID = id; o.Currency == "" {
 			o.Currency = "CNY"
@@ -90,6 +84,7 @@ func (a *API) admin() {
 		func(o registry.Application) string { return freeze(o.State) })
 	put(a, "staff", "Person of the operator's staff 员工", func(o *registry.Staff, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
 		func(registry.Staff) string { return "" })
+	a.adminReviewed()
 	a.adminSecrets()
 	a.adminChannels()
 	a.adminMoney()
@@ -143,10 +138,7 @@ func put[T any](a *API, kind, title string, stamp func(o *T, id sms.ID, now int6
 			}
 			return err
 		})
-		if err != nil && strings.Contains(strings.ToLower(err.Error()), "constraint") {
-			err = sms.Errorf(sms.BadRequest, "body", "it names an object that does not exist, or repeats one that does")
-		}
-		return &PutOut[T]{in.Body}, err
+		return &PutOut[T]{in.Body}, named(err)
 	})
 }
 
@@ -225,7 +217,7 @@ type KeyIn struct {
 	Body struct {
 		ApplicationID sms.ID `json:"application_id"`
 		StaffID       sms.ID `json:"staff_id,omitempty" doc:"whose it is, of the operator's staff"`
-		Scopes        string `json:"scopes" pattern:"^(send|read|consent|admin)(,(send|read|consent|admin))*$" doc:"comma-separated: send, read, consent, admin"`
+		Scopes        string `json:"scopes" pattern:"^(send|read|consent|apply|admin)(,(send|read|consent|apply|admin))*$" doc:"comma-separated: send, read, consent, apply, admin"`
 		Allow         string `json:"allow,omitempty" maxLength:"1000" doc:"comma-separated CIDR ranges, empty is any"`
 		ExpiresAt     int64  `json:"expires_at,omitempty" doc:"epoch milliseconds, 0 is never"`
 	}
@@ -268,6 +260,19 @@ func person(c caller, role string) (*registry.Staff, error) {
 	p := c.snap.Staff[c.key.StaffID]
 	if p == nil || !p.Has(role) {
 		return nil, sms.Errorf(sms.Forbidden, "Authorization", "this is done by a person of the staff with the role %s: use a key with the staff_id of one", role)
+	}
+	return p, nil
+}
+
+// anyone is who of the operator's staff calls, in whatever role: what another person is to
+// decide about must be somebody's.
+func anyone(c caller) (*registry.Staff, error) {
+	if !operatorAdmin(c) {
+		return nil, errOperator()
+	}
+	p := c.snap.Staff[c.key.StaffID]
+	if p == nil {
+		return nil, sms.Errorf(sms.Forbidden, "Authorization", "somebody of the staff must answer for this: use a key with a staff_id")
 	}
 	return p, nil
 }
@@ -329,10 +334,7 @@ func (a *API) store(ctx context.Context, c caller, action string, id sms.ID, obj
 		_, err := tx.Revoke(ctx, sms.Revocation{Kind: revokes, ObjectID: int64(id), At: a.Now().UnixMilli()})
 		return err
 	})
-	if err != nil && strings.Contains(strings.ToLower(err.Error()), "constraint") {
-		return sms.Errorf(sms.BadRequest, "body", "it names an object that does not exist, or repeats one that does")
-	}
-	return err
+	return named(err)
 }
 
 func (a *API) putLogin(ctx context.Context, in *LoginIn) (*LoginOut, error) {

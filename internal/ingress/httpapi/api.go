@@ -26,6 +26,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/review"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 	"github.com/zhunxin/zhunxin/internal/vendorcode"
@@ -36,6 +37,9 @@ type Tx interface {
 	ledger.Tx
 	consent.Tx
 	gate.Reader
+	review.Tx
+	LastCase(ctx context.Context, kind string, object sms.ID, version int64) (*review.Case, error)
+	WaitingCases(ctx context.Context, kind string, limit int) ([]*review.Case, error)
 	Now(ctx context.Context) (time.Time, error)
 	Put(ctx context.Context, object any) error
 	Registry(ctx context.Context) (*registry.Snapshot, error)
@@ -114,6 +118,7 @@ type Config struct {
 type API struct {
 	Config
 	huma   huma.API
+	desk   *review.Desk
 	limits sync.Map // key id → *rate.Limiter
 }
 
@@ -127,13 +132,14 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	h.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer"}}
 	h.Security = []map[string][]string{{"key": {}}}
 	h.RejectUnknownQueryParameters = true
-	a := &API{Config: cfg, huma: humago.New(mux, h)}
+	a := &API{Config: cfg, huma: humago.New(mux, h), desk: &review.Desk{Book: cfg.Gate.Book, IDs: cfg.IDs}}
 	a.messages()
 	a.reports()
 	a.people()
 	a.account()
 	a.feed()
 	a.webhooks()
+	a.applying()
 	a.admin()
 	mux.HandleFunc("GET /docs", a.docs)
 	return a
@@ -144,6 +150,7 @@ const (
 	ScopeSend    = "send"
 	ScopeRead    = "read"
 	ScopeConsent = "consent"
+	ScopeApply   = "apply"
 	ScopeAdmin   = "admin"
 )
 

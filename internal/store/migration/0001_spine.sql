@@ -64,7 +64,10 @@ CREATE TABLE signature (
   id               INTEGER PRIMARY KEY,
   party_id         INTEGER NOT NULL REFERENCES party(id),
   text             TEXT NOT NULL,          -- without 【】
-  source           TEXT NOT NULL,          -- company | trademark | app | site
+  source           TEXT NOT NULL,          -- company_full | company_short | trademark | app | site
+  mark             TEXT NOT NULL,          -- name of the trademark or app, as registered
+  registration     TEXT NOT NULL,          -- its number
+  holder           TEXT NOT NULL,          -- whom it is registered to, '' is the party
   qualification_id INTEGER NOT NULL,
   state            TEXT NOT NULL,          -- draft | review | approved | rejected | frozen
   created_at       INTEGER NOT NULL,
@@ -130,6 +133,30 @@ CREATE TABLE template_version (
   valid_to    INTEGER NOT NULL,
   PRIMARY KEY (template_id, version)
 ) STRICT;
+
+-- What waits for a second person before it is used, and what came of it.
+CREATE TABLE review (
+  id           INTEGER PRIMARY KEY,
+  kind         TEXT NOT NULL,              -- signature | template | licence | party
+  object_id    INTEGER NOT NULL,
+  version      INTEGER NOT NULL,           -- of a template, else 0
+  party_id     INTEGER NOT NULL REFERENCES party(id),
+  proposal     TEXT NOT NULL,              -- JSON: the object as it would be
+  findings     TEXT NOT NULL,              -- JSON: what stood against it when it was submitted, or judged
+  state        TEXT NOT NULL,              -- waiting | approved | rejected | replaced | withdrawn
+  key_id       INTEGER NOT NULL,           -- by what key it was submitted
+  staff_id     INTEGER NOT NULL,           -- and whose that is, 0 is the customer's
+  submitted_at INTEGER NOT NULL,
+  due_at       INTEGER NOT NULL,
+  reviewer_id  INTEGER NOT NULL,           -- staff
+  reviewed_at  INTEGER NOT NULL,
+  reason       TEXT NOT NULL,
+  confirmed    TEXT NOT NULL               -- comma-separated rules that the reviewer confirmed
+) STRICT;
+CREATE UNIQUE INDEX review_waiting ON review(kind, object_id, version) WHERE state = 'waiting';
+CREATE INDEX review_object ON review(kind, object_id, version, id);
+CREATE INDEX review_party ON review(party_id, kind, id);
+CREATE INDEX review_queue ON review(kind, due_at, id) WHERE state = 'waiting';
 
 -- Channels, accounts, access ------------------------------------------------
 

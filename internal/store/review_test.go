@@ -1,0 +1,88 @@
+package store_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/review"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/store"
+	"github.com/zhunxin/zhunxin/internal/store/storetest"
+)
+
+// party is a row that others refer to.
+func party(t *testing.T, db *store.DB) {
+	t.Helper()
+	write(t, db, func(ctx context.Context, tx *store.Tx) error {
+		return tx.Put(ctx, registry.Party{ID: 1, Kind: registry.Operator, GroupID: 1, Name: "示例", USCC: "91110000000000001A", EntityType: "company", State: registry.Active})
+	})
+}
+
+func write(t *testing.T, db *store.DB, fn func(context.Context, *store.Tx) error) {
+	t.Helper()
+	if err := db.Write(t.Context(), store.TurnBackground, fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A case waits once, is closed once, and is found by its object, its party and its turn.
+func TestReviewCases(t *testing.T) {
+	t.Parallel()
+	storetest.Both(t, time.Now, func(t *testing.T, db *store.DB) {
+		party(t, db)
+		open := func(id, object sms.ID, due int64) error {
+			return db.Write(t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+				if err := tx.LockReviews(ctx); err != nil {
+					return err
+				}
+				return tx.PutCase(ctx, &review.Case{ID: id, Kind: "signature", ObjectID: object, PartyID: 1, Proposal: []byte("{}"), Findings: []byte("[]"), State: review.Waiting, KeyID: 5, DueAt: due})
+			})
+		}
+		for _, c := range []struct{ id, object, due int64 }{{10, 100, 7}, {11, 101, 3}} {
+			if err := open(sms.ID(c.id), sms.ID(c.object), c.due); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := open(12, 100, 1); !store.Conflict(err) {
+			t.Errorf("an object waits twice: %v", err)
+		}
+		write(t, db, func(ctx context.Context, tx *store.Tx) error {
+			list, err := tx.WaitingCases(ctx, "", 10)
+			if err != nil || len(list) != 2 || list[0].ID != 11 {
+				t.Errorf("%v, %v", list, err)
+			}
+			if list, err := tx.WaitingCases(ctx, "licence", 10); err != nil || len(list) != 0 {
+				t.Errorf("of another kind: %v, %v", list, err)
+			}
+			if n, err := tx.CountWaiting(ctx, 1); err != nil || n != 2 {
+				t.Errorf("%d wait, %v", n, err)
+			}
+			c, err := tx.WaitingCase(ctx, "signature", 100, 0)
+			if err != nil || c == nil || c.ID != 10 || c.KeyID != 5 {
+				t.Fatalf("%+v, %v", c, err)
+			}
+			c.State, c.ReviewerID, c.ReviewedAt, c.Reason, c.Confirmed, c.Findings = review.Approved, 9, 8, "seen", "RN-06", []byte(`[{"rule":"RN-06"}]`)
+			for i, want := range []bool{true, false} {
+				if closed, err := tx.CloseCase(ctx, c); err != nil || closed != want {
+					t.Errorf("closed %d times: %t, %v", i+1, closed, err)
+				}
+			}
+			return nil
+		})
+		write(t, db, func(ctx context.Context, tx *store.Tx) error {
+			c, err := tx.LastCase(ctx, "signature", 100, 0)
+			if err != nil || c == nil || c.State != review.Approved || c.ReviewerID != 9 || c.ReviewedAt != 8 || c.Reason != "seen" || c.Confirmed != "RN-06" || string(c.Findings) != `[{"rule":"RN-06"}]` {
+				t.Errorf("%+v, %v", c, err)
+			}
+			if c, err := tx.WaitingCase(ctx, "signature", 100, 0); err != nil || c != nil {
+				t.Errorf("%+v, %v", c, err)
+			}
+			return nil
+		})
+		if err := open(13, 100, 1); err != nil {
+			t.Errorf("an object that was decided is not submitted again: %v", err)
+		}
+	})
+}
