@@ -222,7 +222,11 @@ func TestOperatorSetsEverythingUp(t *testing.T) {
 	code := text(put("access-codes", with(map[string]any{"party_id": operator, "carrier": "mobile", "code": storyCode, "approval": "A1", "state": "active"})))
 	contract := text(put("contracts", with(map[string]any{"party_id": customer, "counterparty_id": operator, "number": "C1", "charge_on": "submission", "state": "active"})))
 	signature := reviewed("signatures", put("signatures", map[string]any{"party_id": customer, "text": "示例商城", "source": "company_full", "qualification_id": "77", "state": "review"}), "")
-	n.put("filings", signature, with(map[string]any{"carrier": "mobile", "state": "approved"}))
+	n.put("filings", signature, map[string]any{"carrier": "mobile", "state": "submitted"})
+	var filed struct{ State string }
+	if n.as(reviewer, http.MethodPut, "/v1/admin/filings/"+signature, with(map[string]any{"carrier": "mobile", "state": "approved"}), &filed); filed.State != "approved" {
+		t.Fatalf("%+v", filed)
+	}
 	put("subcodes", map[string]any{"access_code_id": code, "digits": "01", "party_id": customer, "signature_id": signature, "qualification_id": "77", "contract_id": contract, "state": "active"})
 	template := text(put("templates", map[string]any{"party_id": customer, "category": "OTP", "name": "code", "state": "active"}))
 	reviewed("template-versions", n.put("template-versions", template, with(map[string]any{"version": 1, "body": otpBody, "state": "review"})), "/1")

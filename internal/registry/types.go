@@ -127,12 +127,17 @@ type Signature struct {
 // Filing 报备 is the state of a signature at one carrier.
 type Filing struct {
 	SignatureID sms.ID      `db:"signature_id" json:"signature_id,omitempty"`
-	Carrier     sms.Carrier `db:"carrier" json:"carrier"`
+	Carrier     sms.Carrier `db:"carrier" json:"carrier" enum:"mobile,unicom,telecom,broadnet,international"`
 	State       string      `db:"state" json:"state" enum:"draft,submitted,approved,rejected,revoked"`
-	Reference   string      `db:"reference" json:"reference,omitempty"`
-	Reason      string      `db:"reason" json:"reason,omitempty"`
+	Reference   string      `db:"reference" json:"reference,omitempty" maxLength:"100" doc:"the carrier's own"`
+	Reason      string      `db:"reason" json:"reason,omitempty" enum:",name_mismatch,documents_missing,documents_expired,authorisation,mark_mismatch,not_unique,entity_type,content,port,stale,complaints,other" doc:"why it was rejected or revoked"`
+	Note        string      `db:"note" json:"note,omitempty" maxLength:"200"`
 	Period
-	UpdatedAt int64 `db:"updated_at" json:"updated_at,omitempty"`
+	Batch       sms.ID `db:"batch" json:"batch,omitempty" doc:"the sheet by which it was submitted"`
+	SubmittedBy sms.ID `db:"submitted_by" json:"submitted_by,omitempty" doc:"of the staff"`
+	SubmittedAt int64  `db:"submitted_at" json:"submitted_at,omitempty"`
+	AnsweredBy  sms.ID `db:"answered_by" json:"answered_by,omitempty" doc:"who of the staff wrote the carrier's answer down"`
+	UpdatedAt   int64  `db:"updated_at" json:"updated_at,omitempty"`
 }
 
 // Subcode 子端口 is a binding of digits under an access code to one party, one

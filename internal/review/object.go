@@ -126,8 +126,7 @@ func (s *Signature) approved(ctx context.Context, tx Tx, snap *registry.Snapshot
 		return err
 	}
 	for _, f := range snap.FilingsOf(s.ID) {
-		again := *f
-		again.State, again.UpdatedAt = registry.Draft, c.ReviewedAt
+		again := registry.Filing{SignatureID: s.ID, Carrier: f.Carrier, State: registry.Draft, UpdatedAt: c.ReviewedAt}
 		if err := tx.Put(ctx, again); err != nil {
 			return err
 		}

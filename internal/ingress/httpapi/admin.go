@@ -62,8 +62,6 @@ func (a *API) admin() {
 		func(registry.AccessCode) string { return "freeze" })
 	put(a, "contracts", "Contract 合同", func(o *registry.Contract, id sms.ID, _ int64) { o.ID = id },
 		func(registry.Contract) string { return "freeze" })
-	put(a, "filings", "Filing of a signature at a carrier 报备", func(o *registry.Filing, id sms.ID, now int64) { o.SignatureID, o.UpdatedAt = id, now },
-		func(registry.Filing) string { return "filing" })
 	put(a, "subcodes", "Sub-code 子端口", func(o *registry.Subcode, id sms.ID, now int64) { o.ID, o.BoundAt = id, now },
 		func(registry.Subcode) string { return "freeze" })
 	put(a, "templates", "Template 模板", func(o *registry.Template, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
@@ -85,6 +83,7 @@ func (a *API) admin() {
 	put(a, "staff", "Person of the operator's staff 员工", func(o *registry.Staff, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
 		func(registry.Staff) string { return "" })
 	a.adminReviewed()
+	a.adminFilings()
 	a.adminSecrets()
 	a.adminChannels()
 	a.adminMoney()

@@ -41,8 +41,9 @@ type (
 // SignatureView is a signature, how far it has come, and who acts next.
 type SignatureView struct {
 	registry.Signature
-	Review *CaseView `json:"review,omitempty" doc:"the newest"`
-	Next   NextStep  `json:"next"`
+	Review  *CaseView    `json:"review,omitempty" doc:"the newest"`
+	Filings []FilingView `json:"filings" doc:"报备 at each carrier"`
+	Next    NextStep     `json:"next" doc:"of the review; each filing has its own"`
 }
 
 // TemplateIn applies for a template with its first wording.
@@ -178,7 +179,7 @@ func ownSignature(c caller, text string) (*registry.Signature, error) {
 }
 
 func (a *API) viewSignature(ctx context.Context, tx Tx, snap *registry.Snapshot, id sms.ID, staff bool) (SignatureView, error) {
-	v := SignatureView{Signature: *snap.Signature[id]}
+	v := SignatureView{Signature: *snap.Signature[id], Filings: a.viewFilings(snap, snap.Signature[id])}
 	last, err := tx.LastCase(ctx, rulebook.ObjectSignature, id, 0)
 	if err == nil {
 		v.Review, err = a.viewCase(last, staff)

@@ -90,9 +90,14 @@ CREATE TABLE signature_filing (
   carrier      TEXT NOT NULL,
   state        TEXT NOT NULL,              -- draft | submitted | approved | rejected | revoked
   reference    TEXT NOT NULL,
-  reason       TEXT NOT NULL DEFAULT '',
+  reason       TEXT NOT NULL,              -- code, of a refusal or a revocation
+  note         TEXT NOT NULL,
   valid_from   INTEGER NOT NULL,
   valid_to     INTEGER NOT NULL,
+  batch        INTEGER NOT NULL,           -- the sheet by which it was submitted
+  submitted_by INTEGER NOT NULL,           -- staff
+  submitted_at INTEGER NOT NULL,
+  answered_by  INTEGER NOT NULL,           -- staff, who wrote the carrier's answer down
   updated_at   INTEGER NOT NULL,
   PRIMARY KEY (signature_id, carrier)
 ) STRICT;
