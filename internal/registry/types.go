@@ -78,8 +78,9 @@ type Licence struct {
 	Scope     string `db:"scope" json:"scope" doc:"comma-separated business codes, e.g. B25"`
 	Provinces string `db:"provinces" json:"provinces,omitempty" doc:"comma-separated, * is nationwide"`
 	Period
-	State     string `db:"state" json:"state" enum:"pending,active,revoked"`
-	CreatedAt int64  `db:"created_at" json:"created_at,omitempty"`
+	State      string `db:"state" json:"state" enum:"pending,active,revoked"`
+	DocumentID sms.ID `db:"document_id" json:"document_id,omitempty" doc:"its scan: the licence ends with it"`
+	CreatedAt  int64  `db:"created_at" json:"created_at,omitempty"`
 }
 
 // AccessCode is a number resource 接入码 with its approval.
@@ -107,6 +108,7 @@ type Contract struct {
 	ChargeOn      string `db:"charge_on" json:"charge_on" enum:"submission,delivery"`
 	ReportTimeout int64  `db:"report_timeout_ms" json:"report_timeout_ms,omitempty"`
 	State         string `db:"state" json:"state"`
+	DocumentID    sms.ID `db:"document_id" json:"document_id,omitempty" doc:"its scan: the contract ends with it"`
 }
 
 // Signature is a 签名 and the qualification that it rests on.

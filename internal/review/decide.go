@@ -48,7 +48,7 @@ func (d *Desk) Decide(ctx context.Context, tx Tx, kind string, id sms.ID, versio
 	if err != nil {
 		return nil, err
 	}
-	found, err := o.judge(ctx, d.Book(), snap, now)
+	found, err := o.judge(ctx, tx, d.Book(), snap, now)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (d *Desk) apply(ctx context.Context, tx Tx, snap *registry.Snapshot, o Obje
 		}
 		return false, nil
 	}
-	if err := o.check(snap); err != nil {
+	if err := o.check(ctx, tx, snap); err != nil {
 		return false, err
 	}
 	if err := o.approved(ctx, tx, snap, c); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zhunxin/zhunxin/internal/document"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -27,8 +28,8 @@ type Object interface {
 	in(state string) any
 	stored(snap *registry.Snapshot) string // "" when there is none
 	old(snap *registry.Snapshot) Object
-	check(snap *registry.Snapshot) error
-	judge(ctx context.Context, book *rulebook.Book, snap *registry.Snapshot, now time.Time) ([]rulebook.Finding, error)
+	check(ctx context.Context, tx Tx, snap *registry.Snapshot) error
+	judge(ctx context.Context, tx Tx, book *rulebook.Book, snap *registry.Snapshot, now time.Time) ([]rulebook.Finding, error)
 	approved(ctx context.Context, tx Tx, snap *registry.Snapshot, c *Case) error
 }
 
@@ -96,7 +97,7 @@ func (s *Signature) stored(snap *registry.Snapshot) string {
 
 func (s *Signature) old(snap *registry.Snapshot) Object { return &Signature{*snap.Signature[s.ID]} }
 
-func (s *Signature) check(snap *registry.Snapshot) error {
+func (s *Signature) check(_ context.Context, _ Tx, snap *registry.Snapshot) error {
 	if snap.Party[s.PartyID] == nil {
 		return sms.Errorf(sms.BadRequest, "body.party_id", "no party has this id")
 	}
@@ -109,7 +110,7 @@ func (s *Signature) check(snap *registry.Snapshot) error {
 	return nil
 }
 
-func (s *Signature) judge(_ context.Context, book *rulebook.Book, snap *registry.Snapshot, now time.Time) ([]rulebook.Finding, error) {
+func (s *Signature) judge(_ context.Context, _ Tx, book *rulebook.Book, snap *registry.Snapshot, now time.Time) ([]rulebook.Finding, error) {
 	p := snap.Party[s.PartyID]
 	return book.JudgeSignature(&rulebook.SignatureClaim{
 		Text: s.Text, Source: s.Source, Name: p.Name, Entity: p.EntityType, Mark: s.Mark, Registration: s.Registration, Holder: s.Holder,
@@ -173,7 +174,7 @@ func (w *Wording) old(snap *registry.Snapshot) Object {
 	return &Wording{TemplateVersion: *snap.Version(w.TemplateID, w.Version), owner: owner(snap, w.TemplateID)}
 }
 
-func (w *Wording) check(snap *registry.Snapshot) error {
+func (w *Wording) check(_ context.Context, _ Tx, snap *registry.Snapshot) error {
 	if w.owner = owner(snap, w.TemplateID); w.owner == 0 {
 		return sms.Errorf(sms.NotFound, "path.id", "no template has this id")
 	}
@@ -188,7 +189,7 @@ func (w *Wording) check(snap *registry.Snapshot) error {
 	return nil
 }
 
-func (w *Wording) judge(_ context.Context, book *rulebook.Book, snap *registry.Snapshot, now time.Time) ([]rulebook.Finding, error) {
+func (w *Wording) judge(_ context.Context, _ Tx, book *rulebook.Book, snap *registry.Snapshot, now time.Time) ([]rulebook.Finding, error) {
 	compiled, err := registry.Compile(w.Body)
 	if err != nil {
 		return nil, err
@@ -250,17 +251,20 @@ func (l *Licence) stored(snap *registry.Snapshot) string {
 
 func (l *Licence) old(snap *registry.Snapshot) Object { return &Licence{*snap.Licence(l.ID)} }
 
-func (l *Licence) check(snap *registry.Snapshot) error {
+func (l *Licence) check(ctx context.Context, tx Tx, snap *registry.Snapshot) error {
 	if snap.Party[l.PartyID] == nil {
 		return sms.Errorf(sms.BadRequest, "body.party_id", "no party has this id")
 	}
 	if old := snap.Licence(l.ID); old != nil && old.PartyID != l.PartyID {
 		return sms.Errorf(sms.BadRequest, "body.party_id", "a licence does not change hands (LIC-07)")
 	}
+	if l.DocumentID != 0 {
+		return document.Bound(ctx, tx, l.DocumentID, l.PartyID, document.TelecomLicence, &l.To)
+	}
 	return nil
 }
 
-func (l *Licence) judge(_ context.Context, book *rulebook.Book, snap *registry.Snapshot, now time.Time) ([]rulebook.Finding, error) {
+func (l *Licence) judge(_ context.Context, _ Tx, book *rulebook.Book, snap *registry.Snapshot, now time.Time) ([]rulebook.Finding, error) {
 	return book.Judge(rulebook.ObjectLicence, map[string]any{
 		"licence.own_name": l.USCC == snap.Party[l.PartyID].USCC, "licence.elsewhere": int64(snap.LicenceElsewhere(&l.Licence)),
 	}, now), nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/document"
 	"github.com/zhunxin/zhunxin/internal/evlog"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
@@ -77,6 +78,7 @@ type Tx interface {
 	CloseCase(ctx context.Context, c *Case) (bool, error)
 	WaitingCase(ctx context.Context, kind string, object sms.ID, version int64) (*Case, error)
 	CountWaiting(ctx context.Context, party sms.ID) (int, error)
+	Document(ctx context.Context, id sms.ID) (*document.Document, error)
 	Revoke(ctx context.Context, r sms.Revocation) (int64, error)
 }
 
@@ -103,7 +105,7 @@ func (d *Desk) Submit(ctx context.Context, tx Tx, o Object, by Author) (*Case, e
 	if err != nil {
 		return nil, err
 	}
-	if err := o.check(snap); err != nil {
+	if err := o.check(ctx, tx, snap); err != nil {
 		return nil, err
 	}
 	if err := d.replace(ctx, tx, o, Replaced, now); err != nil {
@@ -116,7 +118,7 @@ func (d *Desk) Submit(ctx context.Context, tx Tx, o Object, by Author) (*Case, e
 	if n >= MaxWaiting {
 		return nil, sms.Errorf(sms.RateLimited, "body", "%d of the party's applications wait already: let them be reviewed first", n)
 	}
-	found, err := o.judge(ctx, d.Book(), snap, now)
+	found, err := o.judge(ctx, tx, d.Book(), snap, now)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +197,7 @@ func (d *Desk) Stop(ctx context.Context, tx Tx, o Object, state string) (any, er
 	}
 	was := o.stored(snap)
 	if editable(was) {
-		if err := o.check(snap); err != nil {
+		if err := o.check(ctx, tx, snap); err != nil {
 			return nil, err
 		}
 	} else {

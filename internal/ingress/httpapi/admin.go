@@ -123,6 +123,9 @@ func put[T any](a *API, kind, title string, stamp func(o *T, id sms.ID, now int6
 		}
 		stamp(&in.Body, id, a.Now().UnixMilli())
 		err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+			if err := rests(ctx, tx, &in.Body); err != nil {
+				return err
+			}
 			if err := tx.Put(ctx, in.Body); err != nil {
 				return err
 			}
@@ -182,7 +185,7 @@ func (a *API) setup(ctx context.Context, in *SetupIn) (*KeyOut, error) {
 	now := a.Now().UnixMilli()
 	party, account, app := a.IDs.Next(), a.IDs.Next(), a.IDs.Next()
 	person := registry.Staff{ID: a.IDs.Next(), Name: b.Person, Roles: strings.Join([]string{registry.RoleReviewer, registry.RoleCompliance, registry.RoleFinance}, ","), State: registry.Active, CreatedAt: now}
-	key := registry.APIKey{ID: a.IDs.Next(), ApplicationID: app, StaffID: person.ID, Hash: hash[:], Scopes: strings.Join([]string{ScopeSend, ScopeRead, ScopeConsent, ScopeAdmin}, ","), CreatedAt: now}
+	key := registry.APIKey{ID: a.IDs.Next(), ApplicationID: app, StaffID: person.ID, Hash: hash[:], Scopes: strings.Join([]string{ScopeSend, ScopeRead, ScopeConsent, ScopeApply, ScopeAdmin}, ","), CreatedAt: now}
 	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		want, err := tx.Setting(ctx, SettingSetup)
 		if err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/document"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -38,6 +39,10 @@ type Tx interface {
 	consent.Tx
 	gate.Reader
 	review.Tx
+	document.Tx
+	Views(ctx context.Context, id sms.ID, limit int) ([]document.View, error)
+	DocumentsOf(ctx context.Context, party sms.ID) ([]*document.Document, error)
+	ExpiringDocuments(ctx context.Context, before int64, limit int) ([]*document.Document, error)
 	LastCase(ctx context.Context, kind string, object sms.ID, version int64) (*review.Case, error)
 	WaitingCases(ctx context.Context, kind string, limit int) ([]*review.Case, error)
 	Now(ctx context.Context) (time.Time, error)
@@ -119,6 +124,7 @@ type API struct {
 	Config
 	huma   huma.API
 	desk   *review.Desk
+	shelf  *document.Shelf
 	limits sync.Map // key id → *rate.Limiter
 }
 
@@ -132,7 +138,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	h.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer"}}
 	h.Security = []map[string][]string{{"key": {}}}
 	h.RejectUnknownQueryParameters = true
-	a := &API{Config: cfg, huma: humago.New(mux, h), desk: &review.Desk{Book: cfg.Gate.Book, IDs: cfg.IDs}}
+	a := &API{Config: cfg, huma: humago.New(mux, h), desk: &review.Desk{Book: cfg.Gate.Book, IDs: cfg.IDs}, shelf: &document.Shelf{Store: documentStore{cfg.Store}, Keys: cfg.Keys, IDs: cfg.IDs}}
 	a.messages()
 	a.reports()
 	a.people()
@@ -140,6 +146,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.feed()
 	a.webhooks()
 	a.applying()
+	a.documents()
 	a.admin()
 	mux.HandleFunc("GET /docs", a.docs)
 	return a

@@ -117,8 +117,14 @@ func (a *API) applying() {
 	operation(a, ScopeRead, op("template", http.MethodGet, "/v1/templates/{id}", "A template and its reviews 模板进度", ""), a.template)
 }
 
-// author is who applies: a person of the staff, or the customer.
-func author(c caller) review.Author { return review.Author{Key: c.key.ID, Staff: c.key.StaffID} }
+// author is who applies: the customer, or somebody of the operator's staff. A key of the
+// operator that is nobody's would hide who must not decide.
+func author(c caller) (review.Author, error) {
+	if p := c.snap.Party[c.app.PartyID]; p.Kind == registry.Operator && c.key.StaffID == 0 {
+		return review.Author{}, sms.Errorf(sms.Forbidden, "Authorization", "somebody of the staff must answer for this: use a key with a staff_id")
+	}
+	return review.Author{Key: c.key.ID, Staff: c.key.StaffID}, nil
+}
 
 func (b *SignatureBody) signature(id, party sms.ID, now int64) registry.Signature {
 	return registry.Signature{
@@ -149,11 +155,15 @@ func (a *API) changeSignature(ctx context.Context, in *SignatureChangeIn) (*Sign
 
 func (a *API) submitSignature(ctx context.Context, c caller, s registry.Signature) (*SignatureOut, error) {
 	out := &SignatureOut{}
-	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+	by, err := author(c)
+	if err != nil {
+		return nil, err
+	}
+	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if err := a.record(ctx, tx, c.key, "apply for signature", s.ID, s); err != nil {
 			return err
 		}
-		if _, err := a.desk.Submit(ctx, tx, &review.Signature{Signature: s}, author(c)); err != nil {
+		if _, err := a.desk.Submit(ctx, tx, &review.Signature{Signature: s}, by); err != nil {
 			return err
 		}
 		snap, err := tx.Registry(ctx)
@@ -276,7 +286,11 @@ func (a *API) applyVersion(ctx context.Context, in *VersionIn) (*TemplateOut, er
 // submitWording stores a template, if it is new, and has a wording of it reviewed.
 func (a *API) submitWording(ctx context.Context, c caller, fresh *registry.Template, v registry.TemplateVersion) (*TemplateOut, error) {
 	out := &TemplateOut{}
-	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+	by, err := author(c)
+	if err != nil {
+		return nil, err
+	}
+	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if err := a.record(ctx, tx, c.key, "apply for template", v.TemplateID, v); err != nil {
 			return err
 		}
@@ -285,7 +299,7 @@ func (a *API) submitWording(ctx context.Context, c caller, fresh *registry.Templ
 				return err
 			}
 		}
-		if _, err := a.desk.Submit(ctx, tx, &review.Wording{TemplateVersion: v}, author(c)); err != nil {
+		if _, err := a.desk.Submit(ctx, tx, &review.Wording{TemplateVersion: v}, by); err != nil {
 			return err
 		}
 		snap, err := tx.Registry(ctx)

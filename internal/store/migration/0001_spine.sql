@@ -139,6 +139,41 @@ CREATE TABLE template_version (
   PRIMARY KEY (template_id, version)
 ) STRICT;
 
+-- Scans of papers. Their content is sealed, in pieces, and never in clear on disk.
+CREATE TABLE document (
+  id          INTEGER PRIMARY KEY,
+  party_id    INTEGER NOT NULL REFERENCES party(id),
+  kind        TEXT NOT NULL,               -- business_licence | representative_id | handler_id | contract | …
+  media       TEXT NOT NULL,               -- application/pdf | image/png | image/jpeg
+  size        INTEGER NOT NULL,
+  sha256      BLOB NOT NULL,               -- of the content
+  valid_to    INTEGER NOT NULL,            -- 0 is no end
+  state       TEXT NOT NULL,               -- uploading | stored
+  key_id      INTEGER NOT NULL,            -- by what key it came
+  staff_id    INTEGER NOT NULL,            -- and whose that is, 0 is the customer's
+  created_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX document_party ON document(party_id, kind, id);
+CREATE INDEX document_expiry ON document(valid_to) WHERE valid_to > 0;
+CREATE INDEX document_uploading ON document(created_at) WHERE state = 'uploading';
+
+CREATE TABLE document_chunk (
+  document_id INTEGER NOT NULL REFERENCES document(id),
+  no          INTEGER NOT NULL,            -- from 0
+  data        BLOB NOT NULL,               -- sealed
+  PRIMARY KEY (document_id, no)
+) STRICT;
+
+CREATE TABLE document_view (
+  id          INTEGER PRIMARY KEY,
+  document_id INTEGER NOT NULL REFERENCES document(id),
+  staff_id    INTEGER NOT NULL,
+  key_id      INTEGER NOT NULL,
+  reason      TEXT NOT NULL,
+  at          INTEGER NOT NULL
+) STRICT;
+CREATE INDEX document_view_document ON document_view(document_id, id);
+
 -- What waits for a second person before it is used, and what came of it.
 CREATE TABLE review (
   id           INTEGER PRIMARY KEY,
