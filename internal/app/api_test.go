@@ -216,11 +216,14 @@ func TestOperatorSetsEverythingUp(t *testing.T) {
 		return text(id)
 	}
 	reviewed("licences", put("licences", with(map[string]any{"party_id": operator, "number": "B2-1", "uscc": "91110000000000001A", "scope": "B25", "provinces": "*", "state": "active"})), "")
-	customer := text(put("parties", map[string]any{"kind": "customer", "parent_id": operator, "name": "示例商城", "uscc": customerCode, "entity_type": "company", "state": "active"}))
+	party := map[string]any{"kind": "customer", "parent_id": operator, "name": "示例商城", "uscc": customerCode, "entity_type": "company", "state": "active"}
+	customer := text(put("parties", party))
 	account := text(put("accounts", map[string]any{"party_id": customer, "state": "active"}))
 	n.put("prices", account, map[string]any{"category": "OTP", "carrier": "mobile", "unit_price": 50000})
 	code := text(put("access-codes", with(map[string]any{"party_id": operator, "carrier": "mobile", "code": storyCode, "approval": "A1", "state": "active"})))
 	contract := text(put("contracts", with(map[string]any{"party_id": customer, "counterparty_id": operator, "number": "C1", "charge_on": "submission", "state": "active"})))
+	n.identify(n.key, n.put("parties", customer, party), "11010519491231002X")
+	reviewed("parties", n.put("parties", customer, party), "")
 	signature := reviewed("signatures", put("signatures", map[string]any{"party_id": customer, "text": "示例商城", "source": "company_full", "qualification_id": "77", "state": "review"}), "")
 	n.put("filings", signature, map[string]any{"carrier": "mobile", "state": "submitted"})
 	var filed struct{ State string }

@@ -91,7 +91,7 @@ func TestFilingRunsByTheSheet(t *testing.T) {
 		}
 		status, b := n.fetch(method, path, body, "Authorization", "Bearer "+admin)
 		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(b), "\ufeff"))).ReadAll()
-		if status != http.StatusOK || err != nil || len(rows) != 1+2*3 || rows[1][4] != "小示" || rows[1][8] != storyCode+"10" { // of each of three templates
+		if status != http.StatusOK || err != nil || len(rows) != 1+2*3 || rows[1][6] != "小示" || rows[1][10] != storyCode+"10" { // of each of three templates
 			t.Fatalf("%d %v %s", status, err, b)
 		}
 		if f := n.registry().Filing(ids[0], sms.Mobile); (method == http.MethodGet) != (f == nil) {

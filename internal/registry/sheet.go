@@ -30,6 +30,8 @@ type SheetRow struct {
 	Source    string // access code and sub-code
 	Template  *Template
 	Wording   *TemplateVersion
+
+	Representative, Handler string // names, if they are on file
 }
 
 // Reference names a signature's filing at a carrier in a sheet, and in the answer to it.
@@ -82,7 +84,7 @@ func (s *Snapshot) sheetRows(c sms.Carrier, x *Signature) (rows []SheetRow) {
 }
 
 var sheetColumns = []string{
-	"报备编号 reference", "主体名称 party", "统一社会信用代码 uscc", "主体类型 entity_type", "签名 signature", "签名来源 source", "商标或App名称 mark", "注册号或备案号 registration",
+	"报备编号 reference", "主体名称 party", "统一社会信用代码 uscc", "主体类型 entity_type", "法定代表人 representative", "经办人 handler", "签名 signature", "签名来源 source", "商标或App名称 mark", "注册号或备案号 registration",
 	"端口号 source_number", "短信类别 category", "模板 template",
 }
 
@@ -109,11 +111,11 @@ func WriteSheet(w io.Writer, batch sms.ID, rows []SheetRow) error {
 	for i := range rows {
 		r := &rows[i]
 		cells := []string{
-			Reference(batch, r.Signature.ID), r.Party.Name, r.Party.USCC, sheetWord(r.Party.EntityType), r.Signature.Text, sheetWord(r.Signature.Source),
+			Reference(batch, r.Signature.ID), r.Party.Name, r.Party.USCC, sheetWord(r.Party.EntityType), r.Representative, r.Handler, r.Signature.Text, sheetWord(r.Signature.Source),
 			r.Signature.Mark, r.Signature.Registration, r.Source, "", "",
 		}
 		if r.Template != nil {
-			cells[9], cells[10] = sheetWord(string(r.Template.Category)), r.Wording.Body
+			cells[11], cells[12] = sheetWord(string(r.Template.Category)), r.Wording.Body
 		}
 		for i := range cells {
 			cells[i] = plainCell(cells[i])

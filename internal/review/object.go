@@ -13,7 +13,8 @@ import (
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
-// Object is what a review is about: a signature, a version of a template, a licence.
+// Object is what a review is about: a signature, a version of a template, a licence, a
+// party.
 type Object interface {
 	kind() string
 	id() (sms.ID, int64)
@@ -45,6 +46,9 @@ func parse(kind string, proposal []byte) (o Object, err error) {
 	case rulebook.ObjectLicence:
 		x := &Licence{}
 		o, err = x, json.Unmarshal(proposal, &x.Licence)
+	case rulebook.ObjectParty:
+		x := &Party{}
+		o, err = x, json.Unmarshal(proposal, &x.Party)
 	default:
 		err = fmt.Errorf("nothing of the kind %s is reviewed", kind)
 	}
@@ -65,6 +69,10 @@ func find(snap *registry.Snapshot, kind string, id sms.ID, version int64) Object
 	case rulebook.ObjectLicence:
 		if l := snap.Licence(id); l != nil {
 			return &Licence{*l}
+		}
+	case rulebook.ObjectParty:
+		if p := snap.Party[id]; p != nil {
+			return &Party{*p}
 		}
 	}
 	return nil

@@ -34,6 +34,7 @@ var Within = map[string]time.Duration{
 	rulebook.ObjectSignature: 24 * time.Hour,
 	rulebook.ObjectTemplate:  24 * time.Hour,
 	rulebook.ObjectLicence:   72 * time.Hour,
+	rulebook.ObjectParty:     72 * time.Hour,
 }
 
 // MaxWaiting is the most cases of one party that may wait.
@@ -79,6 +80,10 @@ type Tx interface {
 	WaitingCase(ctx context.Context, kind string, object sms.ID, version int64) (*Case, error)
 	CountWaiting(ctx context.Context, party sms.ID) (int, error)
 	Document(ctx context.Context, id sms.ID) (*document.Document, error)
+	DocumentsOf(ctx context.Context, party sms.ID) ([]*document.Document, error)
+	Identity(ctx context.Context, party sms.ID) (*Identity, error)
+	PutIdentity(ctx context.Context, i *Identity) error
+	HandlersElsewhere(ctx context.Context, handler [16]byte, uscc string) (int, error)
 	Revoke(ctx context.Context, r sms.Revocation) (int64, error)
 }
 

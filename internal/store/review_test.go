@@ -86,3 +86,38 @@ func TestReviewCases(t *testing.T) {
 		}
 	})
 }
+
+// A handler is counted once for each other enterprise, and not for closed ones.
+func TestHandlersElsewhere(t *testing.T) {
+	t.Parallel()
+	storetest.Both(t, time.Now, func(t *testing.T, db *store.DB) {
+		party(t, db)
+		handler := [16]byte{1}
+		write(t, db, func(ctx context.Context, tx *store.Tx) error {
+			for id, p := range map[sms.ID][2]string{2: {"91110000000000002A", "active"}, 3: {"91110000000000002A", "pending"}, 4: {"91110000000000003A", "closed"}, 5: {"91110000000000004A", "active"}} {
+				if err := tx.Put(ctx, registry.Party{ID: id, Kind: registry.Customer, ParentID: 1, GroupID: id, Name: "示例", USCC: p[0], EntityType: "company", State: p[1]}); err != nil {
+					return err
+				}
+				i := &review.Identity{PartyID: id, Handler: []byte{9}, HandlerHash: handler, Digest: [16]byte{2}, Approved: [16]byte{3}, CheckedAt: 4, UpdatedAt: 5}
+				for range 2 {
+					if err := tx.PutIdentity(ctx, i); err != nil {
+						return err
+					}
+				}
+			}
+			for uscc, want := range map[string]int{"91110000000000002A": 1, "91110000000000004A": 1, "91110000000000009A": 2} {
+				if n, err := tx.HandlersElsewhere(ctx, handler, uscc); err != nil || n != want {
+					t.Errorf("beside %s: %d, %v", uscc, n, err)
+				}
+			}
+			i, err := tx.Identity(ctx, 2)
+			if err != nil || i == nil || i.HandlerHash != handler || i.Digest != [16]byte{2} || i.Approved != [16]byte{3} || i.CheckedAt != 4 || i.UpdatedAt != 5 || len(i.Handler) != 1 || len(i.Contact) != 0 {
+				t.Errorf("%+v, %v", i, err)
+			}
+			if i, err := tx.Identity(ctx, 1); err != nil || i != nil {
+				t.Errorf("%+v, %v", i, err)
+			}
+			return nil
+		})
+	})
+}

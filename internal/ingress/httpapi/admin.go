@@ -51,13 +51,6 @@ func (a *API) admin() {
 		OperationID: "setup", Method: http.MethodPost, Path: "/v1/setup", Summary: "First administrator 首次设置", Tags: []string{"admin"},
 		Description: "Takes the one-time token that the first start printed, once.",
 	}, a.setup)
-	put(a, "parties", "Party 主体", func(o *registry.Party, id sms.ID, now int64) {
-		o.ID, o.CreatedAt, o.UpdatedAt = id, now, now
-		if o.GroupID == 0 {
-			o.GroupID = id
-		}
-	},
-		func(o registry.Party) string { return freeze(o.State) })
 	put(a, "access-codes", "Access code 接入码", func(o *registry.AccessCode, id sms.ID, _ int64) { o.ID = id },
 		func(registry.AccessCode) string { return "freeze" })
 	put(a, "contracts", "Contract 合同", func(o *registry.Contract, id sms.ID, _ int64) { o.ID = id },

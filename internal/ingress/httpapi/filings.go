@@ -126,6 +126,9 @@ func (a *API) sheet(ctx context.Context, in *SheetIn) (*SheetOut, error) {
 	}
 	rows := c.snap.Sheet(in.Carrier, batch)
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if err := a.namePeople(ctx, tx, rows); err != nil {
+			return err
+		}
 		return a.record(ctx, tx, c.key, "look at filing sheet", batch, in)
 	})
 	if err != nil {
@@ -144,6 +147,9 @@ func (a *API) submitSheet(ctx context.Context, in *SheetNewIn) (*SheetOut, error
 	var rows []registry.SheetRow
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if rows, err = a.desk.SubmitSheet(ctx, tx, in.Body.Carrier, batch, by.ID); err != nil {
+			return err
+		}
+		if err := a.namePeople(ctx, tx, rows); err != nil {
 			return err
 		}
 		return a.record(ctx, tx, c.key, "submit filing sheet", batch, in.Body)

@@ -19,6 +19,21 @@ CREATE TABLE party (
   updated_at    INTEGER NOT NULL
 ) STRICT;
 
+-- Who stands behind a party (RN-01): people's names, addresses and telephones are sealed.
+CREATE TABLE party_identity (
+  party_id       INTEGER PRIMARY KEY REFERENCES party(id),
+  representative BLOB NOT NULL,            -- sealed: legal representative
+  handler        BLOB NOT NULL,            -- sealed: who handles the account 经办人
+  handler_hash   BLOB NOT NULL,            -- keyed hash of the handler's identity number (RN-02)
+  address        BLOB NOT NULL,            -- sealed
+  contact        BLOB NOT NULL,            -- sealed: telephone
+  digest         BLOB NOT NULL,            -- keyed hash of representative and handler …
+  approved       BLOB NOT NULL,            -- … and what it was at the last approval (RN-07)
+  checked_at     INTEGER NOT NULL,         -- when the public register was looked at
+  updated_at     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX party_identity_handler ON party_identity(handler_hash);
+
 CREATE TABLE licence (
   id          INTEGER PRIMARY KEY,
   party_id    INTEGER NOT NULL REFERENCES party(id),
