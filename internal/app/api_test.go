@@ -208,17 +208,31 @@ func TestOperatorSetsEverythingUp(t *testing.T) {
 	}
 	text := func(id sms.ID) string { return id.String() }
 	operator, customerCode := text(key.PartyID), "91110000000000003C"
-	put("licences", with(map[string]any{"party_id": operator, "number": "B2-1", "uscc": "91110000000000001A", "scope": "B25", "provinces": "*", "state": "active"}))
-	customer := text(put("parties", map[string]any{"kind": "customer", "parent_id": operator, "name": "示例商城", "uscc": customerCode, "entity_type": "company", "state": "active"}))
+	_, reviewer := n.staffKey("reviewer")
+	reviewed := func(kind string, id sms.ID, version string) string { // by another person
+		if got := n.verdict(reviewer, kind+"/"+text(id)+version, "approve"); got.State != "approved" {
+			t.Fatalf("%s: %+v", kind, got)
+		}
+		return text(id)
+	}
+	reviewed("licences", put("licences", with(map[string]any{"party_id": operator, "number": "B2-1", "uscc": "91110000000000001A", "scope": "B25", "provinces": "*", "state": "active"})), "")
+	party := map[string]any{"kind": "customer", "parent_id": operator, "name": "示例商城", "uscc": customerCode, "entity_type": "company", "state": "active"}
+	customer := text(put("parties", party))
 	account := text(put("accounts", map[string]any{"party_id": customer, "state": "active"}))
 	n.put("prices", account, map[string]any{"category": "OTP", "carrier": "mobile", "unit_price": 50000})
 	code := text(put("access-codes", with(map[string]any{"party_id": operator, "carrier": "mobile", "code": storyCode, "approval": "A1", "max_length": 20, "approved_use": "platform", "state": "active"})))
 	contract := text(put("contracts", with(map[string]any{"party_id": customer, "counterparty_id": operator, "number": "C1", "charge_on": "submission", "state": "active"})))
-	signature := text(put("signatures", map[string]any{"party_id": customer, "text": "示例商城", "source": "company", "qualification_id": "77", "unique_name": true, "state": "approved"}))
-	n.put("filings", signature, with(map[string]any{"carrier": "mobile", "state": "approved"}))
+	n.identify(n.key, n.put("parties", customer, party), "11010519491231002X")
+	reviewed("parties", n.put("parties", customer, party), "")
+	signature := reviewed("signatures", put("signatures", map[string]any{"party_id": customer, "text": "示例商城", "source": "company_full", "qualification_id": "77", "unique_name": true, "state": "review"}), "")
+	n.put("filings", signature, map[string]any{"carrier": "mobile", "state": "submitted"})
+	var filed struct{ State string }
+	if n.as(reviewer, http.MethodPut, "/v1/admin/filings/"+signature, with(map[string]any{"carrier": "mobile", "state": "approved"}), &filed); filed.State != "approved" {
+		t.Fatalf("%+v", filed)
+	}
 	put("subcodes", map[string]any{"access_code_id": code, "digits": "01", "party_id": customer, "signature_id": signature, "qualification_id": "77", "contract_id": contract, "state": "active"})
 	template := text(put("templates", map[string]any{"party_id": customer, "category": "OTP", "name": "code", "state": "active"}))
-	n.put("template-versions", template, with(map[string]any{"version": 1, "body": otpBody, "state": "approved"}))
+	reviewed("template-versions", n.put("template-versions", template, with(map[string]any{"version": 1, "body": otpBody, "state": "review"})), "/1")
 	n.put("template-filings", template, with(map[string]any{"version": 1, "carrier": "mobile", "state": "approved"}))
 	put("authorisations", with(map[string]any{"signature_id": signature, "grantor": "示例集团", "state": "active"}))
 	app := text(put("applications", map[string]any{"party_id": customer, "account_id": account, "name": "shop", "state": "active"}))
@@ -229,7 +243,7 @@ func TestOperatorSetsEverythingUp(t *testing.T) {
 	if status := n.do(http.MethodPost, "/v1/admin/ledger", map[string]any{"account_id": account, "kind": "topup", "amount": 1000000, "reference": "receipt 1"}, nil); status != http.StatusOK {
 		t.Fatal(status)
 	}
-	if raw := n.raw(http.MethodPut, "/v1/admin/template-versions/"+template, mustJSON(t, with(map[string]any{"version": 2, "body": "${bad", "state": "approved"}))); !strings.Contains(string(raw), "BAD_REQUEST") {
+	if raw := n.raw(http.MethodPut, "/v1/admin/template-versions/"+template, mustJSON(t, with(map[string]any{"version": 2, "body": "${bad", "state": "review"}))); !strings.Contains(string(raw), "BAD_REQUEST") {
 		t.Errorf("a template that does not compile: %s", raw)
 	}
 	var shop struct{ Key string }

@@ -33,7 +33,7 @@ func (n *node) adminKey() string {
 	}
 	shown, hash := vault.NewAPIKey()
 	someone := registry.Staff{ID: n.IDs.Next(), Name: "someone", Roles: "reviewer,compliance,finance", State: registry.Active}
-	key := registry.APIKey{ID: n.IDs.Next(), ApplicationID: app.ID, StaffID: someone.ID, Hash: hash[:], Scopes: "admin,read"}
+	key := registry.APIKey{ID: n.IDs.Next(), ApplicationID: app.ID, StaffID: someone.ID, Hash: hash[:], Scopes: "admin,read,apply"}
 	err = n.DB.Write(n.t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
 		for _, o := range []any{app, someone, key} {
 			if err := tx.Put(ctx, o); err != nil {

@@ -34,8 +34,8 @@ func (n *node) watchClosely() {
 	}
 }
 
-// look lets the watch look once, and lists what was done about the caller.
-func (n *node) look() []registry.Measure {
+// watched lets the watch look once, and lists what was done about the caller.
+func (n *node) watched() []registry.Measure {
 	n.t.Helper()
 	if err := n.Watch.Look(n.t.Context()); err != nil {
 		n.t.Fatal(err)
@@ -61,15 +61,15 @@ func TestMarketingToNumbersThatDoNotExist(t *testing.T) {
 		for _, r := range n.send(mktText, people[:3]...).Results {
 			n.until(r.MessageID, sms.Failed)
 		}
-		if list := n.look(); len(list) != 0 {
+		if list := n.watched(); len(list) != 0 {
 			n.t.Fatalf("three messages suffice: %+v", list)
 		}
 		n.until(n.send(mktText, people[3]).Results[0].MessageID, sms.Failed)
-		list := n.look()
+		list := n.watched()
 		if len(list) != 1 || list[0].Rule != "CNS-12" || list[0].Kind != registry.Withheld || list[0].Figures != `{"reported":4,"no_number":4,"people":4,"shared":0}` {
 			n.t.Fatalf("%+v", list)
 		}
-		if again := n.look(); len(again) != 1 {
+		if again := n.watched(); len(again) != 1 {
 			n.t.Errorf("imposed twice: %+v", again)
 		}
 		n.agree(member)

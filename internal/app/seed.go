@@ -188,7 +188,10 @@ func (p *Platform) sending(s seeded, ups []upstream, sessions, window int64, key
 			ID: contract, PartyID: s.Customer, CounterpartyID: s.Agent, Number: "HT-2026-0001", Period: valid, ChargeOn: "submission",
 			ReportTimeout: p.Config.Channel.ReportTimeout.Milliseconds(), State: registry.Active,
 		},
-		registry.Signature{ID: signature, PartyID: s.Customer, Text: storySignature, Source: "company", QualificationID: qualification, Unique: true, State: registry.Approved, CreatedAt: now, UpdatedAt: now},
+		registry.Signature{
+			ID: signature, PartyID: s.Customer, Text: storySignature, Source: registry.Trademark, Mark: storySignature, Registration: "900001", QualificationID: qualification,
+			Unique: true, State: registry.Approved, CreatedAt: now, UpdatedAt: now,
+		},
 		registry.APIKey{ID: id(), ApplicationID: s.Application, Hash: keyHash[:], Scopes: "send,read,consent", CreatedAt: now},
 	}
 	for _, u := range ups {

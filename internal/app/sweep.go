@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/zhunxin/zhunxin/internal/document"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -113,10 +115,28 @@ func (p *Platform) timeouts(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := p.forgetKeys(ctx, now); err != nil {
+	if err := errors.Join(p.forgetKeys(ctx, now), p.forgetUploads(ctx, now)); err != nil {
 		return err
 	}
 	return p.expireQueued(ctx, snap, late)
+}
+
+// forgetUploads removes what came of scans whose upload did not end.
+func (p *Platform) forgetUploads(ctx context.Context, now int64) error {
+	var ids []sms.ID
+	err := p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		ids, err = tx.AbandonedDocuments(ctx, now-document.UploadsLast.Milliseconds(), sweepChunk)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return tx.DropDocument(ctx, id) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // forgetKeys removes idempotency keys whose day has passed, in small transactions.

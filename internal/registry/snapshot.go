@@ -49,6 +49,8 @@ type Snapshot struct {
 	Contract    map[sms.ID]*Contract
 	Staff       map[sms.ID]*Staff
 
+	Versions map[sms.ID][]*TemplateVersion // by template, oldest first
+
 	Channels []*Channel // by priority, cost, id
 	Subcodes []*Subcode // the active ones
 
@@ -151,6 +153,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		k := priceKey{p.AccountID, p.Category, p.Carrier}
 		s.prices[k] = append(s.prices[k], p)
 	}
+	s.Versions = group(t.Versions, func(v *TemplateVersion) sms.ID { return v.TemplateID })
 	if err := s.indexTemplates(t.Versions); err != nil {
 		return nil, err
 	}
@@ -321,6 +324,49 @@ func (s *Snapshot) ValidLicence(p *Party, business string, at int64) *Licence {
 	return nil
 }
 
+// Licence finds a licence by its id, or nil.
+func (s *Snapshot) Licence(id sms.ID) *Licence {
+	for _, list := range s.licences {
+		for _, l := range list {
+			if l.ID == id {
+				return l
+			}
+		}
+	}
+	return nil
+}
+
+// LicenceElsewhere counts other parties that have registered a licence's number.
+func (s *Snapshot) LicenceElsewhere(of *Licence) (n int) {
+	for party, list := range s.licences {
+		if party != of.PartyID && slices.ContainsFunc(list, func(l *Licence) bool { return l.Number == of.Number && l.State != Revoked }) {
+			n++
+		}
+	}
+	return n
+}
+
+// SignatureElsewhere counts other parties with an approved signature of the same text.
+func (s *Snapshot) SignatureElsewhere(of *Signature) int {
+	parties := map[sms.ID]bool{}
+	for _, x := range s.Signature {
+		if x.PartyID != of.PartyID && x.State == Approved && x.Text == of.Text {
+			parties[x.PartyID] = true
+		}
+	}
+	return len(parties)
+}
+
+// Version is one wording of a template, or nil.
+func (s *Snapshot) Version(template sms.ID, version int64) *TemplateVersion {
+	for _, v := range s.Versions[template] {
+		if v.Version == version {
+			return v
+		}
+	}
+	return nil
+}
+
 func contains(list, item string) bool {
 	for _, x := range strings.Split(list, ",") {
 		if strings.TrimSpace(x) == item {
@@ -376,6 +422,17 @@ func (s *Snapshot) HearsReplies(ch *Channel) bool {
 	return ch.Options.Mode != "send" || slices.ContainsFunc(s.Channels, func(x *Channel) bool {
 		return x.AccessCodeID == ch.AccessCodeID && x.State == Active && x.Options.Mode != "send" && x.Options.Replies
 	})
+}
+
+// FilingsOf lists a signature's filings, by carrier.
+func (s *Snapshot) FilingsOf(signature sms.ID) (out []*Filing) {
+	for k, f := range s.filings {
+		if k.signature == signature {
+			out = append(out, f)
+		}
+	}
+	slices.SortFunc(out, func(a, b *Filing) int { return cmp.Compare(a.Carrier, b.Carrier) })
+	return out
 }
 
 // SubcodesOf lists the active bindings of a signature.

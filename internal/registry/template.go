@@ -107,6 +107,25 @@ func (w *Wording) literals() []string {
 	return out
 }
 
+// samples are values that fit the types and that no rule objects to.
+var samples = map[string]string{
+	"code": "246810", "digits": "1001", "amount": "99.00", "date": "11月23日10时", "name": "示例", "text": "示例内容", "link": "https://example.com/a",
+}
+
+// Sample is the wording with lawful values in place of its variables: what a message of
+// it may look like.
+func (w *Wording) Sample() string {
+	var b strings.Builder
+	for _, p := range w.parts {
+		if p.name == "" {
+			b.WriteString(p.literal)
+			continue
+		}
+		b.WriteString(samples[p.kind])
+	}
+	return b.String()
+}
+
 // Fits tells whether a text without its signature is an instance of the template.
 func (w *Wording) Fits(text string) bool {
 	return strings.HasPrefix(text, w.lead) && w.re.MatchString(text)

@@ -42,6 +42,17 @@ const (
 	Approved = "approved"
 	Rejected = "rejected"
 	Revoked  = "revoked"
+	Draft    = "draft"
+	Review   = "review"
+	Retired  = "retired"
+)
+
+// Where a signature comes from (SIG-03).
+const (
+	CompanyFull  = "company_full"
+	CompanyShort = "company_short"
+	Trademark    = "trademark"
+	App          = "app"
 )
 
 // Party is an operator, an agent, a customer (content provider 内容提供者) or an upstream.
@@ -71,8 +82,9 @@ type Licence struct {
 	Scope     string `db:"scope" json:"scope" doc:"comma-separated business codes, e.g. B25"`
 	Provinces string `db:"provinces" json:"provinces,omitempty" doc:"comma-separated, * is nationwide"`
 	Period
-	State     string `db:"state" json:"state" enum:"pending,active,revoked"`
-	CreatedAt int64  `db:"created_at" json:"created_at,omitempty"`
+	State      string `db:"state" json:"state" enum:"pending,active,revoked"`
+	DocumentID sms.ID `db:"document_id" json:"document_id,omitempty" doc:"its scan: the licence ends with it"`
+	CreatedAt  int64  `db:"created_at" json:"created_at,omitempty"`
 }
 
 // AccessCode is a number resource 接入码 with its approval.
@@ -110,6 +122,7 @@ type Contract struct {
 	ChargeOn      string `db:"charge_on" json:"charge_on" enum:"submission,delivery"`
 	ReportTimeout int64  `db:"report_timeout_ms" json:"report_timeout_ms,omitempty"`
 	State         string `db:"state" json:"state"`
+	DocumentID    sms.ID `db:"document_id" json:"document_id,omitempty" doc:"its scan: the contract ends with it"`
 }
 
 // Signature is a 签名 and the qualification that it rests on.
@@ -117,8 +130,11 @@ type Signature struct {
 	ID              sms.ID `db:"id" json:"id,omitempty"`
 	PartyID         sms.ID `db:"party_id" json:"party_id"`
 	Text            string `db:"text" json:"text" doc:"without the brackets" minLength:"2" maxLength:"20"`
-	Source          string `db:"source" json:"source,omitempty" enum:"company,trademark,app,site"`
-	QualificationID sms.ID `db:"qualification_id" json:"qualification_id"`
+	Source          string `db:"source" json:"source" enum:"company_full,company_short,trademark,app,site" doc:"site is of old ones only"`
+	Mark            string `db:"mark" json:"mark,omitempty" maxLength:"50" doc:"name of the trademark or app, as registered"`
+	Registration    string `db:"registration" json:"registration,omitempty" maxLength:"64" doc:"number of the trademark, or of the app's ICP record"`
+	Holder          string `db:"holder" json:"holder,omitempty" maxLength:"200" doc:"whom that is registered to, when not the party"`
+	QualificationID sms.ID `db:"qualification_id" json:"qualification_id,omitempty" doc:"what the signature rests on: its sub-codes have the same"`
 	// What is not known stands against the signature: its text must then name the party.
 	Unique     bool   `db:"unique_name" json:"unique_name,omitempty" doc:"nobody else is called so; otherwise each text must hold the party's full registered name (RN-06)"`
 	ThirdParty bool   `db:"third_party" json:"third_party,omitempty" doc:"the name, mark or App belongs to somebody else: it needs a letter of authorisation (RN-03)"`
@@ -139,12 +155,17 @@ type Authorisation struct {
 // Filing 报备 is the state of a signature at one carrier.
 type Filing struct {
 	SignatureID sms.ID      `db:"signature_id" json:"signature_id,omitempty"`
-	Carrier     sms.Carrier `db:"carrier" json:"carrier"`
+	Carrier     sms.Carrier `db:"carrier" json:"carrier" enum:"mobile,unicom,telecom,broadnet,international"`
 	State       string      `db:"state" json:"state" enum:"draft,submitted,approved,rejected,revoked"`
-	Reference   string      `db:"reference" json:"reference,omitempty"`
-	Reason      string      `db:"reason" json:"reason,omitempty"`
+	Reference   string      `db:"reference" json:"reference,omitempty" maxLength:"100" doc:"the carrier's own"`
+	Reason      string      `db:"reason" json:"reason,omitempty" enum:",name_mismatch,documents_missing,documents_expired,authorisation,mark_mismatch,not_unique,entity_type,content,port,stale,complaints,other" doc:"why it was rejected or revoked"`
+	Note        string      `db:"note" json:"note,omitempty" maxLength:"200"`
 	Period
-	UpdatedAt int64 `db:"updated_at" json:"updated_at,omitempty"`
+	Batch       sms.ID `db:"batch" json:"batch,omitempty" doc:"the sheet by which it was submitted"`
+	SubmittedBy sms.ID `db:"submitted_by" json:"submitted_by,omitempty" doc:"of the staff"`
+	SubmittedAt int64  `db:"submitted_at" json:"submitted_at,omitempty"`
+	AnsweredBy  sms.ID `db:"answered_by" json:"answered_by,omitempty" doc:"who of the staff wrote the carrier's answer down"`
+	UpdatedAt   int64  `db:"updated_at" json:"updated_at,omitempty"`
 }
 
 // TemplateFiling 模板报备 is the state of a template's wording at one carrier (TPL-02).
@@ -190,7 +211,7 @@ type TemplateVersion struct {
 	Version    int64  `db:"version" json:"version"`
 	Body       string `db:"body" json:"body" minLength:"1" maxLength:"1000"`
 	State      string `db:"state" json:"state" enum:"review,approved,rejected,retired"`
-	ReviewedBy string `db:"reviewed_by" json:"reviewed_by,omitempty"`
+	ReviewedBy string `db:"reviewed_by" json:"reviewed_by,omitempty" doc:"id of the reviewer"`
 	Period
 }
 

@@ -100,3 +100,26 @@ func (b *Book) JudgeTemplate(c *TemplateClaim, at time.Time) ([]Finding, error) 
 	b.Sort(found)
 	return found, nil
 }
+
+// PartyClaim is what is on file of a party that is to be made active.
+type PartyClaim struct {
+	Kind             string `yaml:"kind"`              // customer | agent | operator
+	Licence          bool   `yaml:"licence"`           // business licence
+	Representative   bool   `yaml:"representative"`    // name, and identity document
+	Handler          bool   `yaml:"handler"`           // name, identity number and document
+	HandlerElsewhere int    `yaml:"handler_elsewhere"` // other enterprises with the same handler
+	Contact          bool   `yaml:"contact"`           // address and telephone
+	Contract         bool   `yaml:"contract"`          // in force, and its scan
+	Processing       bool   `yaml:"processing"`        // agreement on entrusted processing
+	Changed          bool   `yaml:"changed"`           // since it was approved
+	CheckedDays      int    `yaml:"checked_days"`      // since the public register was looked at
+}
+
+// JudgeParty says what stands against making a party active.
+func (b *Book) JudgeParty(c *PartyClaim, at time.Time) []Finding {
+	return b.Judge(ObjectParty, map[string]any{
+		"party.kind": c.Kind, "party.licence": c.Licence, "party.representative": c.Representative, "party.handler": c.Handler,
+		"party.handler_elsewhere": int64(c.HandlerElsewhere), "party.contact": c.Contact, "party.contract": c.Contract, "party.processing": c.Processing,
+		"party.changed": c.Changed, "party.checked_days": int64(c.CheckedDays),
+	}, at)
+}

@@ -28,6 +28,7 @@ const (
 	ObjectTemplate  = "template"
 	ObjectLicence   = "licence"
 	ObjectTraffic   = "traffic"
+	ObjectParty     = "party"
 )
 
 // objectFacts are the facts of each object, as factTable has those of messages.
@@ -56,6 +57,18 @@ var objectFacts = map[string][]Info{
 		{Name: "traffic.no_number_percent", Lawful: int64(0), Doc: "of them, those to numbers that do not exist"},
 		{Name: "traffic.people", Lawful: int64(500), Doc: "of their recipients, how many were looked at"},
 		{Name: "traffic.shared_percent", Lawful: int64(0), Doc: "of these, those whom two or more unrelated senders sent marketing in the last week too"},
+	},
+	ObjectParty: {
+		{Name: "party.kind", Lawful: "customer", Doc: "customer, agent or operator"},
+		{Name: "party.licence", Lawful: true, Doc: "a scan of the business licence is on file and has not expired"},
+		{Name: "party.representative", Lawful: true, Doc: "the legal representative's name is, with a scan of the identity document"},
+		{Name: "party.handler", Lawful: true, Doc: "the handler's name and identity number are, with a scan"},
+		{Name: "party.handler_elsewhere", Lawful: int64(0), Doc: "other enterprises with the same handler"},
+		{Name: "party.contact", Lawful: true, Doc: "address and telephone are on file"},
+		{Name: "party.contract", Lawful: true, Doc: "a contract with the party above it is in force and its scan on file"},
+		{Name: "party.processing", Lawful: true, Doc: "an agreement on entrusted processing of personal data is on file"},
+		{Name: "party.changed", Lawful: false, Doc: "name, code, type, representative or handler are not those that were approved"},
+		{Name: "party.checked_days", Lawful: int64(0), Doc: "days since the public register was looked at"},
 	},
 	ObjectLicence: {
 		{Name: "licence.own_name", Lawful: true, Doc: "it is issued to the party that registers it"},

@@ -32,6 +32,7 @@ type Scenario struct {
 	// In place of a message: an object that somebody applies for.
 	Signature *SignatureClaim `yaml:"signature,omitempty"`
 	Template  *TemplateClaim  `yaml:"template,omitempty"`
+	Party     *PartyClaim     `yaml:"party,omitempty"`
 }
 
 // Expectation is a verdict.
@@ -89,13 +90,23 @@ func IsScenarios(b []byte) bool {
 	return false
 }
 
+// subjects counts what a scenario tells of.
+func (s *Scenario) subjects() (n int) {
+	for _, told := range []bool{s.Text != "" || s.Facts != nil, s.Signature != nil, s.Template != nil, s.Party != nil} {
+		if told {
+			n++
+		}
+	}
+	return n
+}
+
 func (s *Scenario) check() error {
 	e := &s.Expect
 	switch {
 	case s.Title.Zh == "" || s.Title.En == "":
 		return errors.New("its title is needed in zh and en")
-	case (s.Signature != nil || s.Template != nil) && (s.Text != "" || s.Facts != nil) || s.Signature != nil && s.Template != nil:
-		return errors.New("it tells of a message (text, facts), a signature or a template: of one of them")
+	case s.subjects() > 1:
+		return errors.New("it tells of a message (text, facts), a signature, a template or a party: of one of them")
 	case s.At.IsZero():
 		return errors.New("at, the moment of sending, is missing")
 	case !slices.Contains([]string{Permit, Block, Hold, Defer}, e.Outcome):
@@ -163,6 +174,8 @@ func (b *Book) judge(s *Scenario) (found []Finding, err error) {
 		return b.JudgeSignature(s.Signature, s.At.Time), nil
 	case s.Template != nil:
 		return b.JudgeTemplate(s.Template, s.At.Time)
+	case s.Party != nil:
+		return b.JudgeParty(s.Party, s.At.Time), nil
 	}
 	f, err := b.scenarioFacts(s)
 	if err != nil {

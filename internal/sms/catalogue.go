@@ -61,6 +61,11 @@ const (
 	PartySuspended      Code = "PARTY_SUSPENDED"
 	TemplateUnfiled     Code = "TEMPLATE_UNFILED_AT_CARRIER"
 	ChannelMute         Code = "CHANNEL_WITHOUT_REPLIES"
+	ReviewNotWaiting    Code = "REVIEW_NOT_WAITING"
+	ReviewUnconfirmed   Code = "REVIEW_UNCONFIRMED"
+	FilingState         Code = "FILING_STATE"
+	DocumentType        Code = "DOCUMENT_TYPE"
+	PartyIncomplete     Code = "PARTY_INCOMPLETE"
 	TextSymbols         Code = "TEXT_SYMBOLS"
 	OTPForm             Code = "OTP_FORM"
 	NoticeForm          Code = "NOTICE_FORM"
@@ -158,6 +163,11 @@ var catalogue = []Entry{
 	{PartySuspended, 403, 9, "ZX:M002", "发送主体的营销短信已暂停，可申诉", "the sender's marketing is suspended; it may appeal", false},
 	{TemplateUnfiled, 403, 9, "ZX:T012", "模板尚未在接收方所属运营商报备通过", "the template is not filed with the recipient's carrier", false},
 	{ChannelMute, 403, 10, "ZX:O006", "通道收不到回复，不得发送营销短信", "replies don't reach us by this channel, so it carries no marketing", false},
+	{ReviewNotWaiting, 409, 9, "ZX:0039", "没有待审核的申请，可能已由他人审核", "nothing waits for a review here; somebody else may have decided", false},
+	{ReviewUnconfirmed, 409, 9, "ZX:0040", "有须由审核员确认的规则，请写明理由并逐条确认", "rules hold this: the reviewer confirms each of them, with a reason", false},
+	{FilingState, 409, 9, "ZX:0041", "报备不能从现在的状态变为这一状态", "the filing can't go from its present state to this one", false},
+	{DocumentType, 422, 9, "ZX:0042", "只接受 PDF、PNG 和 JPEG 文件", "only PDF, PNG and JPEG are taken", false},
+	{PartyIncomplete, 422, 9, "ZX:I001", "主体的实名材料不完整，不能启用", "the party's identity is not complete: it can't be made active", false},
 	{TextSymbols, 422, 1, "ZX:T003", "正文含有运营商不接受的装饰符号，请删去", "the text holds decorative signs that carriers refuse; leave them out", false},
 	{OTPForm, 422, 1, "ZX:T006", "验证码短信须写明验证码，且不得含链接、联系方式或退订用语", "a verification code says that it is one and holds no link, contact or words of refusal", false},
 	{NoticeForm, 422, 1, "ZX:T007", "通知短信不得带退订用语，含推广内容的须按营销短信发送", "a notice holds no words of refusal; what promotes is sent as marketing", false},

@@ -104,6 +104,17 @@ func (t *Tx) PutRecord(ctx context.Context, r leaf.Record, leafID sms.ID, pos in
 	return t.Exec(ctx, "INSERT INTO evidence_record(leaf_id, leaf_pos, kind, object_id, record) VALUES (?,?,?,?,?)", int64(leafID), int64(pos), r.Kind, r.ID, string(b))
 }
 
+// Records reads the records of a kind about an object, as JSON, oldest first.
+func (t *Tx) Records(ctx context.Context, kind string, object sms.ID) (out []string, err error) {
+	err = t.Query(ctx, "SELECT record FROM evidence_record WHERE object_id = ? AND kind = ? ORDER BY leaf_id, leaf_pos", []any{int64(object), kind}, func(r *sql.Rows) error {
+		var record string
+		err := r.Scan(&record)
+		out = append(out, record)
+		return err
+	})
+	return out, err
+}
+
 // CheckpointAt is the signed tree head of a size, or of the next larger one.
 func (t *Tx) CheckpointAt(ctx context.Context, origin string, atLeast int64) (size int64, note string, ok bool, err error) {
 	err = t.One(ctx, "SELECT size, note FROM evidence_checkpoint WHERE origin = ? AND size >= ? ORDER BY size LIMIT 1", []any{origin, atLeast}, &size, &note)

@@ -42,7 +42,9 @@ func (t *table) fields(typ reflect.Type, at []int) {
 }
 
 // Columns that are NULL when 0, because they refer to another row.
-var nullable = map[string]bool{"parent_id": true, "payer_id": true, "upstream_id": true, "expires_at": true, "revoked_at": true, "staff_id": true}
+var nullable = map[string]bool{
+	"parent_id": true, "payer_id": true, "upstream_id": true, "expires_at": true, "revoked_at": true, "staff_id": true, "document_id": true,
+}
 
 func (t table) args(v reflect.Value) []any {
 	out := make([]any, len(t.cols))

@@ -84,6 +84,13 @@ func (k *Keys) ContentHash(text string) (h [16]byte) {
 // PayloadHash is the keyed hash by which a repeated call is recognised.
 func (k *Keys) PayloadHash(b []byte) [32]byte { return k.payload.sum(b) }
 
+// IdentityHash is the keyed hash by which a person's identity document is recognised.
+func (k *Keys) IdentityHash(number string) (h [16]byte) {
+	sum := k.content.sum([]byte("identity\x00"), []byte(number))
+	copy(h[:], sum[:])
+	return h
+}
+
 type sealer struct {
 	id   uint32
 	aead cipher.AEAD
@@ -138,7 +145,11 @@ const (
 	PurposeAnswer = "answer" // stored answers of idempotent calls
 	PurposeMO     = "mo"     // texts from recipients
 	PurposePart   = "part"   // parts of long messages before their decision
+	PurposePerson = "person" // names, addresses and telephones of parties' people
 )
+
+// PurposeDocument is that of one piece of a scan: no piece stands in another's place.
+func PurposeDocument(id sms.ID, no int) string { return fmt.Sprintf("document %d %d", id, no) }
 
 const apiKeyPrefix = "zx_"
 

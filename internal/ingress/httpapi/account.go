@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/zhunxin/zhunxin/internal/ledger"
-	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
@@ -49,33 +48,6 @@ type EntriesOut struct {
 	}
 }
 
-// SignatureView is a signature with its filing at each carrier.
-type SignatureView struct {
-	registry.Signature
-	Filings map[sms.Carrier]string `json:"filings" doc:"报备 state at each carrier"`
-}
-
-// SignaturesOut lists the caller's signatures.
-type SignaturesOut struct {
-	Body struct {
-		Signatures []SignatureView `json:"signatures"`
-	}
-}
-
-// TemplateView is a template with its approved wording.
-type TemplateView struct {
-	registry.Template
-	Version int64  `json:"version,omitempty"`
-	Body    string `json:"body,omitempty" doc:"the approved wording, with ${name:type} variables"`
-}
-
-// TemplatesOut lists the caller's templates.
-type TemplatesOut struct {
-	Body struct {
-		Templates []TemplateView `json:"templates"`
-	}
-}
-
 func (a *API) account() {
 	operation(a, ScopeRead, huma.Operation{
 		OperationID: "balance", Method: http.MethodGet, Path: "/v1/balance", Summary: "Balance 余额", Tags: []string{"account"},
@@ -84,36 +56,6 @@ func (a *API) account() {
 		OperationID: "entries", Method: http.MethodGet, Path: "/v1/ledger", Summary: "Journal, entry by entry 账目", Tags: []string{"account"},
 		Description: "The balance is the sum of these, to the last digit.",
 	}, a.entries)
-	operation(a, ScopeRead, huma.Operation{
-		OperationID: "signatures", Method: http.MethodGet, Path: "/v1/signatures", Summary: "Signatures and filings 签名", Tags: []string{"account"},
-	}, func(ctx context.Context, _ *struct{}) (*SignaturesOut, error) {
-		c, out := callerOf(ctx), &SignaturesOut{}
-		out.Body.Signatures = []SignatureView{}
-		for _, s := range c.snap.SignaturesOf(c.app.PartyID) {
-			v := SignatureView{Signature: *s, Filings: map[sms.Carrier]string{}}
-			for _, carrier := range []sms.Carrier{sms.Mobile, sms.Unicom, sms.Telecom, sms.Broadnet} {
-				if f := c.snap.Filing(s.ID, carrier); f != nil {
-					v.Filings[carrier] = f.State
-				}
-			}
-			out.Body.Signatures = append(out.Body.Signatures, v)
-		}
-		return out, nil
-	})
-	operation(a, ScopeRead, huma.Operation{
-		OperationID: "templates", Method: http.MethodGet, Path: "/v1/templates", Summary: "Templates 模板", Tags: []string{"account"},
-	}, func(ctx context.Context, _ *struct{}) (*TemplatesOut, error) {
-		c, out := callerOf(ctx), &TemplatesOut{}
-		out.Body.Templates = []TemplateView{}
-		for _, t := range c.snap.TemplatesOf(c.app.PartyID) {
-			v := TemplateView{Template: *t}
-			if w := c.snap.Wording(t.ID); w != nil {
-				v.Version, v.Body = w.Version.Version, w.Version.Body
-			}
-			out.Body.Templates = append(out.Body.Templates, v)
-		}
-		return out, nil
-	})
 }
 
 func (a *API) balance(ctx context.Context, _ *struct{}) (*BalanceOut, error) {

@@ -51,23 +51,10 @@ func (a *API) admin() {
 		OperationID: "setup", Method: http.MethodPost, Path: "/v1/setup", Summary: "First administrator 首次设置", Tags: []string{"admin"},
 		Description: "Takes the one-time token that the first start printed, once.",
 	}, a.setup)
-	put(a, "parties", "Party 主体", func(o *registry.Party, id sms.ID, now int64) {
-		o.ID, o.CreatedAt, o.UpdatedAt = id, now, now
-		if o.GroupID == 0 {
-			o.GroupID = id
-		}
-	},
-		func(o registry.Party) string { return freeze(o.State) })
-	put(a, "licences", "Licence 许可证", func(o *registry.Licence, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
-		func(registry.Licence) string { return "licence" })
 	put(a, "access-codes", "Access code 接入码", func(o *registry.AccessCode, id sms.ID, _ int64) { o.ID = id },
 		func(registry.AccessCode) string { return "freeze" })
 	put(a, "contracts", "Contract 合同", func(o *registry.Contract, id sms.ID, _ int64) { o.ID = id },
 		func(registry.Contract) string { return "freeze" })
-	put(a, "signatures", "Signature 签名", func(o *registry.Signature, id sms.ID, now int64) { o.ID, o.CreatedAt, o.UpdatedAt = id, now, now },
-		func(registry.Signature) string { return "freeze" })
-	put(a, "filings", "Filing of a signature at a carrier 报备", func(o *registry.Filing, id sms.ID, now int64) { o.SignatureID, o.UpdatedAt = id, now },
-		func(registry.Filing) string { return "filing" })
 	put(a, "authorisations", "Letter of authorisation for a signature 授权委托书", func(o *registry.Authorisation, id sms.ID, _ int64) { o.ID = id },
 		func(registry.Authorisation) string { return "filing" })
 	put(a, "template-filings", "Filing of a template at a carrier 模板报备", func(o *registry.TemplateFiling, id sms.ID, now int64) { o.TemplateID, o.UpdatedAt = id, now },
@@ -76,8 +63,6 @@ func (a *API) admin() {
 		func(registry.Subcode) string { return "freeze" })
 	put(a, "templates", "Template 模板", func(o *registry.Template, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
 		func(registry.Template) string { return "template" })
-	put(a, "template-versions", "Version of a template 模板版本", func(o *registry.TemplateVersion, id sms.ID, _ int64) { o.TemplateID = id },
-		func(registry.TemplateVersion) string { return "template" })
 	put(a, "accounts", "Account 账户", func(o *registry.Account, id sms.ID, _ int64) {
 		if o.ID = id; o.Currency == "" {
 			o.Currency = "CNY"
@@ -94,6 +79,8 @@ func (a *API) admin() {
 		func(o registry.Application) string { return freeze(o.State) })
 	put(a, "staff", "Person of the operator's staff 员工", func(o *registry.Staff, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
 		func(registry.Staff) string { return "" })
+	a.adminReviewed()
+	a.adminFilings()
 	a.adminSecrets()
 	a.adminChannels()
 	a.adminMoney()
@@ -133,6 +120,9 @@ func put[T any](a *API, kind, title string, stamp func(o *T, id sms.ID, now int6
 		}
 		stamp(&in.Body, id, a.Now().UnixMilli())
 		err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+			if err := rests(ctx, tx, &in.Body); err != nil {
+				return err
+			}
 			if err := tx.Put(ctx, in.Body); err != nil {
 				return err
 			}
@@ -147,10 +137,7 @@ func put[T any](a *API, kind, title string, stamp func(o *T, id sms.ID, now int6
 			}
 			return err
 		})
-		if err != nil && strings.Contains(strings.ToLower(err.Error()), "constraint") {
-			err = sms.Errorf(sms.BadRequest, "body", "it names an object that does not exist, or repeats one that does")
-		}
-		return &PutOut[T]{in.Body}, err
+		return &PutOut[T]{in.Body}, named(err)
 	})
 }
 
@@ -195,7 +182,7 @@ func (a *API) setup(ctx context.Context, in *SetupIn) (*KeyOut, error) {
 	now := a.Now().UnixMilli()
 	party, account, app := a.IDs.Next(), a.IDs.Next(), a.IDs.Next()
 	person := registry.Staff{ID: a.IDs.Next(), Name: b.Person, Roles: strings.Join([]string{registry.RoleReviewer, registry.RoleCompliance, registry.RoleFinance}, ","), State: registry.Active, CreatedAt: now}
-	key := registry.APIKey{ID: a.IDs.Next(), ApplicationID: app, StaffID: person.ID, Hash: hash[:], Scopes: strings.Join([]string{ScopeSend, ScopeRead, ScopeConsent, ScopeAdmin}, ","), CreatedAt: now}
+	key := registry.APIKey{ID: a.IDs.Next(), ApplicationID: app, StaffID: person.ID, Hash: hash[:], Scopes: strings.Join([]string{ScopeSend, ScopeRead, ScopeConsent, ScopeApply, ScopeAdmin}, ","), CreatedAt: now}
 	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		want, err := tx.Setting(ctx, SettingSetup)
 		if err != nil {
@@ -229,7 +216,7 @@ type KeyIn struct {
 	Body struct {
 		ApplicationID sms.ID `json:"application_id"`
 		StaffID       sms.ID `json:"staff_id,omitempty" doc:"whose it is, of the operator's staff"`
-		Scopes        string `json:"scopes" pattern:"^(send|read|consent|admin)(,(send|read|consent|admin))*$" doc:"comma-separated: send, read, consent, admin"`
+		Scopes        string `json:"scopes" pattern:"^(send|read|consent|apply|admin)(,(send|read|consent|apply|admin))*$" doc:"comma-separated: send, read, consent, apply, admin"`
 		Allow         string `json:"allow,omitempty" maxLength:"1000" doc:"comma-separated CIDR ranges, empty is any"`
 		ExpiresAt     int64  `json:"expires_at,omitempty" doc:"epoch milliseconds, 0 is never"`
 	}
@@ -272,6 +259,19 @@ func person(c caller, role string) (*registry.Staff, error) {
 	p := c.snap.Staff[c.key.StaffID]
 	if p == nil || !p.Has(role) {
 		return nil, sms.Errorf(sms.Forbidden, "Authorization", "this is done by a person of the staff with the role %s: use a key with the staff_id of one", role)
+	}
+	return p, nil
+}
+
+// anyone is who of the operator's staff calls, in whatever role: what another person is to
+// decide about must be somebody's.
+func anyone(c caller) (*registry.Staff, error) {
+	if !operatorAdmin(c) {
+		return nil, errOperator()
+	}
+	p := c.snap.Staff[c.key.StaffID]
+	if p == nil {
+		return nil, sms.Errorf(sms.Forbidden, "Authorization", "somebody of the staff must answer for this: use a key with a staff_id")
 	}
 	return p, nil
 }
@@ -333,10 +333,7 @@ func (a *API) store(ctx context.Context, c caller, action string, id sms.ID, obj
 		_, err := tx.Revoke(ctx, sms.Revocation{Kind: revokes, ObjectID: int64(id), At: a.Now().UnixMilli()})
 		return err
 	})
-	if err != nil && strings.Contains(strings.ToLower(err.Error()), "constraint") {
-		return sms.Errorf(sms.BadRequest, "body", "it names an object that does not exist, or repeats one that does")
-	}
-	return err
+	return named(err)
 }
 
 func (a *API) putLogin(ctx context.Context, in *LoginIn) (*LoginOut, error) {

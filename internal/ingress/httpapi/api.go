@@ -23,9 +23,11 @@ import (
 	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/document"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/review"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 	"github.com/zhunxin/zhunxin/internal/vendorcode"
@@ -36,6 +38,13 @@ type Tx interface {
 	ledger.Tx
 	consent.Tx
 	gate.Reader
+	review.Tx
+	document.Tx
+	Views(ctx context.Context, id sms.ID, limit int) ([]document.View, error)
+	DocumentsOf(ctx context.Context, party sms.ID) ([]*document.Document, error)
+	ExpiringDocuments(ctx context.Context, before int64, limit int) ([]*document.Document, error)
+	LastCase(ctx context.Context, kind string, object sms.ID, version int64) (*review.Case, error)
+	WaitingCases(ctx context.Context, kind string, limit int) ([]*review.Case, error)
 	Now(ctx context.Context) (time.Time, error)
 	Put(ctx context.Context, object any) error
 	Registry(ctx context.Context) (*registry.Snapshot, error)
@@ -116,6 +125,8 @@ type Config struct {
 type API struct {
 	Config
 	huma   huma.API
+	desk   *review.Desk
+	shelf  *document.Shelf
 	limits sync.Map // key id → *rate.Limiter
 }
 
@@ -129,7 +140,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	h.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer"}}
 	h.Security = []map[string][]string{{"key": {}}}
 	h.RejectUnknownQueryParameters = true
-	a := &API{Config: cfg, huma: humago.New(mux, h)}
+	a := &API{Config: cfg, huma: humago.New(mux, h), desk: &review.Desk{Book: cfg.Gate.Book, IDs: cfg.IDs}, shelf: &document.Shelf{Store: documentStore{cfg.Store}, Keys: cfg.Keys, IDs: cfg.IDs}}
 	a.messages()
 	a.reports()
 	a.people()
@@ -137,6 +148,8 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.feed()
 	a.webhooks()
 	a.measures()
+	a.applying()
+	a.documents()
 	a.admin()
 	mux.HandleFunc("GET /docs", a.docs)
 	return a
@@ -147,6 +160,7 @@ const (
 	ScopeSend    = "send"
 	ScopeRead    = "read"
 	ScopeConsent = "consent"
+	ScopeApply   = "apply"
 	ScopeAdmin   = "admin"
 )
 

@@ -19,6 +19,21 @@ CREATE TABLE party (
   updated_at    INTEGER NOT NULL
 ) STRICT;
 
+-- Who stands behind a party (RN-01): people's names, addresses and telephones are sealed.
+CREATE TABLE party_identity (
+  party_id       INTEGER PRIMARY KEY REFERENCES party(id),
+  representative BLOB NOT NULL,            -- sealed: legal representative
+  handler        BLOB NOT NULL,            -- sealed: who handles the account 经办人
+  handler_hash   BLOB NOT NULL,            -- keyed hash of the handler's identity number (RN-02)
+  address        BLOB NOT NULL,            -- sealed
+  contact        BLOB NOT NULL,            -- sealed: telephone
+  digest         BLOB NOT NULL,            -- keyed hash of representative and handler …
+  approved       BLOB NOT NULL,            -- … and what it was at the last approval (RN-07)
+  checked_at     INTEGER NOT NULL,         -- when the public register was looked at
+  updated_at     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX party_identity_handler ON party_identity(handler_hash);
+
 CREATE TABLE licence (
   id          INTEGER PRIMARY KEY,
   party_id    INTEGER NOT NULL REFERENCES party(id),
@@ -66,7 +81,10 @@ CREATE TABLE signature (
   id               INTEGER PRIMARY KEY,
   party_id         INTEGER NOT NULL REFERENCES party(id),
   text             TEXT NOT NULL,          -- without 【】
-  source           TEXT NOT NULL,          -- company | trademark | app | site
+  source           TEXT NOT NULL,          -- company_full | company_short | trademark | app | site
+  mark             TEXT NOT NULL,          -- name of the trademark or app, as registered
+  registration     TEXT NOT NULL,          -- its number
+  holder           TEXT NOT NULL,          -- whom it is registered to, '' is the party
   qualification_id INTEGER NOT NULL,
   unique_name      INTEGER NOT NULL DEFAULT 0, -- nobody else is called so
   third_party      INTEGER NOT NULL DEFAULT 0, -- somebody else's: needs an authorisation
@@ -92,9 +110,14 @@ CREATE TABLE signature_filing (
   carrier      TEXT NOT NULL,
   state        TEXT NOT NULL,              -- draft | submitted | approved | rejected | revoked
   reference    TEXT NOT NULL,
-  reason       TEXT NOT NULL DEFAULT '',
+  reason       TEXT NOT NULL,              -- code, of a refusal or a revocation
+  note         TEXT NOT NULL,
   valid_from   INTEGER NOT NULL,
   valid_to     INTEGER NOT NULL,
+  batch        INTEGER NOT NULL,           -- the sheet by which it was submitted
+  submitted_by INTEGER NOT NULL,           -- staff
+  submitted_at INTEGER NOT NULL,
+  answered_by  INTEGER NOT NULL,           -- staff, who wrote the carrier's answer down
   updated_at   INTEGER NOT NULL,
   PRIMARY KEY (signature_id, carrier)
 ) STRICT;
@@ -168,6 +191,65 @@ CREATE TABLE template_filing (
   updated_at  INTEGER NOT NULL,
   PRIMARY KEY (template_id, version, carrier)
 ) STRICT;
+
+-- Scans of papers. Their content is sealed, in pieces, and never in clear on disk.
+CREATE TABLE document (
+  id          INTEGER PRIMARY KEY,
+  party_id    INTEGER NOT NULL REFERENCES party(id),
+  kind        TEXT NOT NULL,               -- business_licence | representative_id | handler_id | contract | …
+  media       TEXT NOT NULL,               -- application/pdf | image/png | image/jpeg
+  size        INTEGER NOT NULL,
+  sha256      BLOB NOT NULL,               -- of the content
+  valid_to    INTEGER NOT NULL,            -- 0 is no end
+  state       TEXT NOT NULL,               -- uploading | stored
+  key_id      INTEGER NOT NULL,            -- by what key it came
+  staff_id    INTEGER NOT NULL,            -- and whose that is, 0 is the customer's
+  created_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX document_party ON document(party_id, kind, id);
+CREATE INDEX document_expiry ON document(valid_to) WHERE valid_to > 0;
+CREATE INDEX document_uploading ON document(created_at) WHERE state = 'uploading';
+
+CREATE TABLE document_chunk (
+  document_id INTEGER NOT NULL REFERENCES document(id),
+  no          INTEGER NOT NULL,            -- from 0
+  data        BLOB NOT NULL,               -- sealed
+  PRIMARY KEY (document_id, no)
+) STRICT;
+
+CREATE TABLE document_view (
+  id          INTEGER PRIMARY KEY,
+  document_id INTEGER NOT NULL REFERENCES document(id),
+  staff_id    INTEGER NOT NULL,
+  key_id      INTEGER NOT NULL,
+  reason      TEXT NOT NULL,
+  at          INTEGER NOT NULL
+) STRICT;
+CREATE INDEX document_view_document ON document_view(document_id, id);
+
+-- What waits for a second person before it is used, and what came of it.
+CREATE TABLE review (
+  id           INTEGER PRIMARY KEY,
+  kind         TEXT NOT NULL,              -- signature | template | licence | party
+  object_id    INTEGER NOT NULL,
+  version      INTEGER NOT NULL,           -- of a template, else 0
+  party_id     INTEGER NOT NULL REFERENCES party(id),
+  proposal     TEXT NOT NULL,              -- JSON: the object as it would be
+  findings     TEXT NOT NULL,              -- JSON: what stood against it when it was submitted, or judged
+  state        TEXT NOT NULL,              -- waiting | approved | rejected | replaced | withdrawn
+  key_id       INTEGER NOT NULL,           -- by what key it was submitted
+  staff_id     INTEGER NOT NULL,           -- and whose that is, 0 is the customer's
+  submitted_at INTEGER NOT NULL,
+  due_at       INTEGER NOT NULL,
+  reviewer_id  INTEGER NOT NULL,           -- staff
+  reviewed_at  INTEGER NOT NULL,
+  reason       TEXT NOT NULL,
+  confirmed    TEXT NOT NULL               -- comma-separated rules that the reviewer confirmed
+) STRICT;
+CREATE UNIQUE INDEX review_waiting ON review(kind, object_id, version) WHERE state = 'waiting';
+CREATE INDEX review_object ON review(kind, object_id, version, id);
+CREATE INDEX review_party ON review(party_id, kind, id);
+CREATE INDEX review_queue ON review(kind, due_at, id) WHERE state = 'waiting';
 
 -- Channels, accounts, access ------------------------------------------------
 

@@ -1,0 +1,156 @@
+package review
+
+import (
+	"context"
+	"time"
+
+	"github.com/zhunxin/zhunxin/internal/document"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// Identity is who stands behind a party (RN-01). Names, address and telephone are sealed.
+type Identity struct {
+	PartyID        sms.ID
+	Representative []byte
+	Handler        []byte
+	HandlerHash    [16]byte // of the handler's identity number
+	Address        []byte
+	Contact        []byte
+	Digest         [16]byte // of representative and handler …
+	Approved       [16]byte // … and what it was at the last approval
+	CheckedAt      int64    // when the public register was looked at
+	UpdatedAt      int64
+}
+
+// never is more days than any rule allows.
+const never = 36_500
+
+// Party is a party under review.
+type Party struct{ registry.Party }
+
+func (p *Party) kind() string        { return rulebook.ObjectParty }
+func (p *Party) id() (sms.ID, int64) { return p.ID, 0 }
+func (p *Party) party() sms.ID       { return p.ID }
+func (p *Party) usable() string      { return registry.Active }
+func (p *Party) waits() string       { return registry.Pending }
+func (p *Party) refused() string     { return registry.Pending }
+func (p *Party) withdrawn() string   { return registry.Frozen }
+func (p *Party) revokes() string     { return "freeze" }
+
+func (p *Party) in(state string) any {
+	o := p.Party
+	o.State = state
+	return o
+}
+
+func (p *Party) stored(snap *registry.Snapshot) string {
+	if old := snap.Party[p.ID]; old != nil {
+		return old.State
+	}
+	return ""
+}
+
+func (p *Party) old(snap *registry.Snapshot) Object { return &Party{*snap.Party[p.ID]} }
+
+func (p *Party) check(_ context.Context, _ Tx, snap *registry.Snapshot) error {
+	parent := snap.Party[p.ParentID]
+	switch old := snap.Party[p.ID]; {
+	case old != nil && old.Kind != p.Kind:
+		return sms.Errorf(sms.BadRequest, "body.kind", "a party does not become another kind: register it anew")
+	case p.Kind != registry.Operator && parent == nil:
+		return sms.Errorf(sms.BadRequest, "body.parent_id", "a customer or agent has a party above it")
+	}
+	for ; parent != nil; parent = snap.Party[parent.ParentID] {
+		if parent.ID == p.ID {
+			return sms.Errorf(sms.BadRequest, "body.parent_id", "it would stand above itself")
+		}
+	}
+	return nil
+}
+
+func (p *Party) judge(ctx context.Context, tx Tx, book *rulebook.Book, snap *registry.Snapshot, now time.Time) ([]rulebook.Finding, error) {
+	at := now.UnixMilli()
+	list, err := tx.DocumentsOf(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	has := map[string]bool{}
+	for _, d := range list {
+		has[d.Kind] = has[d.Kind] || d.Holds(at)
+	}
+	i, err := tx.Identity(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	if i == nil {
+		i = &Identity{}
+	}
+	elsewhere := 0
+	if i.HandlerHash != ([16]byte{}) {
+		if elsewhere, err = tx.HandlersElsewhere(ctx, i.HandlerHash, p.USCC); err != nil {
+			return nil, err
+		}
+	}
+	days := never
+	if i.CheckedAt != 0 {
+		days = int((at - i.CheckedAt) / (24 * time.Hour).Milliseconds())
+	}
+	return book.JudgeParty(&rulebook.PartyClaim{
+		Kind: p.Kind, Licence: has[document.BusinessLicence], Representative: len(i.Representative) > 0 && has[document.Representative],
+		Handler: len(i.Handler) > 0 && i.HandlerHash != [16]byte{} && has[document.Handler], HandlerElsewhere: elsewhere, Contact: len(i.Address) > 0 && len(i.Contact) > 0,
+		Contract: snap.ValidContract(&p.Party, at) != nil && has[document.Contract], Processing: has[document.Processing], Changed: p.changed(snap, i), CheckedDays: days,
+	}, now), nil
+}
+
+// changed tells whether the party is not who it was when it was approved (RN-07).
+func (p *Party) changed(snap *registry.Snapshot, i *Identity) bool {
+	if i.Approved == ([16]byte{}) {
+		return false
+	}
+	old := snap.Party[p.ID]
+	return i.Approved != i.Digest || old != nil && (old.Name != p.Name || old.USCC != p.USCC || old.EntityType != p.EntityType)
+}
+
+func (p *Party) approved(ctx context.Context, tx Tx, _ *registry.Snapshot, c *Case) error {
+	i, err := tx.Identity(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	if i != nil {
+		i.Approved = i.Digest
+		if err := tx.PutIdentity(ctx, i); err != nil {
+			return err
+		}
+	}
+	p.UpdatedAt = c.ReviewedAt
+	return tx.Put(ctx, p.in(registry.Active))
+}
+
+// Identify stores who stands behind a party. One that is active is reviewed anew and goes
+// on until then.
+func (d *Desk) Identify(ctx context.Context, tx Tx, party sms.ID, change func(*Identity), by Author) (*Identity, *Case, error) {
+	snap, now, err := begin(ctx, tx)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := snap.Party[party]
+	if p == nil {
+		return nil, nil, sms.Errorf(sms.NotFound, "path.id", "no party has this id")
+	}
+	i, err := tx.Identity(ctx, party)
+	if err != nil {
+		return nil, nil, err
+	}
+	if i == nil {
+		i = &Identity{PartyID: party}
+	}
+	change(i)
+	i.UpdatedAt = now.UnixMilli()
+	if err := tx.PutIdentity(ctx, i); err != nil || p.State != registry.Active {
+		return i, nil, err
+	}
+	c, err := d.Submit(ctx, tx, &Party{*p}, by)
+	return i, c, err
+}

@@ -1,0 +1,123 @@
+package store_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/review"
+	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/store"
+	"github.com/zhunxin/zhunxin/internal/store/storetest"
+)
+
+// party is a row that others refer to.
+func party(t *testing.T, db *store.DB) {
+	t.Helper()
+	write(t, db, func(ctx context.Context, tx *store.Tx) error {
+		return tx.Put(ctx, registry.Party{ID: 1, Kind: registry.Operator, GroupID: 1, Name: "示例", USCC: "91110000000000001A", EntityType: "company", State: registry.Active})
+	})
+}
+
+func write(t *testing.T, db *store.DB, fn func(context.Context, *store.Tx) error) {
+	t.Helper()
+	if err := db.Write(t.Context(), store.TurnBackground, fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A case waits once, is closed once, and is found by its object, its party and its turn.
+func TestReviewCases(t *testing.T) {
+	t.Parallel()
+	storetest.Both(t, time.Now, func(t *testing.T, db *store.DB) {
+		party(t, db)
+		open := func(id, object sms.ID, due int64) error {
+			return db.Write(t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+				if err := tx.LockReviews(ctx); err != nil {
+					return err
+				}
+				return tx.PutCase(ctx, &review.Case{ID: id, Kind: "signature", ObjectID: object, PartyID: 1, Proposal: []byte("{}"), Findings: []byte("[]"), State: review.Waiting, KeyID: 5, DueAt: due})
+			})
+		}
+		for _, c := range []struct{ id, object, due int64 }{{10, 100, 7}, {11, 101, 3}} {
+			if err := open(sms.ID(c.id), sms.ID(c.object), c.due); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := open(12, 100, 1); !store.Conflict(err) {
+			t.Errorf("an object waits twice: %v", err)
+		}
+		write(t, db, func(ctx context.Context, tx *store.Tx) error {
+			list, err := tx.WaitingCases(ctx, "", 10)
+			if err != nil || len(list) != 2 || list[0].ID != 11 {
+				t.Errorf("%v, %v", list, err)
+			}
+			if list, err := tx.WaitingCases(ctx, "licence", 10); err != nil || len(list) != 0 {
+				t.Errorf("of another kind: %v, %v", list, err)
+			}
+			if n, err := tx.CountWaiting(ctx, 1); err != nil || n != 2 {
+				t.Errorf("%d wait, %v", n, err)
+			}
+			c, err := tx.WaitingCase(ctx, "signature", 100, 0)
+			if err != nil || c == nil || c.ID != 10 || c.KeyID != 5 {
+				t.Fatalf("%+v, %v", c, err)
+			}
+			c.State, c.ReviewerID, c.ReviewedAt, c.Reason, c.Confirmed, c.Findings = review.Approved, 9, 8, "seen", "SIG-05a", []byte(`[{"rule":"SIG-05a"}]`)
+			for i, want := range []bool{true, false} {
+				if closed, err := tx.CloseCase(ctx, c); err != nil || closed != want {
+					t.Errorf("closed %d times: %t, %v", i+1, closed, err)
+				}
+			}
+			return nil
+		})
+		write(t, db, func(ctx context.Context, tx *store.Tx) error {
+			c, err := tx.LastCase(ctx, "signature", 100, 0)
+			if err != nil || c == nil || c.State != review.Approved || c.ReviewerID != 9 || c.ReviewedAt != 8 || c.Reason != "seen" || c.Confirmed != "SIG-05a" || string(c.Findings) != `[{"rule":"SIG-05a"}]` {
+				t.Errorf("%+v, %v", c, err)
+			}
+			if c, err := tx.WaitingCase(ctx, "signature", 100, 0); err != nil || c != nil {
+				t.Errorf("%+v, %v", c, err)
+			}
+			return nil
+		})
+		if err := open(13, 100, 1); err != nil {
+			t.Errorf("an object that was decided is not submitted again: %v", err)
+		}
+	})
+}
+
+// A handler is counted once for each other enterprise, and not for closed ones.
+func TestHandlersElsewhere(t *testing.T) {
+	t.Parallel()
+	storetest.Both(t, time.Now, func(t *testing.T, db *store.DB) {
+		party(t, db)
+		handler := [16]byte{1}
+		write(t, db, func(ctx context.Context, tx *store.Tx) error {
+			for id, p := range map[sms.ID][2]string{2: {"91110000000000002A", "active"}, 3: {"91110000000000002A", "pending"}, 4: {"91110000000000003A", "closed"}, 5: {"91110000000000004A", "active"}} {
+				if err := tx.Put(ctx, registry.Party{ID: id, Kind: registry.Customer, ParentID: 1, GroupID: id, Name: "示例", USCC: p[0], EntityType: "company", State: p[1]}); err != nil {
+					return err
+				}
+				i := &review.Identity{PartyID: id, Handler: []byte{9}, HandlerHash: handler, Digest: [16]byte{2}, Approved: [16]byte{3}, CheckedAt: 4, UpdatedAt: 5}
+				for range 2 {
+					if err := tx.PutIdentity(ctx, i); err != nil {
+						return err
+					}
+				}
+			}
+			for uscc, want := range map[string]int{"91110000000000002A": 1, "91110000000000004A": 1, "91110000000000009A": 2} {
+				if n, err := tx.HandlersElsewhere(ctx, handler, uscc); err != nil || n != want {
+					t.Errorf("beside %s: %d, %v", uscc, n, err)
+				}
+			}
+			i, err := tx.Identity(ctx, 2)
+			if err != nil || i == nil || i.HandlerHash != handler || i.Digest != [16]byte{2} || i.Approved != [16]byte{3} || i.CheckedAt != 4 || i.UpdatedAt != 5 || len(i.Handler) != 1 || len(i.Contact) != 0 {
+				t.Errorf("%+v, %v", i, err)
+			}
+			if i, err := tx.Identity(ctx, 1); err != nil || i != nil {
+				t.Errorf("%+v, %v", i, err)
+			}
+			return nil
+		})
+	})
+}
