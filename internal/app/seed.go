@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -156,7 +155,7 @@ func (p *Platform) chain(s seeded, ups []upstream) []any {
 	}
 	const one, two, three = "91110000000000001A", "91110000000000002B", "91110000000000003C"
 	licence := func(owner sms.ID, number, uscc string) registry.Licence {
-		return registry.Licence{ID: id(), PartyID: owner, Number: number, USCC: uscc, Scope: gate.Business, Provinces: "*", Period: valid, State: registry.Active, CreatedAt: now}
+		return registry.Licence{ID: id(), PartyID: owner, Number: number, USCC: uscc, Scope: registry.Business, Provinces: "*", Period: valid, State: registry.Active, CreatedAt: now}
 	}
 	list := []any{
 		party(s.Operator, 0, registry.Operator, "", "示例运营商 Example Operator", one),

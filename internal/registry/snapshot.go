@@ -278,7 +278,7 @@ func (s *Snapshot) Accounts(id sms.ID) []*Account {
 }
 
 // ValidLicence returns the party's own licence that covers the business code at
-// the moment, or nil. One licence serves one entity (LIC-04).
+// the moment, or nil. One licence serves one entity (LIC-07).
 func (s *Snapshot) ValidLicence(p *Party, business string, at int64) *Licence {
 	for _, l := range s.licences[p.ID] {
 		if l.State == Active && l.Holds(at) && l.USCC == p.USCC && contains(l.Scope, business) {
@@ -295,16 +295,6 @@ func contains(list, item string) bool {
 		}
 	}
 	return false
-}
-
-// ValidContract returns the contract of the party with its parent, or nil.
-func (s *Snapshot) ValidContract(p *Party, at int64) *Contract {
-	for _, c := range s.contracts[p.ID] {
-		if c.State == Active && c.CounterpartyID == p.ParentID && c.Holds(at) {
-			return c
-		}
-	}
-	return nil
 }
 
 // SignatureOf finds a party's signature by its text.

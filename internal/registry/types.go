@@ -58,6 +58,9 @@ type Party struct {
 	UpdatedAt  int64  `db:"updated_at" json:"updated_at,omitempty"`
 }
 
+// Business is the class of a licence that SMS needs: information services.
+const Business = "B25"
+
 // Licence is a value-added telecom licence 增值电信业务经营许可证.
 type Licence struct {
 	ID        sms.ID `db:"id" json:"id,omitempty"`
