@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/evidence/checkpoint"
+	"github.com/zhunxin/zhunxin/internal/assess"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/ingress/httpapi"
 	"github.com/zhunxin/zhunxin/internal/ingress/listener"
@@ -41,9 +42,13 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	if err != nil {
 		return err
 	}
+	obligations, err := assess.Load(p.Book)
+	if err != nil {
+		return err
+	}
 	mux := http.NewServeMux()
 	httpapi.New(httpapi.Config{
-		Codes: codes, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
+		Codes: codes, Assess: obligations, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
 		Gate: p.Gate, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, Wait: p.events.next, Settle: p.settle(),
 		Channels: p.channelStates, SelfTest: p.Channels.SelfTest, Filed: p.Channels.Filed, MaxBody: p.Config.HTTP.MaxBody, Rate: p.Config.HTTP.Rate, Retention: p.Config.Keep, Logger: p.Logger,
 		End: func(ctx context.Context, m *sms.Message, to sms.State, by sms.Actor) error {

@@ -162,6 +162,10 @@ func (p *Platform) chain(s seeded, ups []upstream) []any {
 		party(s.Agent, s.Operator, registry.Agent, registry.Licensed, "示例代理商 Example Agent", two),
 		party(s.Customer, s.Agent, registry.Customer, "", "示例商城 Example Shop", three),
 		licence(s.Operator, "B2-20260001", one), licence(s.Agent, "B2-20260002", two),
+		registry.Contract{
+			ID: id(), PartyID: s.Agent, CounterpartyID: s.Operator, Number: "HT-2026-0000", Period: valid, ChargeOn: "submission",
+			ReportTimeout: p.Config.Channel.ReportTimeout.Milliseconds(), State: registry.Active,
+		},
 		registry.Account{ID: s.Money[0], PartyID: s.Operator, Currency: "CNY", State: registry.Active},
 		registry.Account{ID: s.Money[1], PartyID: s.Agent, PayerID: s.Money[0], Currency: "CNY", State: registry.Active},
 		registry.Account{ID: s.Money[2], PartyID: s.Customer, PayerID: s.Money[1], Currency: "CNY", State: registry.Active},

@@ -44,3 +44,6 @@ func (s *Snapshot) LoginsOf(application sms.ID) (list []*SPAccount) {
 	slices.SortFunc(list, func(a, b *SPAccount) int { return cmp.Compare(a.ID, b.ID) })
 	return list
 }
+
+// May tells whether a key has a scope.
+func (k *APIKey) May(scope string) bool { return contains(k.Scopes, scope) }

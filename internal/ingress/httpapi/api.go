@@ -21,6 +21,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/assess"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/gate"
@@ -97,6 +98,8 @@ type Config struct {
 	// newest reports of a channel took.
 	ReportTimeout func(snap *registry.Snapshot, m *sms.Message) time.Duration
 	Usual         func(channel sms.ID) (median, p95 time.Duration, ok bool)
+	// Assess says what the law asks of parties.
+	Assess *assess.Catalogue
 	// Codes says what carriers' codes mean.
 	Codes *vendorcode.Table
 	// SelfTest logs in at an address as an SGIP channel's gateway would.
@@ -132,6 +135,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.reports()
 	a.people()
 	a.account()
+	a.assessment()
 	a.feed()
 	a.webhooks()
 	a.admin()
