@@ -38,17 +38,22 @@ type assessment interface {
 	HTML(l assess.Language) ([]byte, error)
 }
 
-// Run prints the assessment.
-func (c *Assess) Run(ctx context.Context) error {
+// assessing is what an assessment asks, by the rulebook that the program carries.
+func assessing() (*assess.Catalogue, error) {
 	packs, err := rulebook.Builtin()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	book, err := rulebook.Load(packs...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	catalogue, err := assess.Load(book)
+	return assess.Load(book)
+}
+
+// Run prints the assessment.
+func (c *Assess) Run(ctx context.Context) error {
+	catalogue, err := assessing()
 	if err != nil {
 		return err
 	}
