@@ -269,6 +269,7 @@ func (c *Catalogue) Advise(a Answers, at time.Time) *Advice {
 	case a.any(c.mode(c.fallback).Wanted):
 		out.Open = c.fallback
 	}
+	slices.SortStableFunc(out.Modes, func(a, b ModeLine) int { return out.place(a.ID) - out.place(b.ID) })
 	for _, x := range c.arrangements {
 		out.Unlawful = append(out.Unlawful, Forbidden{
 			x.ID, a.any(x.When), x.Rules, x.Title, x.Why, c.cited(x.Basis, at), x.Status, rulebook.Statuses[x.Status], c.exposed(x.Exposure, at), x.Instead,
@@ -317,6 +318,18 @@ func (m *ModeLine) state() State {
 		}
 	}
 	return worst
+}
+
+// place puts the mode that the answers describe first, and the one that is open after it.
+func (a *Advice) place(mode string) int {
+	switch mode {
+	case a.Fits:
+		return 0
+	case a.Open:
+		return 1
+	default:
+		return 2
+	}
 }
 
 func (a *Advice) mode(id string) *ModeLine {

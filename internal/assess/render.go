@@ -44,7 +44,7 @@ var words = map[string]rulebook.Both{
 	"fits": {Zh: "符合您的描述", En: "what you describe"}, "open": {Zh: "现在可行", En: "open now"}, "unlawful": {Zh: "常见的违法做法", En: "Common arrangements that are unlawful"},
 	"yours": {Zh: "您描述的做法", En: "as you describe it"}, "why": {Zh: "为什么", En: "Why"}, "instead": {Zh: "合法做法", En: "Lawful instead"},
 	"capital": {Zh: "资本", En: "capital"}, "document": {Zh: "文件", En: "document"}, "money": {Zh: "费用", En: "money"},
-	"time": {Zh: "尚缺部分最长用时", En: "longest of what is still open"},
+	"time": {Zh: "准备时间", En: "Time"},
 }
 
 var stateWords = map[State]rulebook.Both{
