@@ -138,10 +138,9 @@ func TestAssessmentIsOnesOwn(t *testing.T) {
 			other = p
 		}
 	}
-	for id, k := range snap.Application { // a customer's key that claims the scope
-		if k.PartyID == own.ID {
-			key := snap.KeysOf(id)[0]
-			claims := *key
+	for _, k := range snap.AllKeys() { // a customer's key that claims the scope
+		if snap.Application[k.ApplicationID].PartyID == own.ID {
+			claims := *k
 			claims.Scopes = "send,read,consent,admin"
 			if err := n.DB.Write(t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return tx.Put(ctx, claims) }); err != nil {
 				t.Fatal(err)

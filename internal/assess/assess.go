@@ -224,12 +224,16 @@ func (v *view) by(o *Obligation, s State, ends int64) string {
 
 // against are the titles of what a party misses and that reaches others in a direction.
 func (v *view) against(p *registry.Party, direction string) []rulebook.Both {
+	if known, ok := v.judged[reach{p.ID, direction}]; ok {
+		return known
+	}
 	out := []rulebook.Both{}
 	for _, l := range v.judge(p, func(o *Obligation) bool { return slices.Contains(o.Reaches, direction) }) {
 		if l.State == Missing {
 			out = append(out, l.Title)
 		}
 	}
+	v.judged[reach{p.ID, direction}] = out
 	return out
 }
 

@@ -492,3 +492,25 @@ func TestOrderOfLines(t *testing.T) {
 		t.Errorf("counts %v of %d lines", r.Counts, len(r.Lines))
 	}
 }
+
+// A platform with many customers is judged in one pass over its registry.
+func BenchmarkOperatorOfManyCustomers(b *testing.B) {
+	c, t := loaded(b), lawful()
+	for i := range sms.ID(5000) {
+		id := 10_000 + i
+		t.Parties = append(t.Parties, registry.Party{ID: id, ParentID: operator, Kind: registry.Customer, Name: "x", USCC: code(shop), EntityType: "company", State: registry.Active})
+		t.Applications = append(t.Applications, registry.Application{ID: 20_000 + i, PartyID: id, State: registry.Active})
+		t.SPAccounts = append(t.SPAccounts, registry.SPAccount{ID: 30_000 + i, ApplicationID: 20_000 + i, Protocol: "cmpp", Login: id.String(), State: registry.Active})
+		t.Signatures = append(t.Signatures, registry.Signature{ID: 40_000 + i, PartyID: id, Text: "x", QualificationID: id, State: registry.Approved})
+		t.Templates = append(t.Templates, registry.Template{ID: 50_000 + i, PartyID: id, Category: sms.Notice, State: registry.Active})
+	}
+	snap, err := registry.NewSnapshot(1, *t)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := c.Assess(Facts{At: noon, Registry: snap}, operator); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -200,7 +200,7 @@ func referralOwnsNothing(v *view, p *registry.Party, _ *Obligation) finding {
 			}
 		}
 	}
-	if n := v.maySend(p); n > 0 {
+	if n := v.senders[p.ID]; n > 0 {
 		f.lack("有 %d 个可发送的密钥或协议账号", "it has %d keys or logins that may send", n)
 	}
 	if f.state == Met {

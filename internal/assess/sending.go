@@ -211,7 +211,7 @@ func realName(v *view, p *registry.Party, _ *Obligation) finding {
 	if strings.TrimSpace(p.Name) == "" || len(p.USCC) != 18 {
 		f.lack("登记名称或18位统一社会信用代码不完整", "the registered name or the code of 18 characters is incomplete")
 	}
-	for _, s := range v.snap.SignaturesOf(p.ID) {
+	for _, s := range v.signatures[p.ID] {
 		if s.State == registry.Approved && s.QualificationID == 0 {
 			f.lack("签名【%s】没有资质", "signature 【%s】 has no qualification", s.Text)
 		}
@@ -234,7 +234,7 @@ func notIndividual(_ *view, p *registry.Party, _ *Obligation) finding {
 
 func signaturesFiled(v *view, p *registry.Party, _ *Obligation) finding {
 	f, approved := found(), 0
-	for _, s := range v.snap.SignaturesOf(p.ID) {
+	for _, s := range v.signatures[p.ID] {
 		if s.State != registry.Approved {
 			continue
 		}
@@ -266,7 +266,7 @@ func signaturesFiled(v *view, p *registry.Party, _ *Obligation) finding {
 
 func templatesApproved(v *view, p *registry.Party, _ *Obligation) finding {
 	f := found()
-	for _, t := range v.snap.TemplatesOf(p.ID) {
+	for _, t := range v.templates[p.ID] {
 		if w := v.wording(t); w != nil {
 			f.have("%s 模板“%s”（登记号 %s，第 %d 版）", "%s template %q (record %s, version %d)", t.Category, t.Name, t.ID, w.Version.Version)
 			f.until(w.Version.To)
@@ -309,7 +309,7 @@ func consentAsked(v *view, p *registry.Party, _ *Obligation) finding {
 		return notMarketing()
 	}
 	f := found()
-	if !v.blocks("CNS-01") {
+	if !v.blocking["CNS-01"] {
 		f.doubt("当前规则库没有 CNS-01", "the rulebook of this moment has no CNS-01")
 		return *f
 	}
@@ -348,7 +348,7 @@ func refusalHeeded(v *view, p *registry.Party, _ *Obligation) finding {
 	}
 	f := found()
 	for _, rule := range []string{"OPT-01", "OPT-03"} {
-		if v.blocks(rule) {
+		if v.blocking[rule] {
 			f.have("平台按 %s 拒绝违反者", "the platform refuses what breaks %s", rule)
 		} else {
 			f.doubt("当前规则库没有 %s", "the rulebook of this moment has no %s", rule)

@@ -18,15 +18,26 @@ type view struct {
 	snap    *registry.Snapshot
 	subject sms.ID // the assessed party
 
-	children  map[sms.ID][]*registry.Party
-	accounts  map[sms.ID][]*registry.Account
-	payers    map[sms.ID][]*registry.Account // accounts that pay to an account
-	codes     map[sms.ID][]*registry.AccessCode
-	subcodes  map[sms.ID][]*registry.Subcode // by party
-	under     map[sms.ID][]*registry.Subcode // by access code
-	numbers   map[string][]*registry.Licence // by number
-	qualified map[sms.ID][]*registry.Signature
-	carriers  []sms.Carrier // of active channels
+	children   map[sms.ID][]*registry.Party
+	accounts   map[sms.ID][]*registry.Account
+	payers     map[sms.ID][]*registry.Account // accounts that pay to an account
+	codes      map[sms.ID][]*registry.AccessCode
+	subcodes   map[sms.ID][]*registry.Subcode // by party
+	under      map[sms.ID][]*registry.Subcode // by access code
+	numbers    map[string][]*registry.Licence // by number
+	qualified  map[sms.ID][]*registry.Signature
+	senders    map[sms.ID]int // keys and logins that may send, by party
+	signatures map[sms.ID][]*registry.Signature
+	templates  map[sms.ID][]*registry.Template
+	carriers   []sms.Carrier   // of active channels
+	blocking   map[string]bool // rules of the law that refuse messages
+	judged     map[reach][]rulebook.Both
+}
+
+// reach is a party with the direction in which its failings are wanted.
+type reach struct {
+	party     sms.ID
+	direction string
 }
 
 func newView(c *Catalogue, f Facts, subject sms.ID) *view {
@@ -35,8 +46,10 @@ func newView(c *Catalogue, f Facts, subject sms.ID) *view {
 		c: c, f: f, at: f.At.UnixMilli(), snap: s, subject: subject,
 		children: grouped(s.Party, func(p *registry.Party) sms.ID { return p.ParentID }), accounts: grouped(s.Account, func(a *registry.Account) sms.ID { return a.PartyID }),
 		payers: grouped(s.Account, func(a *registry.Account) sms.ID { return a.PayerID }), codes: grouped(s.AccessCode, func(c *registry.AccessCode) sms.ID { return c.PartyID }),
-		qualified: grouped(s.Signature, func(x *registry.Signature) sms.ID { return x.QualificationID }),
-		subcodes:  map[sms.ID][]*registry.Subcode{}, under: map[sms.ID][]*registry.Subcode{}, numbers: map[string][]*registry.Licence{},
+		qualified:  grouped(s.Signature, func(x *registry.Signature) sms.ID { return x.QualificationID }),
+		signatures: grouped(s.Signature, func(x *registry.Signature) sms.ID { return x.PartyID }), templates: grouped(s.Template, func(x *registry.Template) sms.ID { return x.PartyID }),
+		senders: map[sms.ID]int{}, blocking: map[string]bool{}, judged: map[reach][]rulebook.Both{},
+		subcodes: map[sms.ID][]*registry.Subcode{}, under: map[sms.ID][]*registry.Subcode{}, numbers: map[string][]*registry.Licence{},
 	}
 	for _, x := range s.Subcodes {
 		v.subcodes[x.PartyID] = append(v.subcodes[x.PartyID], x)
@@ -55,7 +68,28 @@ func newView(c *Catalogue, f Facts, subject sms.ID) *view {
 		}
 	}
 	slices.Sort(v.carriers)
+	for _, r := range c.book.Rules() {
+		if r.Layer == "law" && r.Outcome == rulebook.Block && !f.At.Before(r.From.Time) && (r.To.IsZero() || f.At.Before(r.To.Time)) {
+			v.blocking[r.ID] = true
+		}
+	}
+	v.countSenders()
 	return v
+}
+
+// countSenders counts the keys and logins by which a party's applications send.
+func (v *view) countSenders() {
+	count := func(application sms.ID, may bool) {
+		if app := v.snap.Application[application]; app != nil && may {
+			v.senders[app.PartyID]++
+		}
+	}
+	for _, k := range v.snap.AllKeys() {
+		count(k.ApplicationID, k.May("send") && (k.ExpiresAt == 0 || k.ExpiresAt > v.at) && (k.RevokedAt == 0 || k.RevokedAt > v.at))
+	}
+	for _, l := range v.snap.AllLogins() {
+		count(l.ApplicationID, l.State == registry.Active)
+	}
 }
 
 // grouped arranges objects by a key of theirs, in order of their ids.
@@ -106,28 +140,11 @@ func (v *view) answersFor(p *registry.Party) (out []*registry.Party) {
 		return nil
 	}
 	for _, x := range v.below(p) {
-		if x.State == registry.Active && (x.Kind == registry.Agent || len(v.subcodes[x.ID]) > 0 || v.maySend(x) > 0) {
+		if x.State == registry.Active && (x.Kind == registry.Agent || len(v.subcodes[x.ID]) > 0 || v.senders[x.ID] > 0) {
 			out = append(out, x)
 		}
 	}
 	return out
-}
-
-// maySend counts the keys and logins by which a party's applications send.
-func (v *view) maySend(p *registry.Party) (n int) {
-	for _, app := range v.snap.ApplicationsOf(p.ID) {
-		for _, k := range v.snap.KeysOf(app) {
-			if k.May("send") && (k.ExpiresAt == 0 || k.ExpiresAt > v.at) && (k.RevokedAt == 0 || k.RevokedAt > v.at) {
-				n++
-			}
-		}
-		for _, l := range v.snap.LoginsOf(app) {
-			if l.State == registry.Active {
-				n++
-			}
-		}
-	}
-	return n
 }
 
 // principal is whom a party contracts with: the one above it, past agents that only refer.
@@ -199,7 +216,7 @@ func (v *view) markets(p *registry.Party) bool {
 	if s := v.sample(p); s != nil && s.Marketing > 0 {
 		return true
 	}
-	return slices.ContainsFunc(v.snap.TemplatesOf(p.ID), func(t *registry.Template) bool { return v.wording(t) != nil && t.Category == sms.MKT })
+	return slices.ContainsFunc(v.templates[p.ID], func(t *registry.Template) bool { return v.wording(t) != nil && t.Category == sms.MKT })
 }
 
 // wording is a template's approved wording if the template is in use.
@@ -227,10 +244,3 @@ func (v *view) other(id sms.ID) lang {
 }
 
 func named(p *registry.Party) string { return p.Name + " (" + p.ID.String() + ")" }
-
-// blocks tells whether a rule of the law refuses messages at the moment.
-func (v *view) blocks(id string) bool {
-	return slices.ContainsFunc(v.c.book.Rules(), func(r rulebook.Rule) bool {
-		return r.ID == id && r.Layer == "law" && r.Outcome == rulebook.Block && !v.f.At.Before(r.From.Time) && (r.To.IsZero() || v.f.At.Before(r.To.Time))
-	})
-}

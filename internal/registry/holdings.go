@@ -1,7 +1,7 @@
 package registry
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -23,27 +23,11 @@ func (s *Snapshot) PricesOf(account sms.ID) (list []Price) {
 	return list
 }
 
-// KeysOf lists an application's API keys, oldest first.
-func (s *Snapshot) KeysOf(application sms.ID) (list []*APIKey) {
-	for _, k := range s.keys {
-		if k.ApplicationID == application {
-			list = append(list, k)
-		}
-	}
-	slices.SortFunc(list, func(a, b *APIKey) int { return cmp.Compare(a.ID, b.ID) })
-	return list
-}
+// AllKeys lists all API keys, in no order.
+func (s *Snapshot) AllKeys() []*APIKey { return slices.Collect(maps.Values(s.keys)) }
 
-// LoginsOf lists an application's protocol logins, oldest first.
-func (s *Snapshot) LoginsOf(application sms.ID) (list []*SPAccount) {
-	for _, a := range s.logins {
-		if a.ApplicationID == application {
-			list = append(list, a)
-		}
-	}
-	slices.SortFunc(list, func(a, b *SPAccount) int { return cmp.Compare(a.ID, b.ID) })
-	return list
-}
+// AllLogins lists the protocol logins of all protocols, in no order.
+func (s *Snapshot) AllLogins() []*SPAccount { return slices.Collect(maps.Values(s.logins)) }
 
 // May tells whether a key has a scope.
 func (k *APIKey) May(scope string) bool { return contains(k.Scopes, scope) }

@@ -118,6 +118,8 @@ type API struct {
 	Config
 	huma   huma.API
 	limits sync.Map // key id → *rate.Limiter
+
+	assessing chan struct{} // holds one for each that is being made
 }
 
 // New registers every operation on a mux.
@@ -130,7 +132,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	h.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer"}}
 	h.Security = []map[string][]string{{"key": {}}}
 	h.RejectUnknownQueryParameters = true
-	a := &API{Config: cfg, huma: humago.New(mux, h)}
+	a := &API{Config: cfg, huma: humago.New(mux, h), assessing: make(chan struct{}, maxAssessing)}
 	a.messages()
 	a.reports()
 	a.people()

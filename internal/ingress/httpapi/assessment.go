@@ -10,6 +10,9 @@ import (
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
+// maxAssessing is how many assessments are made at once: each goes through the registry.
+const maxAssessing = 2
+
 // AssessmentOut is the assessment of a party.
 type AssessmentOut struct{ Body *assess.Report }
 
@@ -84,6 +87,12 @@ func (a *API) assessParty(ctx context.Context, party string) (*AssessmentOut, er
 
 func (a *API) assessed(ctx context.Context, party sms.ID) (*AssessmentOut, error) {
 	c, out := callerOf(ctx), &AssessmentOut{}
+	select {
+	case a.assessing <- struct{}{}:
+		defer func() { <-a.assessing }()
+	default:
+		return nil, sms.Errorf(sms.Busy, "", "%d assessments are being made: ask again", cap(a.assessing))
+	}
 	f := assess.Facts{At: a.Now(), Registry: c.snap, Keep: a.Retention, Named: operatorAdmin(c)}
 	err := a.Store.Read(ctx, func(ctx context.Context, tx Tx) (err error) {
 		f.Marketing, err = assess.Look(ctx, tx, c.snap, party)
