@@ -21,6 +21,7 @@ func main() {
 		Demo      app.Demo      `cmd:"" help:"Run a platform with a simulated carrier and play a story on it."`
 		Bench     app.Bench     `cmd:"" help:"Measure a platform with a simulated carrier."`
 		BenchNode app.BenchNode `cmd:"" hidden:"" name:"bench-node"`
+		Assess    app.Assess    `cmd:"" help:"Is this 106 SMS business lawful? A party of this platform, or a plan (代理106短信业务合法吗)."`
 		Config    struct {
 			Sample app.ConfigSample `cmd:"" help:"Print the commented settings file."`
 		} `cmd:"" help:"Settings."`

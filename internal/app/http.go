@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/evidence/checkpoint"
+	"github.com/zhunxin/zhunxin/internal/assess"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/ingress/httpapi"
 	"github.com/zhunxin/zhunxin/internal/ingress/listener"
@@ -36,9 +37,13 @@ func (s apiStore) Read(ctx context.Context, fn func(context.Context, httpapi.Tx)
 
 // web serves HTTP: the API, the evidence log and the state of the node.
 func (p *Platform) web(ctx context.Context, a *Addresses) error {
+	obligations, err := assess.Load(p.Book)
+	if err != nil {
+		return err
+	}
 	mux := http.NewServeMux()
 	httpapi.New(httpapi.Config{
-		Codes: p.Codes, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
+		Codes: p.Codes, Assess: obligations, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
 		Gate: p.Gate, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, Wait: p.events.next, Settle: p.settle(),
 		Channels: p.channelStates, SelfTest: p.Channels.SelfTest, Filed: p.Channels.Filed, MaxBody: p.Config.HTTP.MaxBody, Rate: p.Config.HTTP.Rate, Retention: p.Config.Keep, Logger: p.Logger,
 		End: func(ctx context.Context, m *sms.Message, to sms.State, by sms.Actor) error {

@@ -86,12 +86,6 @@ func (d *draft) wrong() []string {
 	return out
 }
 
-// statusWords says how sure a rule's source is.
-var statusWords = map[string]string{
-	"V": "已核实 verified", "V2": "见于二手来源 from a secondary source", "R": "凭记忆，未核实 recalled, not verified",
-	"D": "平台自定，法律无此数字 our own design, no legal number exists", "TBC": "待核对正式文本 to be confirmed in the official text",
-}
-
 // RulebookList prints the rules.
 type RulebookList struct {
 	Files []string `arg:"" optional:"" type:"existingfile" help:"Packs to add, or to put in the place of a built-in one."`
@@ -165,7 +159,8 @@ func (c *RulebookShow) Run() error {
 	}
 	r := &rules[i]
 	printRule(d.book, r)
-	fmt.Printf("  source: %s\n", statusWords[r.Status])
+	status := rulebook.Statuses[r.Status]
+	fmt.Printf("  source: %s %s\n", status.Zh, status.En)
 	if len(r.Categories) > 0 {
 		fmt.Printf("  only: %v\n", r.Categories)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -156,13 +155,17 @@ func (p *Platform) chain(s seeded, ups []upstream) []any {
 	}
 	const one, two, three = "91110000000000001A", "91110000000000002B", "91110000000000003C"
 	licence := func(owner sms.ID, number, uscc string) registry.Licence {
-		return registry.Licence{ID: id(), PartyID: owner, Number: number, USCC: uscc, Scope: gate.Business, Provinces: "*", Period: valid, State: registry.Active, CreatedAt: now}
+		return registry.Licence{ID: id(), PartyID: owner, Number: number, USCC: uscc, Scope: registry.Business, Provinces: "*", Period: valid, State: registry.Active, CreatedAt: now}
 	}
 	list := []any{
 		party(s.Operator, 0, registry.Operator, "", "示例运营商 Example Operator", one),
 		party(s.Agent, s.Operator, registry.Agent, registry.Licensed, "示例代理商 Example Agent", two),
 		party(s.Customer, s.Agent, registry.Customer, "", "示例商城 Example Shop", three),
 		licence(s.Operator, "B2-20260001", one), licence(s.Agent, "B2-20260002", two),
+		registry.Contract{
+			ID: id(), PartyID: s.Agent, CounterpartyID: s.Operator, Number: "HT-2026-0000", Period: valid, ChargeOn: "submission",
+			ReportTimeout: p.Config.Channel.ReportTimeout.Milliseconds(), State: registry.Active,
+		},
 		registry.Account{ID: s.Money[0], PartyID: s.Operator, Currency: "CNY", State: registry.Active},
 		registry.Account{ID: s.Money[1], PartyID: s.Agent, PayerID: s.Money[0], Currency: "CNY", State: registry.Active},
 		registry.Account{ID: s.Money[2], PartyID: s.Customer, PayerID: s.Money[1], Currency: "CNY", State: registry.Active},

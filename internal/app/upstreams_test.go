@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/channel"
-	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
@@ -134,7 +133,7 @@ func (n *node) licensedUpstream() sms.ID {
 			return err
 		}
 		return tx.Put(ctx, registry.Licence{
-			ID: n.IDs.Next(), PartyID: id, Number: "B2-9", USCC: uscc, Scope: gate.Business, Provinces: "*", Period: n.period(), State: registry.Active,
+			ID: n.IDs.Next(), PartyID: id, Number: "B2-9", USCC: uscc, Scope: registry.Business, Provinces: "*", Period: n.period(), State: registry.Active,
 		})
 	})
 	if err != nil {

@@ -76,7 +76,10 @@ func TestImportDirection(t *testing.T) {
 
 // What must be pure has no clock, no files, no network and no database.
 func TestPurePackages(t *testing.T) {
-	pure := []string{"internal/sms", "internal/rulebook", "internal/lexicon", "internal/classify", "internal/routing", "protocol/wire", "protocol/cmpp", "protocol/sgip", "protocol/smgp", "protocol/smpp", "protocol/smstext", "evidence"}
+	pure := []string{
+		"internal/sms", "internal/rulebook", "internal/lexicon", "internal/classify", "internal/routing", "internal/assess",
+		"protocol/wire", "protocol/cmpp", "protocol/sgip", "protocol/smgp", "protocol/smpp", "protocol/smstext", "evidence",
+	}
 	for _, p := range packages(t) {
 		if !under(p.ImportPath, pure...) {
 			continue

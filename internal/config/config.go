@@ -159,7 +159,7 @@ type Log struct {
 // Default is what holds where nothing is said.
 func Default() Config {
 	return Config{
-		Data: "data", Node: 1, Suite: "international", Keep: 180 * 24 * time.Hour,
+		Data: "data", Node: 1, Suite: "international", Keep: 191 * 24 * time.Hour,
 		Database: Database{Kind: "sqlite", Connections: 16},
 		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 1 << 20, ReadTimeout: 15 * time.Second, Rate: 10_000},
 		CMPP: CMPP{

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/gate/gatetest"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -99,7 +98,7 @@ func TestFormerPDUsOfANewDecisionDoNotCount(t *testing.T) {
 		const uscc = "91110000000000009A"
 		w.Put(
 			registry.Party{ID: 91, Kind: registry.Upstream, GroupID: 91, Name: "upstream", USCC: uscc, EntityType: "company", State: registry.Active},
-			registry.Licence{ID: 92, PartyID: 91, Number: "B2-9", USCC: uscc, Scope: gate.Business, Provinces: "*", Period: registry.Period{From: 1}, State: registry.Active},
+			registry.Licence{ID: 92, PartyID: 91, Number: "B2-9", USCC: uscc, Scope: registry.Business, Provinces: "*", Period: registry.Period{From: 1}, State: registry.Active},
 			ch,
 		)
 		w.Write(func(ctx context.Context, tx *store.Tx) error {

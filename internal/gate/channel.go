@@ -75,7 +75,7 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 func (c *candidate) ownFacts(snap *registry.Snapshot, at int64) {
 	licensed := c.ch.UpstreamID == 0 && !c.ch.ByWeb() // the carrier itself
 	if up := snap.Party[c.ch.UpstreamID]; up != nil && up.State == registry.Active {
-		l := snap.ValidLicence(up, Business, at)
+		l := snap.ValidLicence(up, registry.Business, at)
 		if licensed = l != nil; licensed {
 			c.ends(l.To)
 		}

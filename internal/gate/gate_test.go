@@ -122,7 +122,7 @@ func TestChainIsCheckedForEveryMessage(t *testing.T) {
 		rule  string
 	}{
 		"agent's licence ended this second": {
-			registry.Licence{ID: 102, PartyID: gatetest.Agent, Number: "B2-1", USCC: "91110000000000002A", Scope: gate.Business, Provinces: "*", Period: past, State: registry.Active},
+			registry.Licence{ID: 102, PartyID: gatetest.Agent, Number: "B2-1", USCC: "91110000000000002A", Scope: registry.Business, Provinces: "*", Period: past, State: registry.Active},
 			gatetest.OTPText, sms.LicenceInvalid, "LIC-01",
 		},
 		"filing withdrawn": {

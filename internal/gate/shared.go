@@ -15,9 +15,6 @@ import (
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
-// Business is the licence class that SMS needs.
-const Business = "B25"
-
 // shared is what all parts of a batch that are alike have in common, whoever sent
 // them and to whom: facts, verdicts that need no recipient, channels, and the
 // decision that is stored of it. It is worked out once.
@@ -103,7 +100,7 @@ func (g *Gate) sharedFacts(p *part, now time.Time) {
 	f.String(rulebook.Category, string(p.category))
 	operator, resellers, companies, owns := false, true, true, false
 	for _, x := range chain {
-		l := snap.ValidLicence(x, Business, at)
+		l := snap.ValidLicence(x, registry.Business, at)
 		switch x.Kind {
 		case registry.Operator:
 			operator = l != nil

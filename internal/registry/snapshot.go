@@ -314,7 +314,7 @@ func (s *Snapshot) Accounts(id sms.ID) []*Account {
 }
 
 // ValidLicence returns the party's own licence that covers the business code at
-// the moment, or nil. One licence serves one entity (LIC-04).
+// the moment, or nil. One licence serves one entity (LIC-07).
 func (s *Snapshot) ValidLicence(p *Party, business string, at int64) *Licence {
 	for _, l := range s.licences[p.ID] {
 		if l.State == Active && l.Holds(at) && l.USCC == p.USCC && contains(l.Scope, business) {

@@ -73,6 +73,9 @@ type Party struct {
 // Organ tells whether the party is an organ of the state or a public institution.
 func (p *Party) Organ() bool { return p.EntityType == "government" || p.EntityType == "institution" }
 
+// Business is the class of a licence that SMS needs: information services.
+const Business = "B25"
+
 // Licence is a value-added telecom licence 增值电信业务经营许可证.
 type Licence struct {
 	ID        sms.ID `db:"id" json:"id,omitempty"`

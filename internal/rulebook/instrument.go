@@ -14,8 +14,8 @@ type Instrument struct {
 	To   Date   `yaml:"to,omitempty"`
 }
 
-// inForce tells whether it is at a moment.
-func (i *Instrument) inForce(at time.Time) bool {
+// InForce tells whether it is at a moment.
+func (i *Instrument) InForce(at time.Time) bool {
 	return !at.Before(i.From.Time) && (i.To.IsZero() || at.Before(i.To.Time))
 }
 
@@ -53,13 +53,22 @@ func (b *Book) checkForce(r *Rule) error {
 	return nil
 }
 
-// articles names what a rule rests on at a moment. What is no instrument, such as a
-// carrier's rules, has no dates.
+// articles names what a rule rests on at a moment.
 func (b *Book) articles(r *Rule, at time.Time) []string {
 	var out []string
-	for _, x := range r.Basis {
-		if i := b.instruments[x.Instrument]; i == nil || i.inForce(at) {
-			out = append(out, strings.TrimSpace(x.Instrument+" "+x.Article))
+	for _, x := range b.InForce(r.Basis, at) {
+		out = append(out, x.String())
+	}
+	return out
+}
+
+// InForce leaves of a list what may be cited at a moment. What is no instrument, such as a
+// carrier's rules, has no dates.
+func (b *Book) InForce(list []Basis, at time.Time) []Basis {
+	var out []Basis
+	for _, x := range list {
+		if i := b.instruments[x.Instrument]; i == nil || i.InForce(at) {
+			out = append(out, x)
 		}
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -63,6 +64,15 @@ type Example struct {
 type Basis struct {
 	Instrument string `yaml:"instrument" json:"instrument"`
 	Article    string `yaml:"article" json:"article"`
+}
+
+// String reads 《电信条例》 第七条.
+func (b Basis) String() string { return strings.TrimSpace(b.Instrument + " " + b.Article) }
+
+// Statuses say how sure the source of a rule is.
+var Statuses = map[string]Both{
+	"V": {"已核实", "verified"}, "V2": {"见于二手来源", "from a secondary source"}, "R": {"凭记忆，未核实", "recalled, not verified"},
+	"D": {"平台自定，法律无此数字", "our own design, no legal number exists"}, "TBC": {"待核对正式文本", "to be confirmed in the official text"},
 }
 
 // Hours says how a defer rule finds the next lawful moment: the names of the
@@ -183,7 +193,7 @@ func Parse(b []byte) (*Pack, error) {
 		return nil, fmt.Errorf("a rule pack has at most %d bytes", MaxPackBytes)
 	}
 	var p Pack
-	if err := decode(b, &p); err != nil {
+	if err := Decode(b, &p); err != nil {
 		return nil, fmt.Errorf("read the rule pack: %w", err)
 	}
 	if p.Name == "" || p.Version == "" {
@@ -221,8 +231,8 @@ func Parse(b []byte) (*Pack, error) {
 	return &p, nil
 }
 
-// decode reads the one document of a file.
-func decode(b []byte, into any) error {
+// Decode reads the one YAML document of a file. An unknown key is an error.
+func Decode(b []byte, into any) error {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(into); errors.Is(err, io.EOF) {

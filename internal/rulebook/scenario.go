@@ -67,7 +67,7 @@ func ParseScenarios(b []byte) ([]Scenario, error) {
 		return nil, fmt.Errorf("a file of scenarios has at most %d bytes", MaxScenarioBytes)
 	}
 	var list []Scenario
-	if err := decode(b, &list); err != nil {
+	if err := Decode(b, &list); err != nil {
 		return nil, fmt.Errorf("read the scenarios: %w", err)
 	}
 	for i := range list {

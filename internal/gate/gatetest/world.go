@@ -182,7 +182,7 @@ func lawful() []any {
 		}
 	}
 	licence := func(id, owner sms.ID, uscc string) registry.Licence {
-		return registry.Licence{ID: id, PartyID: owner, Number: "B2-1", USCC: uscc, Scope: gate.Business, Provinces: "*", Period: from, State: registry.Active}
+		return registry.Licence{ID: id, PartyID: owner, Number: "B2-1", USCC: uscc, Scope: registry.Business, Provinces: "*", Period: from, State: registry.Active}
 	}
 	const one, two, three = "91110000000000001A", "91110000000000002A", "91110000000000003A"
 	list := []any{

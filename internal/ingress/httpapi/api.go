@@ -21,6 +21,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/assess"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/document"
@@ -108,6 +109,8 @@ type Config struct {
 	// newest reports of a channel took.
 	ReportTimeout func(snap *registry.Snapshot, m *sms.Message) time.Duration
 	Usual         func(channel sms.ID) (median, p95 time.Duration, ok bool)
+	// Assess says what the law asks of parties.
+	Assess *assess.Catalogue
 	// Codes says what carriers' codes mean.
 	Codes *vendorcode.Table
 	// SelfTest logs in at an address as an SGIP channel's gateway would.
@@ -128,6 +131,8 @@ type API struct {
 	desk   *review.Desk
 	shelf  *document.Shelf
 	limits sync.Map // key id → *rate.Limiter
+
+	assessing chan struct{} // holds one for each that is being made
 }
 
 // New registers every operation on a mux.
@@ -140,11 +145,15 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	h.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer"}}
 	h.Security = []map[string][]string{{"key": {}}}
 	h.RejectUnknownQueryParameters = true
-	a := &API{Config: cfg, huma: humago.New(mux, h), desk: &review.Desk{Book: cfg.Gate.Book, IDs: cfg.IDs}, shelf: &document.Shelf{Store: documentStore{cfg.Store}, Keys: cfg.Keys, IDs: cfg.IDs}}
+	a := &API{
+		Config: cfg, huma: humago.New(mux, h), desk: &review.Desk{Book: cfg.Gate.Book, IDs: cfg.IDs},
+		shelf: &document.Shelf{Store: documentStore{cfg.Store}, Keys: cfg.Keys, IDs: cfg.IDs}, assessing: make(chan struct{}, maxAssessing),
+	}
 	a.messages()
 	a.reports()
 	a.people()
 	a.account()
+	a.assessment()
 	a.feed()
 	a.webhooks()
 	a.measures()
