@@ -37,7 +37,6 @@ const (
 	MaxBytes    = 10 << 20
 	MaxOfParty  = 500
 	chunkBytes  = 128 << 10
-	MaxChunks   = MaxBytes/chunkBytes + 1
 	UploadsLast = time.Hour // an upload that has not ended by then is forgotten
 )
 
