@@ -44,7 +44,7 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	mux := http.NewServeMux()
 	httpapi.New(httpapi.Config{
 		Codes: codes, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
-		Gate: p.Gate, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, Wait: p.events.next, Settle: p.settle(),
+		Gate: p.Gate, Packs: p.Packs, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, Wait: p.events.next, Settle: p.settle(),
 		Channels: p.channelStates, SelfTest: p.Channels.SelfTest, Filed: p.Channels.Filed, MaxBody: p.Config.HTTP.MaxBody, Rate: p.Config.HTTP.Rate, Retention: p.Config.Keep, Logger: p.Logger,
 		End: func(ctx context.Context, m *sms.Message, to sms.State, by sms.Actor) error {
 			return p.end(ctx, []*sms.Message{m}, to, by, "")
@@ -271,15 +271,15 @@ func (p *Platform) cosigned(ctx context.Context, signed string) error {
 
 // serveReady tells whether messages can be accepted and leave.
 func (p *Platform) serveReady(w http.ResponseWriter, r *http.Request) {
-	err := p.DB.Read(r.Context(), func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.Generation(ctx)
-		return err
-	})
-	if err != nil {
+	snap, _, err := p.Gate.InForce(r.Context())
+	switch {
+	case snap == nil:
 		p.fail(w, err)
-		return
+	case err != nil:
+		http.Error(w, "this node can't load the rule packs in force and decides nothing; see /v1/admin/rulebook", http.StatusServiceUnavailable)
+	default:
+		fmt.Fprintln(w, "ready")
 	}
-	fmt.Fprintln(w, "ready")
 }
 
 func (p *Platform) fail(w http.ResponseWriter, err error) {

@@ -51,7 +51,7 @@ func (f *people) read(ctx context.Context, b *batchRun, live []int) error {
 	if err := b.tx.Suppressions(ctx, phones, func(s consent.Suppression) { f.suppressed[s.PhoneID] = append(f.suppressed[s.PhoneID], s) }); err != nil {
 		return err
 	}
-	since := b.now.Add(-b.g.book.Longest()).UnixMilli()
+	since := b.now.Add(-b.law.book.Longest()).UnixMilli()
 	if err := b.tx.Recent(ctx, phones, since, func(e sms.RecipientEvent) { f.recent[e.PhoneID] = append(f.recent[e.PhoneID], e) }); err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ type job struct {
 	payload [32]byte
 	done    func(outcome)
 
-	snap     *registry.Snapshot
+	*law     // that it was prepared under; nil before
 	app      *registry.Application
 	party    *registry.Party
 	accounts []*registry.Account
@@ -63,8 +63,9 @@ type recipient struct {
 	sealed  *sealed // ahead of the transaction, nil when it is still to be done
 }
 
-func (g *Gate) prepare(j *job, snap *registry.Snapshot, now time.Time) {
-	j.snap, j.err, j.against, j.parts, j.phones = snap, nil, "", nil, j.phones[:0]
+func (g *Gate) prepare(j *job, l *law, now time.Time) {
+	snap := l.snap
+	j.law, j.err, j.against, j.parts, j.phones = l, nil, "", nil, j.phones[:0]
 	at := now.UnixMilli()
 	j.app = snap.Application[j.call.Application]
 	if j.app == nil {
@@ -142,9 +143,9 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 	name, body, brackets := lexicon.SplitSignature(in.Text)
 	p.body, p.brackets = body, brackets
 	p.content = g.keys.ContentHash(body)
-	read := g.readings.of(p.content, func() reading {
+	read := j.readings.of(p.content, func() reading {
 		folded := lexicon.Fold(body)
-		return reading{lexicon.Read(body, folded), g.book.Words(body, folded)}
+		return reading{lexicon.Read(body, folded), j.book.Words(body, folded)}
 	})
 	p.traits, p.words = read.traits, read.words
 	p.signature = j.snap.SignatureOf(j.party.ID, name)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -30,6 +31,29 @@ type shared struct {
 	decision *sms.Decision
 	digest   Digest
 	findings []rulebook.Finding
+	verdicts map[Verdict]int
+}
+
+// Verdict is what messages of a decision got, and how many of them.
+type Verdict struct {
+	Carrier sms.Carrier `json:"carrier"`
+	Decided sms.State   `json:"decided"`
+	Code    sms.Code    `json:"code,omitempty"`
+	Rule    string      `json:"rule,omitempty"` // the first against them
+	Count   int         `json:"n"`
+}
+
+// countVerdicts lists how many messages got which verdict. It names nobody.
+func (s *shared) countVerdicts() ([]byte, error) {
+	list := make([]Verdict, 0, len(s.verdicts))
+	for v, n := range s.verdicts {
+		v.Count = n
+		list = append(list, v)
+	}
+	slices.SortFunc(list, func(a, b Verdict) int {
+		return cmp.Or(cmp.Compare(a.Carrier, b.Carrier), cmp.Compare(a.Decided, b.Decided), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Rule, b.Rule))
+	})
+	return json.Marshal(list)
 }
 
 // sharedKey names everything that shared rests on, within one transaction.
@@ -72,7 +96,15 @@ type carrierView struct {
 	code     sms.Code // why there is no channel or price at all
 	detail   string
 	until    int64
+	facts    map[string]channelFacts // of each candidate, by its id
 }
+
+// channelFacts are what the channel's rules read, by name, and what else stands against
+// the channel.
+type channelFacts map[string]any
+
+// Against is the name in channelFacts of the code of what a channel can't do.
+const Against = "against"
 
 // Digest holds the hashes by which a record names the decision's documents.
 type Digest struct{ Facts, Findings, Permit [32]byte }
@@ -87,14 +119,16 @@ func DigestOf(d *sms.Decision) Digest {
 func (b *batchRun) share(p *part) {
 	k := p.key()
 	if p.shared = b.shared[k]; p.shared == nil {
-		p.shared = &shared{job: p.job, carriers: map[sms.Carrier]*carrierView{}}
-		b.g.sharedFacts(p, b.now.UnixMilli())
+		p.shared = &shared{job: p.job, carriers: map[sms.Carrier]*carrierView{}, verdicts: map[Verdict]int{}}
+		b.g.sharedFacts(p, b.now)
 		b.shared[k] = p.shared
 	}
 }
 
-func (g *Gate) sharedFacts(p *part, at int64) {
-	f, snap := g.book.NewFacts(), p.job.snap
+func (g *Gate) sharedFacts(p *part, now time.Time) {
+	f, snap, at := p.job.book.NewFacts(), p.job.snap, now.UnixMilli()
+	local := now.In(rulebook.Shanghai)
+	f.Int(rulebook.TimeMinute, local.Hour()*60+local.Minute())
 	chain := snap.Chain(p.job.party.ID)
 	f.String(rulebook.Category, string(p.category))
 	operator, resellers, companies, owns := false, true, true, false
@@ -150,7 +184,7 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 	if v := p.carriers[c]; v != nil {
 		return v
 	}
-	v := &carrierView{}
+	v := &carrierView{facts: map[string]channelFacts{}}
 	p.carriers[c] = v
 	for _, a := range p.job.accounts {
 		price, ok := p.job.snap.Price(a.ID, p.category, c, now.UnixMilli())
@@ -165,7 +199,8 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 		if ch.Carrier != c || ch.State != registry.Active || !ch.Carries(p.category) {
 			continue
 		}
-		found, pc, until := g.channel(p, ch, now)
+		found, pc, facts, until := g.channel(p, ch, now)
+		v.facts[ch.ID.String()] = facts
 		if r := rulebook.Refusing(found); r != nil {
 			if first == nil {
 				first = found
@@ -187,7 +222,7 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 	return v
 }
 
-func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook.Finding, PermitChannel, int64) {
+func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook.Finding, PermitChannel, channelFacts, int64) {
 	snap, at := p.job.snap, now.UnixMilli()
 	f := p.facts.Clone()
 	var until int64
@@ -230,10 +265,11 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 	f.Bool(rulebook.PortContract, holds)
 	f.Int(rulebook.PortSignatures, signatures)
 	f.Int(rulebook.PortQualifications, len(qualifications))
-	found, t := g.book.Evaluate(rulebook.StageChannel, f, now)
+	found, t := p.job.book.Evaluate(rulebook.StageChannel, f, now)
 	if !t.IsZero() {
 		ends(t.UnixMilli())
 	}
+	facts, rules := channelFacts(f.Of(rulebook.StageChannel)), len(found)
 	segments := p.segments
 	if i := slices.Index(snap.Splittings(), ch.Splitting()); i >= 0 {
 		if segments = p.splits[i]; segments == 0 {
@@ -258,7 +294,10 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 		}
 		pc.Source = source
 	}
-	return found, pc, until
+	if len(found) > rules {
+		facts[Against] = found[rules].Code
+	}
+	return found, pc, facts, until
 }
 
 // against is what a channel can't do, whatever the rules say.
@@ -267,12 +306,27 @@ func against(code sms.Code) rulebook.Finding {
 	return rulebook.Finding{Layer: "channel", Outcome: rulebook.Block, Code: code, Reason: rulebook.Both{Zh: e.Zh, En: e.En}}
 }
 
+// Channels is the name in a decision's facts of those of the channels, by carrier and
+// channel.
+const Channels = "channels"
+
+// document is the facts of a decision: those that all recipients share, and those of
+// their candidate channels. None is of a person.
+func (s *shared) document() ([]byte, error) {
+	facts, channels := s.facts.Map(rulebook.StageShared), map[sms.Carrier]map[string]channelFacts{}
+	for c, v := range s.carriers {
+		if v.code == "" {
+			channels[c] = v.facts
+		}
+	}
+	facts[Channels] = channels
+	return json.Marshal(facts)
+}
+
 // newDecision makes the decision of all parts that are alike, once the carriers of
 // all their recipients are known.
 func (g *Gate) newDecision(s *shared, now time.Time, journal int64) error {
-	at := now.In(rulebook.Shanghai)
-	s.facts.Int(rulebook.TimeMinute, at.Hour()*60+at.Minute())
-	found, until := g.book.Evaluate(rulebook.StageShared, s.facts, now)
+	found, until := s.job.book.Evaluate(rulebook.StageShared, s.facts, now)
 	if !until.IsZero() {
 		s.ends(until.UnixMilli())
 	}
@@ -285,8 +339,8 @@ func (g *Gate) newDecision(s *shared, now time.Time, journal int64) error {
 		all = append(all, v.findings...)
 		s.ends(v.until)
 	}
-	g.book.Sort(all)
-	facts, err := json.Marshal(s.facts.Map(rulebook.StageShared))
+	s.job.book.Sort(all)
+	facts, err := s.document()
 	if err != nil {
 		return err
 	}
@@ -299,7 +353,7 @@ func (g *Gate) newDecision(s *shared, now time.Time, journal int64) error {
 		return err
 	}
 	s.decision = &sms.Decision{
-		ID: g.ids.Next(), ApplicationID: s.job.app.ID, At: now.UnixMilli(), Packs: g.book.Versions(),
+		ID: g.ids.Next(), ApplicationID: s.job.app.ID, At: now.UnixMilli(), Packs: s.job.book.Versions(),
 		Facts: facts, Findings: findings, Permit: permit, Journal: journal, ValidUntil: s.until,
 	}
 	s.digest = DigestOf(s.decision)

@@ -29,6 +29,7 @@ type Tables struct {
 	Keys         []APIKey
 	SPAccounts   []SPAccount
 	Staff        []Staff
+	RulePacks    []RulePack // the active ones
 }
 
 // Snapshot is an immutable view of the registry at one generation. Balances in
@@ -48,6 +49,8 @@ type Snapshot struct {
 
 	Channels []*Channel // by priority, cost, id
 	Subcodes []*Subcode // the active ones
+
+	RulePacks []RulePack // the active ones
 
 	licences   map[sms.ID][]*Licence
 	contracts  map[sms.ID][]*Contract
@@ -102,6 +105,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		signatures: map[signatureKey]*Signature{}, filings: map[filingKey]*Filing{}, bySig: map[sms.ID][]*Subcode{},
 		prices: map[priceKey][]Price{}, keys: map[[32]byte]*APIKey{}, logins: map[string]*SPAccount{}, allow: map[string][]netip.Prefix{},
 	}
+	s.RulePacks = t.RulePacks
 	for _, sig := range s.Signature {
 		s.signatures[signatureKey{sig.PartyID, sig.Text}] = sig
 	}

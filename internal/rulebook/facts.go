@@ -174,6 +174,17 @@ func (f *Facts) Map(upTo Stage) map[string]any {
 	return out
 }
 
+// Of lists the facts of one stage, by name.
+func (f *Facts) Of(stage Stage) map[string]any {
+	out := map[string]any{}
+	for name, i := range f.book.index {
+		if f.book.stages[i] == stage {
+			out[name] = f.vals[i]
+		}
+	}
+	return out
+}
+
 // Set puts a fact by its name; the type must be right.
 func (f *Facts) Set(name string, v any) bool {
 	i, ok := f.book.index[name]

@@ -28,6 +28,10 @@ const (
 	FactUnreadable     Code = "FACT_UNREADABLE"
 	StoreUnavailable   Code = "STORE_UNAVAILABLE"
 	Internal           Code = "INTERNAL"
+	RulebookUnusable   Code = "RULEBOOK_UNUSABLE"
+	RulePackRefused    Code = "RULE_PACK_REFUSED"
+	RulePackDecided    Code = "RULE_PACK_DECIDED"
+	SecondPerson       Code = "SECOND_PERSON_NEEDED"
 
 	BalanceTooLow     Code = "BALANCE_TOO_LOW"
 	PriceMissing      Code = "PRICE_MISSING"
@@ -99,6 +103,10 @@ var catalogue = []Entry{
 	{FactUnreadable, 503, 8, "ZX:0018", "合规事实暂不可读，未受理，请稍后重试", "a compliance fact can't be read now, not accepted; try again later", true},
 	{StoreUnavailable, 503, 8, "ZX:0019", "存储暂不可用，未受理，请稍后重试", "the store is unavailable, not accepted; try again later", true},
 	{Internal, 500, 9, "ZX:0020", "内部错误，未受理", "internal error, not accepted", true},
+	{RulebookUnusable, 503, 8, "ZX:0021", "本节点无法载入现行规则包，未受理，请升级程序或联系运营商", "this node can't load the rule packs in force, not accepted; the operator must upgrade it", true},
+	{RulePackRefused, 422, 1, "ZX:0022", "规则包未通过检查，请按所列各项修改后重新提交", "the rule pack does not pass its checks; mend what is listed and propose it again", false},
+	{RulePackDecided, 409, 1, "ZX:0023", "规则包已生效、已否决或已被新版本取代，不能再处理", "the rule pack does not wait for a decision any more", false},
+	{SecondPerson, 403, 10, "ZX:0024", "须由提交人以外的另一名合规人员办理", "a second person of compliance must do this, not the one who proposed it", false},
 	{BalanceTooLow, 402, 9, "ZX:0030", "余额不足，请充值", "the balance is too low; top up", false},
 	{PriceMissing, 409, 9, "ZX:0031", "账户没有该类短信的价格，请联系您的代理商或运营商", "the account has no price for this category; ask your agent or operator", false},
 	{NoChannel, 409, 9, "ZX:0032", "没有可用于该号码的通道", "no channel serves this recipient", false},

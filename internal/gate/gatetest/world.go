@@ -13,6 +13,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/app"
 	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -67,7 +68,7 @@ type World struct {
 	DB    *store.DB
 	Gate  *gate.Gate
 	Keys  *vault.Keys
-	Book  *rulebook.Book
+	Shelf *edition.Shelf
 	IDs   *sms.IDs
 	Clock *Clock
 
@@ -138,7 +139,7 @@ func newWorld(t *testing.T, db *store.DB, c *Clock, wrap func(gate.Store) gate.S
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.Book, err = rulebook.Load(packs...); err != nil {
+	if w.Shelf, err = edition.NewShelf(packs); err != nil {
 		t.Fatal(err)
 	}
 	w.Put(lawful()...)
@@ -163,7 +164,7 @@ func newWorld(t *testing.T, db *store.DB, c *Clock, wrap func(gate.Store) gate.S
 			defer w.mu.Unlock()
 			w.ready = append(w.ready, list...)
 		},
-	}, s, w.Book, w.Keys, w.IDs)
+	}, s, w.Shelf, w.Keys, w.IDs)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { w.Gate.Run(ctx) })

@@ -23,6 +23,7 @@ import (
 	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -64,6 +65,9 @@ type Tx interface {
 	PutWebhook(ctx context.Context, w sms.Webhook) error
 	WebhookDeliveries(ctx context.Context, webhook, before sms.ID, limit int) ([]sms.WebhookDelivery, error)
 	PutSetting(ctx context.Context, name, value string) error
+	RulePacks(ctx context.Context, before sms.ID, limit int) ([]registry.RulePack, error)
+	RulePack(ctx context.Context, id sms.ID) (registry.RulePack, bool, error)
+	RulePackText(ctx context.Context, id sms.ID) (text, cases []byte, err error)
 }
 
 // Store runs transactions. WriteFirst goes before all other writers: opt-outs.
@@ -76,6 +80,7 @@ type Store interface {
 // Config is what the interface works on.
 type Config struct {
 	Gate  *gate.Gate
+	Packs *edition.Desk
 	Store Store
 	Keys  *vault.Keys
 	IDs   *sms.IDs
