@@ -10,20 +10,22 @@ import (
 	"github.com/zhunxin/zhunxin/internal/store"
 )
 
-// packStore is the store as activating rule packs sees it.
-type packStore struct{ db *store.DB }
+// PackStore is the store as activating rule packs sees it.
+type PackStore struct{ DB *store.DB }
 
-func (s packStore) Write(ctx context.Context, fn func(context.Context, edition.Tx) error) error {
-	return s.db.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+// Write runs fn in a turn of the background.
+func (s PackStore) Write(ctx context.Context, fn func(context.Context, edition.Tx) error) error {
+	return s.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 }
 
-func (s packStore) Read(ctx context.Context, fn func(context.Context, edition.Reader) error) error {
-	return s.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+// Read runs fn on a connection that can't write.
+func (s PackStore) Read(ctx context.Context, fn func(context.Context, edition.Reader) error) error {
+	return s.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 }
 
 // packDesk is where rule packs are proposed and activated.
 func (p *Platform) packDesk() *edition.Desk {
-	return &edition.Desk{Shelf: p.Shelf, Store: packStore{p.DB}, IDs: p.IDs, Record: func(ctx context.Context, tx edition.Tx, at int64, records ...leaf.Record) error {
+	return &edition.Desk{Shelf: p.Shelf, Store: PackStore{p.DB}, IDs: p.IDs, Record: func(ctx context.Context, tx edition.Tx, at int64, records ...leaf.Record) error {
 		return evlog.Append(ctx, tx, p.IDs, at, records...)
 	}}
 }

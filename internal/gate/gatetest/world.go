@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/app"
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/edition"
+	"github.com/zhunxin/zhunxin/internal/evlog"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -237,6 +239,27 @@ func (w *World) PutChannel(id sms.ID, code string, set func(*registry.Channel)) 
 		},
 		ch,
 	)
+}
+
+// Activate puts a rule pack in force, proposed by one person and activated by another.
+func (w *World) Activate(pack string) {
+	w.T.Helper()
+	one, two := registry.Staff{ID: 91, Name: "one", State: registry.Active}, registry.Staff{ID: 92, Name: "two", State: registry.Active}
+	w.Put(one, two)
+	d := &edition.Desk{Shelf: w.Shelf, Store: app.PackStore{DB: w.DB}, IDs: w.IDs, Record: func(ctx context.Context, tx edition.Tx, at int64, records ...leaf.Record) error {
+		return evlog.Append(ctx, tx, w.IDs, at, records...)
+	}}
+	t, err := d.Try(context.Background(), []byte(pack), nil)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	p, err := d.Propose(context.Background(), t, &one, "", []byte(pack), nil)
+	if err == nil {
+		_, err = d.Activate(context.Background(), p.ID, &two)
+	}
+	if err != nil {
+		w.T.Fatal(err)
+	}
 }
 
 // Write runs fn in a transaction.
