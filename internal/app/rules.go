@@ -70,10 +70,36 @@ func (c *RulebookList) Run() error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(d.Book.Versions())
+	if err := printPacks(d.Book, c.Files); err != nil {
+		return err
+	}
 	for _, r := range d.Book.Rules() {
 		fmt.Println()
 		printRule(d.Book, &r)
+	}
+	return nil
+}
+
+// printPacks says which packs are built in, and which come from files.
+func printPacks(book *rulebook.Book, files []string) error {
+	builtin, err := rulebook.Builtin()
+	if err != nil {
+		return err
+	}
+	own := map[string]bool{}
+	for _, raw := range builtin {
+		p, err := rulebook.Parse(raw)
+		if err != nil {
+			return err
+		}
+		own[p.Name+"@"+p.Version] = true
+	}
+	for _, name := range strings.Split(book.Versions(), ",") {
+		from := "built in 程序自带"
+		if !own[name] {
+			from = "from " + strings.Join(files, ", ")
+		}
+		fmt.Printf("%s: %s\n", name, from)
 	}
 	return nil
 }
@@ -120,6 +146,9 @@ func (c *RulebookShow) Run() error {
 		return fmt.Errorf("there is no rule %s; zhunxin rulebook list names them all", c.Rule)
 	}
 	r := &rules[i]
+	if err := printPacks(d.Book, c.Files); err != nil {
+		return err
+	}
 	printRule(d.Book, r)
 	fmt.Printf("  source: %s\n", statusWords[r.Status])
 	if len(r.Categories) > 0 {

@@ -117,7 +117,7 @@ func (d *Desk) Try(ctx context.Context, text, cases []byte) (*Trial, error) {
 		if len(after) > MaxActive {
 			return refused("body.pack", fmt.Errorf("%d packs are active, and there may be no more", MaxActive))
 		}
-		sources, err = d.Shelf.sources(ctx, given{tx, text, cases}, sorted(after))
+		sources, err = d.Shelf.Sources(ctx, given{tx, text, cases}, after)
 		return err
 	})
 	if err != nil {

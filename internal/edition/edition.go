@@ -171,7 +171,7 @@ func (s *Shelf) Edition(ctx context.Context, tx TextReader, active []registry.Ru
 	if s.last.key == e.key {
 		return s.last, nil
 	}
-	sources, err := s.sources(ctx, tx, active)
+	sources, err := s.Sources(ctx, tx, active)
 	if err == nil {
 		e.book, err = load(s.builtin, sources)
 	} else if !errors.Is(err, errAltered) {
@@ -187,12 +187,11 @@ func (s *Shelf) Edition(ctx context.Context, tx TextReader, active []registry.Ru
 // errAltered is of a stored pack that is not the one that was activated.
 var errAltered = errors.New("its text is not the one that was proposed: the hash is another one")
 
-// sources reads the packs that run beside the program's own.
-func (s *Shelf) sources(ctx context.Context, tx TextReader, active []registry.RulePack) ([]rulebook.Source, error) {
+// Sources reads the packs that run beside the program's own.
+func (s *Shelf) Sources(ctx context.Context, tx TextReader, active []registry.RulePack) ([]rulebook.Source, error) {
 	var out []rulebook.Source
-	for i := range active {
-		p := &active[i]
-		if s.overtaken(p) {
+	for _, p := range sorted(active) {
+		if s.overtaken(&p) {
 			continue
 		}
 		text, cases, err := tx.RulePackText(ctx, p.ID)

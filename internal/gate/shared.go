@@ -96,15 +96,16 @@ type carrierView struct {
 	code     sms.Code // why there is no channel or price at all
 	detail   string
 	until    int64
-	facts    map[string]channelFacts // of each candidate, by its id
+	facts    []map[string]any // of each candidate, in their order
 }
 
-// channelFacts are what the channel's rules read, by name, and what else stands against
-// the channel.
-type channelFacts map[string]any
-
-// Against is the name in channelFacts of the code of what a channel can't do.
-const Against = "against"
+// Names in a decision's facts besides those of rules: the candidate channels by carrier,
+// and of each its id and the code of what it can't do, whatever the rules say.
+const (
+	FactChannels = "channels"
+	FactChannel  = "channel"
+	FactAgainst  = "against"
+)
 
 // Digest holds the hashes by which a record names the decision's documents.
 type Digest struct{ Facts, Findings, Permit [32]byte }
@@ -184,7 +185,7 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 	if v := p.carriers[c]; v != nil {
 		return v
 	}
-	v := &carrierView{facts: map[string]channelFacts{}}
+	v := &carrierView{}
 	p.carriers[c] = v
 	for _, a := range p.job.accounts {
 		price, ok := p.job.snap.Price(a.ID, p.category, c, now.UnixMilli())
@@ -200,7 +201,7 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 			continue
 		}
 		found, pc, facts, until := g.channel(p, ch, now)
-		v.facts[ch.ID.String()] = facts
+		v.facts = append(v.facts, facts)
 		if r := rulebook.Refusing(found); r != nil {
 			if first == nil {
 				first = found
@@ -222,7 +223,7 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 	return v
 }
 
-func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook.Finding, PermitChannel, channelFacts, int64) {
+func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook.Finding, PermitChannel, map[string]any, int64) {
 	snap, at := p.job.snap, now.UnixMilli()
 	f := p.facts.Clone()
 	var until int64
@@ -269,7 +270,8 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 	if !t.IsZero() {
 		ends(t.UnixMilli())
 	}
-	facts, rules := channelFacts(f.Of(rulebook.StageChannel)), len(found)
+	facts, rules := f.Of(rulebook.StageChannel), len(found)
+	facts[FactChannel] = ch.ID
 	segments := p.segments
 	if i := slices.Index(snap.Splittings(), ch.Splitting()); i >= 0 {
 		if segments = p.splits[i]; segments == 0 {
@@ -295,7 +297,7 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 		pc.Source = source
 	}
 	if len(found) > rules {
-		facts[Against] = found[rules].Code
+		facts[FactAgainst] = found[rules].Code
 	}
 	return found, pc, facts, until
 }
@@ -306,20 +308,16 @@ func against(code sms.Code) rulebook.Finding {
 	return rulebook.Finding{Layer: "channel", Outcome: rulebook.Block, Code: code, Reason: rulebook.Both{Zh: e.Zh, En: e.En}}
 }
 
-// Channels is the name in a decision's facts of those of the channels, by carrier and
-// channel.
-const Channels = "channels"
-
 // document is the facts of a decision: those that all recipients share, and those of
 // their candidate channels. None is of a person.
 func (s *shared) document() ([]byte, error) {
-	facts, channels := s.facts.Map(rulebook.StageShared), map[sms.Carrier]map[string]channelFacts{}
+	facts, channels := s.facts.Map(rulebook.StageShared), map[sms.Carrier][]map[string]any{}
 	for c, v := range s.carriers {
 		if v.code == "" {
 			channels[c] = v.facts
 		}
 	}
-	facts[Channels] = channels
+	facts[FactChannels] = channels
 	return json.Marshal(facts)
 }
 

@@ -357,7 +357,7 @@ func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding
 	cat := sms.Category(f.vals[Category].(string))
 	act := activation{f: f}
 	for _, c := range b.rules {
-		if c.stage != stage || !c.applies(cat) {
+		if c.stage != stage || !c.Applies(cat) {
 			continue
 		}
 		if at.Before(c.From.Time) {

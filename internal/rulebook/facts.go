@@ -162,6 +162,9 @@ func (f *Facts) Text(t *lexicon.Traits, hits []lexicon.Hit) {
 // Count sets the number of recipient events in window i of Book.Windows.
 func (f *Facts) Count(i, v int) { f.vals[f.book.counts[i]] = int64(v) }
 
+// Category is the category that the facts are of.
+func (f *Facts) Category() string { return f.vals[Category].(string) }
+
 // Map lists the facts of the stages up to the given one, by name, for the
 // decision's record.
 func (f *Facts) Map(upTo Stage) map[string]any {

@@ -265,7 +265,8 @@ func (r *Rule) check(layer string) error {
 	return nil
 }
 
-func (r *Rule) applies(c sms.Category) bool {
+// Applies tells whether a rule concerns a category.
+func (r *Rule) Applies(c sms.Category) bool {
 	if len(r.Categories) == 0 {
 		return true
 	}

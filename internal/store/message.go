@@ -43,6 +43,21 @@ func (t *Tx) Decisions(ctx context.Context, ids []sms.ID, each func(sms.Decision
 		})
 }
 
+// DecisionsBetween reads what decisions rested on and gave, of ids from one to before
+// another, in their order.
+func (t *Tx) DecisionsBetween(ctx context.Context, from, to sms.ID, limit int) (list []sms.Decision, err error) {
+	err = t.Query(ctx, "SELECT id, at, packs, facts, verdicts FROM decision WHERE id >= ? AND id < ? ORDER BY id LIMIT ?", []any{int64(from), int64(to), int64(limit)},
+		func(r *sql.Rows) error {
+			var d sms.Decision
+			if err := r.Scan(&d.ID, &d.At, &d.Packs, &d.Facts, &d.Verdicts); err != nil {
+				return err
+			}
+			list = append(list, d)
+			return nil
+		})
+	return list, err
+}
+
 const messageColumns = `id, decision_id, account_id, application_id, group_id, signature_id, template_id, phone_id, carrier, category, class,
 	state, decided, code, rule, reason, text, text_commit, phone_commit, units, segments, held, captured, ref, extension, via, pdu, channel_id, consent_id,
 	release_at, not_after, journal, valid_until, created_at, updated_at, leaf_id, leaf_pos`
