@@ -55,60 +55,101 @@ func (v verdict) String() string {
 	return v.outcome + " by " + v.rule
 }
 
-// past is a decision that is being decided again.
+// past is what decisions rested on that are being decided again, and what the draft makes
+// of it. Decisions of the same facts share it, while no rule begins or ends between them.
 type past struct {
 	*Replayer
 	at       time.Time
+	until    time.Time // zero is never
 	facts    *rulebook.Facts
-	unknown  []string                            // rules that can't be replayed for it
-	shared   []rulebook.Finding                  // of the draft
-	channels map[sms.Carrier][]map[string]any    // candidates with their facts
-	found    map[sms.Carrier][]rulebook.Finding  // of the draft, where no candidate is left
-	kept     bool                                // whether the channels' facts are
-	lacking  func(rules []string, reason Reason) // notes what is not replayed
-	ignored  func(name string)                   // notes a fact that the draft does not know
+	unknown  []string                           // rules that can't be replayed for it
+	shared   []rulebook.Finding                 // of the draft
+	channels map[sms.Carrier][]map[string]any   // candidates with their facts
+	found    map[sms.Carrier][]rulebook.Finding // of the draft, where no candidate is left
+	kept     bool                               // whether the channels' facts are
+	lacks    map[string]Reason
+	ignored  []string // facts that the draft does not know
 }
 
+// Session decides decisions again in their order. It is used by one goroutine.
+type Session struct {
+	*Replayer
+	seen map[string]*past // by facts
+}
+
+// Session begins one.
+func (r *Replayer) Session() *Session { return &Session{r, map[string]*past{}} }
+
 // Decide decides one again and adds what comes of it to a tally.
-func (r *Replayer) Decide(d *sms.Decision, t *Tally) error {
-	var doc map[string]any
-	var verdicts []gate.Verdict
-	if err := json.Unmarshal(d.Facts, &doc); err != nil {
-		return fmt.Errorf("facts of decision %d: %w", d.ID, err)
+func (s *Session) Decide(d *sms.Decision, t *Tally) error {
+	p, at := s.seen[string(d.Facts)], time.UnixMilli(d.At)
+	if p == nil || at.Before(p.at) || !p.until.IsZero() && !at.Before(p.until) {
+		var err error
+		if p, err = s.past(d.Facts, at); err != nil {
+			return fmt.Errorf("facts of decision %d: %w", d.ID, err)
+		}
+		s.seen[string(d.Facts)] = p
 	}
+	var verdicts []gate.Verdict
 	if err := json.Unmarshal(d.Verdicts, &verdicts); err != nil {
 		return fmt.Errorf("verdicts of decision %d: %w", d.ID, err)
 	}
 	t.Decisions++
-	if d.Packs != r.inForce {
+	if d.Packs != s.inForce {
 		t.OtherPacks++
 	}
-	notes := map[string]Reason{}
-	p := &past{
-		Replayer: r, at: time.UnixMilli(d.At), facts: r.draft.NewFacts(), found: map[sms.Carrier][]rulebook.Finding{},
-		lacking: func(rules []string, reason Reason) {
-			for _, id := range rules {
-				notes[id] = max(notes[id], reason)
-			}
-		},
-		ignored: func(name string) { t.Ignored[name]++ },
-	}
-	if err := p.read(doc); err != nil {
-		return fmt.Errorf("facts of decision %d: %w", d.ID, err)
-	}
-	p.evaluate()
 	for i := range verdicts {
 		v := &verdicts[i]
 		t.Messages += int64(v.Count)
-		was, is, ok := p.again(v)
-		if ok && was != is {
+		if was, is, ok := p.again(v); ok && was != is {
 			t.change(was, is, int64(v.Count), d.ID)
 		}
 	}
-	for id, reason := range notes {
+	for id, reason := range p.lacks {
 		t.lack(id, reason)
 	}
+	for _, name := range p.ignored {
+		t.Ignored[name]++
+	}
 	return nil
+}
+
+func (r *Replayer) past(facts []byte, at time.Time) (*past, error) {
+	var doc map[string]any
+	if err := json.Unmarshal(facts, &doc); err != nil {
+		return nil, err
+	}
+	p := &past{Replayer: r, at: at, facts: r.draft.NewFacts(), found: map[sms.Carrier][]rulebook.Finding{}, lacks: map[string]Reason{}}
+	if err := p.read(doc); err != nil {
+		return nil, err
+	}
+	p.evaluate()
+	p.lacking(p.concerning(rulebook.StageRecipient), RecipientsNotKept)
+	if !p.kept {
+		p.lacking(p.concerning(rulebook.StageChannel), ChannelsNotKept)
+	}
+	return p, nil
+}
+
+// lacking notes rules that are not replayed.
+func (p *past) lacking(rules []string, reason Reason) {
+	for _, id := range rules {
+		p.lacks[id] = max(p.lacks[id], reason)
+	}
+}
+
+// decided runs the draft's rules of a stage, but for those that rest on what was not known.
+func (p *past) decided(stage rulebook.Stage, f *rulebook.Facts) []rulebook.Finding {
+	found, until := p.draft.Evaluate(stage, f, p.at)
+	p.ends(until)
+	return p.known(found)
+}
+
+// ends notes a moment at which a rule begins or ends.
+func (p *past) ends(until time.Time) {
+	if !until.IsZero() && (p.until.IsZero() || until.Before(p.until)) {
+		p.until = until
+	}
 }
 
 // read sets what the decision knew, and notes what it did not.
@@ -126,7 +167,7 @@ func (p *past) read(doc map[string]any) error {
 	}
 	for name, v := range doc {
 		if !p.facts.Set(name, v) {
-			p.ignored(name)
+			p.ignored = append(p.ignored, name)
 		}
 	}
 	p.lack(p.Replayer.shared, doc)
@@ -164,8 +205,7 @@ func (p *past) evaluate() {
 			break
 		}
 	}
-	found, _ := p.draft.Evaluate(rulebook.StageShared, p.facts, p.at)
-	p.shared = p.known(found)
+	p.shared = p.decided(rulebook.StageShared, p.facts)
 	for carrier, list := range p.channels {
 		var first []rulebook.Finding
 		open := false
@@ -173,11 +213,10 @@ func (p *past) evaluate() {
 			f := p.facts.Clone()
 			for name, v := range facts {
 				if name != gate.FactChannel && name != gate.FactAgainst && !f.Set(name, v) {
-					p.ignored(name)
+					p.ignored = append(p.ignored, name)
 				}
 			}
-			found, _ := p.draft.Evaluate(rulebook.StageChannel, f, p.at)
-			found = p.known(found)
+			found := p.decided(rulebook.StageChannel, f)
 			_, unable := facts[gate.FactAgainst]
 			if rulebook.Refusing(found) == nil && !unable {
 				open = true
@@ -190,9 +229,6 @@ func (p *past) evaluate() {
 		if !open {
 			p.found[carrier] = first
 		}
-	}
-	if !p.kept {
-		p.lacking(p.unlike[rulebook.StageChannel], ChannelsNotKept)
 	}
 }
 
@@ -211,8 +247,6 @@ func (p *past) again(v *gate.Verdict) (was, is verdict, ok bool) {
 	default:
 		was = verdict{outcome: rulebook.Permit}
 	}
-	category := sms.Category(p.facts.Category())
-	p.lacking(p.concerning(rulebook.StageRecipient, category), RecipientsNotKept)
 	found := slices.Concat(p.shared, p.found[v.Carrier])
 	stage, has := p.draft.StageOf(v.Rule)
 	if has && (stage == rulebook.StageRecipient || stage == rulebook.StageChannel && !p.kept) {
@@ -229,17 +263,27 @@ func (p *past) again(v *gate.Verdict) (was, is verdict, ok bool) {
 	return was, is, true
 }
 
-// concerning names the rules of a stage that can't be replayed and concern a category.
-func (p *past) concerning(stage rulebook.Stage, c sms.Category) []string {
-	unlike := p.unlike[stage]
+// concerning names the rules of a stage that can't be replayed and hold for this category
+// at this moment.
+func (p *past) concerning(stage rulebook.Stage) (out []string) {
+	unlike, category := p.unlike[stage], sms.Category(p.facts.Category())
 	if len(unlike) == 0 {
 		return nil
 	}
-	var out []string
 	for i := range p.rules {
 		r := &p.rules[i]
-		if slices.Contains(unlike, r.ID) && r.Applies(c) && !p.at.Before(r.From.Time) && (r.To.IsZero() || p.at.Before(r.To.Time)) {
+		if !slices.Contains(unlike, r.ID) || !r.Applies(category) {
+			continue
+		}
+		begun, over := !p.at.Before(r.From.Time), !r.To.IsZero() && !p.at.Before(r.To.Time)
+		switch {
+		case !begun:
+			p.ends(r.From.Time)
+		case !over:
 			out = append(out, r.ID)
+			if !r.To.IsZero() {
+				p.ends(r.To.Time)
+			}
 		}
 	}
 	return out

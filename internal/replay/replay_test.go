@@ -66,7 +66,7 @@ func past(w *gatetest.World) (list []sms.Decision) {
 // decide decides again under a draft.
 func decide(t testing.TB, draft, inForce *rulebook.Book, list []sms.Decision) *replay.Tally {
 	t.Helper()
-	x, tally := replay.New(draft, inForce), replay.NewTally()
+	x, tally := replay.New(draft, inForce).Session(), replay.NewTally()
 	for i := range list {
 		if err := x.Decide(&list[i], tally); err != nil {
 			t.Fatal(err)
@@ -254,17 +254,17 @@ func FuzzDecide(f *testing.F) {
 	d := many(f, 1)[0]
 	f.Add(d.Facts, d.Verdicts)
 	f.Fuzz(func(_ *testing.T, facts, verdicts []byte) {
-		_ = x.Decide(&sms.Decision{ID: 1, Facts: facts, Verdicts: verdicts}, replay.NewTally())
+		_ = x.Session().Decide(&sms.Decision{ID: 1, Facts: facts, Verdicts: verdicts}, replay.NewTally())
 	})
 }
 
-// What one decision costs on one core.
+// What one decision costs on one core whose facts no other one shared.
 func BenchmarkDecide(b *testing.B) {
 	list := many(b, 1)
 	x, tally := replay.New(book(b, housepack.Text), book(b)), replay.NewTally()
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := x.Decide(&list[0], tally); err != nil {
+		if err := x.Session().Decide(&list[0], tally); err != nil {
 			b.Fatal(err)
 		}
 	}

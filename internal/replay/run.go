@@ -85,8 +85,9 @@ func (r *Run) decide(x *Replayer, list []sms.Decision) error {
 		part := list[i*len(list)/n : (i+1)*len(list)/n]
 		tallies[i] = NewTally()
 		parts.Go(func() {
+			session := x.Session()
 			for k := range part {
-				if errs[i] = x.Decide(&part[k], tallies[i]); errs[i] != nil {
+				if errs[i] = session.Decide(&part[k], tallies[i]); errs[i] != nil {
 					return
 				}
 			}
