@@ -542,13 +542,9 @@ func (b *batchRun) write(ctx context.Context, live []int) error {
 			m.LeafID, m.LeafPos = id, i
 		}
 	}
-	decisions := make([]sms.Decision, len(b.order))
-	for i, s := range b.order {
-		var err error
-		if s.decision.Verdicts, err = s.countVerdicts(); err != nil {
-			return err
-		}
-		decisions[i] = *s.decision
+	decisions, err := b.decisions()
+	if err != nil {
+		return err
 	}
 	if err := b.tx.InsertDecisions(ctx, decisions); err != nil {
 		return fmt.Errorf("store the decisions: %w", err)

@@ -89,6 +89,19 @@ func (p *part) key() sharedKey {
 	return k
 }
 
+// decisions are the rows of what was decided, with what it gave.
+func (b *batchRun) decisions() ([]sms.Decision, error) {
+	list := make([]sms.Decision, len(b.order))
+	for i, s := range b.order {
+		var err error
+		if s.decision.Verdicts, err = s.countVerdicts(); err != nil {
+			return nil, err
+		}
+		list[i] = *s.decision
+	}
+	return list, nil
+}
+
 // carrierView is what the channel rules say for recipients of one carrier.
 type carrierView struct {
 	permit   Permit
