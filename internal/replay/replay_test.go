@@ -107,14 +107,14 @@ rules:
     title: {zh: a, en: b}
     status: D
     effective_from: 2020-01-01
-    against: lex.own > 0
+    against: lex.own < 1
     outcome: block
     code: RULE_REFUSED
     reason: {zh: a, en: b}
     remedy: {zh: a, en: b}
-    examples: [{name: a, facts: {lex.own: 1}, stands: true}, {name: b, facts: {}, stands: false}]
+    examples: [{name: a, facts: {lex.own: 0}, stands: true}, {name: b, facts: {lex.own: 1}, stands: false}]
 `
-		channel := strings.NewReplacer("lexicons: [{name: own, source: own, words: [会员日]}]\n", "", "lex.own > 0", "port.signatures < 2", "lex.own: 1", "port.signatures: 1", "facts: {}", "facts: {port.signatures: 2}").Replace(lexical)
+		channel := strings.NewReplacer("lexicons: [{name: own, source: own, words: [会员日]}]\n", "", "lex.own < 1", "port.signatures < 2", "lex.own: 0", "port.signatures: 1", "lex.own: 1", "port.signatures: 2").Replace(lexical)
 		for name, c := range map[string]struct {
 			pack     string
 			messages int64
