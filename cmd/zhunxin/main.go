@@ -51,6 +51,12 @@ func main() {
 			Test   app.RulebookTest   `cmd:"" help:"Run the examples of every rule, and scenarios."`
 			Diff   app.RulebookDiff   `cmd:"" help:"What packs would change."`
 			Mutate app.RulebookMutate `cmd:"" help:"Change every rule a little: some example or scenario must notice."`
+			Replay app.RulebookReplay `cmd:"" help:"What packs would have decided otherwise in the past."`
+
+			Propose  app.RulebookPropose  `cmd:"" help:"Propose a pack to a running node."`
+			Activate app.RulebookActivate `cmd:"" help:"Put a proposed pack in force, as a second person."`
+			Reject   app.RulebookReject   `cmd:"" help:"Reject a proposed pack."`
+			Status   app.RulebookStatus   `cmd:"" help:"Which packs a running node runs, and what is proposed."`
 
 			TrainClassifier app.RulebookTrainClassifier `cmd:"" help:"Train what tells marketing from notices, and say how well it does."`
 		} `cmd:"" help:"The law as data."`

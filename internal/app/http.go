@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/evidence/checkpoint"
-	"github.com/zhunxin/zhunxin/internal/assess"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/ingress/httpapi"
 	"github.com/zhunxin/zhunxin/internal/ingress/listener"
@@ -37,14 +36,14 @@ func (s apiStore) Read(ctx context.Context, fn func(context.Context, httpapi.Tx)
 
 // web serves HTTP: the API, the evidence log and the state of the node.
 func (p *Platform) web(ctx context.Context, a *Addresses) error {
-	obligations, err := assess.Load(p.Book)
+	obligations, err := assessing()
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
 	httpapi.New(httpapi.Config{
 		Codes: p.Codes, Assess: obligations, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
-		Gate: p.Gate, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, Wait: p.events.next, Settle: p.settle(),
+		Gate: p.Gate, Packs: p.Packs, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, Wait: p.events.next, Settle: p.settle(),
 		Channels: p.channelStates, SelfTest: p.Channels.SelfTest, Filed: p.Channels.Filed, MaxBody: p.Config.HTTP.MaxBody, Rate: p.Config.HTTP.Rate, Retention: p.Config.Keep, Logger: p.Logger,
 		End: func(ctx context.Context, m *sms.Message, to sms.State, by sms.Actor) error {
 			return p.end(ctx, []*sms.Message{m}, to, by, "")
@@ -271,15 +270,15 @@ func (p *Platform) cosigned(ctx context.Context, signed string) error {
 
 // serveReady tells whether messages can be accepted and leave.
 func (p *Platform) serveReady(w http.ResponseWriter, r *http.Request) {
-	err := p.DB.Read(r.Context(), func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.Generation(ctx)
-		return err
-	})
-	if err != nil {
+	snap, _, err := p.Gate.InForce(r.Context())
+	switch {
+	case snap == nil:
 		p.fail(w, err)
-		return
+	case err != nil:
+		http.Error(w, "this node can't load the rule packs in force and decides nothing; see /v1/admin/rulebook", http.StatusServiceUnavailable)
+	default:
+		fmt.Fprintln(w, "ready")
 	}
-	fmt.Fprintln(w, "ready")
 }
 
 func (p *Platform) fail(w http.ResponseWriter, err error) {

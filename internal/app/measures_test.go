@@ -29,9 +29,11 @@ func (n *node) watchClosely() {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	if n.Watch.Book, err = rulebook.Load(append(packs, []byte(fewSuffice))...); err != nil {
+	book, err := rulebook.Load(append(packs, []byte(fewSuffice))...)
+	if err != nil {
 		n.t.Fatal(err)
 	}
+	n.Watch.InForce = func(context.Context) (*rulebook.Book, error) { return book, nil }
 }
 
 // watched lets the watch look once, and lists what was done about the caller.

@@ -49,6 +49,12 @@ func (p *Platform) metrics() http.Handler {
 	counter("gate_refused_total", "Recipients that were refused.", g.Refused.Load)
 	counter("gate_busy_total", "Calls that were told to come again.", g.Busy.Load)
 	counter("gate_failed_total", "Calls that could not be decided.", g.Failed.Load)
+	gauge("rulebook_usable", "Whether this node can load the rule packs in force: 0 decides nothing.", func() float64 {
+		if snap, _, err := p.Gate.InForce(context.Background()); snap != nil && err != nil {
+			return 0
+		}
+		return 1
+	})
 	gauge("gate_waiting", "Recipients that wait for their decision.", func() float64 { return float64(g.Waiting.Load()) })
 	gauge("gate_waiting_bound", "Most recipients that may wait.", func() float64 { return float64(p.Config.Gate.Queue) })
 	counter("dispatch_cycles_total", "Transactions of dispatch.", w.Cycles.Load)

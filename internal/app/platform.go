@@ -17,6 +17,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/config"
 	"github.com/zhunxin/zhunxin/internal/dispatch"
+	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/inbound"
 	"github.com/zhunxin/zhunxin/internal/ingress/listener"
@@ -37,7 +38,8 @@ type Platform struct {
 	DB       *store.DB
 	Keys     *vault.Keys
 	IDs      *sms.IDs
-	Book     *rulebook.Book
+	Shelf    *edition.Shelf
+	Packs    *edition.Desk
 	Gate     *gate.Gate
 	Desk     *dispatch.Desk
 	Worker   *dispatch.Worker
@@ -75,11 +77,8 @@ func Open(ctx context.Context, cfg config.Config, f *folder, logger *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	if p.Book, err = rulebook.Load(packs...); err != nil {
+	if p.Shelf, err = edition.NewShelf(packs); err != nil {
 		return nil, err
-	}
-	if failed := p.Book.RunExamples(""); len(failed) > 0 {
-		return nil, fmt.Errorf("the rulebook fails its own examples: %s", failed[0])
 	}
 	if p.IDs, err = sms.NewIDs(cfg.Node, p.Now); err != nil {
 		return nil, err
@@ -152,7 +151,8 @@ func (p *Platform) join() {
 	if lite {
 		workers = 1
 	}
-	p.Desk = &dispatch.Desk{Book: p.Book, IDs: p.IDs}
+	p.Packs = p.packDesk()
+	p.Desk = &dispatch.Desk{IDs: p.IDs, Rules: func(ctx context.Context, tx gate.LawTx) (*rulebook.Book, error) { return p.Gate.Rules(ctx, tx) }}
 	p.Worker = dispatch.NewWorker(dispatch.Config{
 		MaxClaims: 500, MaxAnswers: 1000, Gather: gather, Poll: pollEvery(lite), Together: lite, Logger: p.Logger, Now: p.Now,
 		Limits: dispatch.Limits(cfg.Channel.Breaker),
@@ -171,12 +171,12 @@ func (p *Platform) join() {
 		OnReady: p.Worker.Offer, Courier: p.Worker,
 		Observe: func(d time.Duration) { p.latency.decision.Observe(d.Seconds()) },
 		Busy:    func() bool { return p.Receiver.Backlog() > reportBacklog },
-	}, GateStore{p.DB}, p.Book, p.Keys, p.IDs)
+	}, GateStore{p.DB}, p.Shelf, p.Keys, p.IDs)
 	p.Receiver = &inbound.Receiver{
-		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, Book: p.Book, Registry: p.Gate.Snapshot, Now: p.Now, Logger: p.Logger,
+		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, InForce: p.Gate.InForce, Now: p.Now, Logger: p.Logger,
 		OnReports: p.reported, OnMO: p.told, OnEnded: p.ended,
 	}
-	p.Watch = &risk.Watch{Store: riskStore{p.DB}, Book: p.Book, Codes: p.Codes, IDs: p.IDs, Logger: p.Logger}
+	p.Watch = &risk.Watch{Store: riskStore{p.DB}, InForce: func(ctx context.Context) (*rulebook.Book, error) { return p.Gate.RulesInForce(ctx) }, Codes: p.Codes, IDs: p.IDs, Logger: p.Logger}
 	p.Channels = channel.NewSet(channel.Config{
 		Leases: &leases{p.DB, cfg.Node, p.Worker}, Inbound: p.Receiver, OnCredit: p.Worker.Wake, Now: p.Now, Logger: p.Logger,
 		ResponseTimeout: cfg.Channel.ResponseTimeout,
@@ -235,7 +235,7 @@ func tuneCollector() {
 // Start starts the parts in order.
 func (p *Platform) Start(ctx context.Context) error {
 	tuneCollector()
-	if _, err := p.Gate.Snapshot(ctx); err != nil {
+	if err := p.beginEdition(ctx); err != nil {
 		return err
 	}
 	if err := p.DB.LoadRecent(ctx); err != nil {
@@ -277,11 +277,15 @@ func (p *Platform) follow(ctx context.Context) {
 	defer tick.Stop()
 	generation := int64(-1)
 	for {
-		snap, err := p.Gate.Snapshot(ctx)
+		snap, _, err := p.Gate.InForce(ctx)
 		switch {
-		case err != nil && ctx.Err() == nil:
+		case snap == nil && ctx.Err() == nil:
 			p.Logger.Error("read the registry", "err", err)
-		case err == nil && snap.Generation != generation:
+		case snap == nil || snap.Generation == generation:
+		case err != nil: // what this node can't decide, another one may
+			generation = snap.Generation
+			p.Channels.Rest()
+		default:
 			generation = snap.Generation
 			p.Channels.Sync(snap)
 		}

@@ -12,78 +12,46 @@ import (
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 )
 
-// draft is what the rulebook would be with some files.
-type draft struct {
-	packs [][]byte
-	book  *rulebook.Book
-	base  *rulebook.Book      // without house packs: they may refuse what the built-in cases permit
-	cases []rulebook.Scenario // of the program, for base
-	own   []rulebook.Scenario // of the files, for book
+// redraft makes the rulebook of what the program carries and of files: scenarios, house
+// packs, and packs that stand in the place of a built-in one of the same name.
+func redraft(files []string) (*rulebook.Draft, error) {
+	builtin, err := rulebook.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	packs, own, err := readPacks(files)
+	if err != nil {
+		return nil, err
+	}
+	d, err := rulebook.Assemble(builtin, packs...)
+	if err != nil {
+		return nil, err
+	}
+	d.Own = append(d.Own, own...)
+	return d, nil
 }
 
-// redraft reads files in addition to what the program carries: scenarios, house packs, and
-// packs that stand in the place of a built-in one of the same name.
-func redraft(files []string) (*draft, error) {
-	d := &draft{}
-	var err error
-	if d.packs, err = rulebook.Builtin(); err != nil {
-		return nil, err
-	}
-	if d.cases, err = rulebook.BuiltinScenarios(); err != nil {
-		return nil, err
-	}
-	var house [][]byte
+// readPacks reads files of packs and of scenarios.
+func readPacks(files []string) (packs []rulebook.Source, own []rulebook.Scenario, err error) {
 	for _, name := range files {
 		b, err := os.ReadFile(name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if rulebook.IsScenarios(b) {
 			list, err := rulebook.ParseScenarios(b)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
+				return nil, nil, fmt.Errorf("%s: %w", name, err)
 			}
-			d.own = append(d.own, list...)
+			own = append(own, list...)
 			continue
 		}
-		p, err := rulebook.Parse(b)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+		if _, err := rulebook.Parse(b); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
-		if p.Layer == "house" {
-			house = append(house, b)
-		} else if d.packs, err = rulebook.Replace(d.packs, b); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
+		packs = append(packs, rulebook.Source{Text: b})
 	}
-	if d.base, err = rulebook.Load(d.packs...); err != nil {
-		return nil, err
-	}
-	d.packs = append(d.packs, house...)
-	d.book, err = rulebook.Load(d.packs...)
-	return d, err
-}
-
-// wrong lists the examples and scenarios that are decided otherwise than they say.
-func (d *draft) wrong() []string {
-	out := d.base.RunExamples("")
-	for _, r := range d.book.Rules() {
-		if r.Layer == "house" {
-			out = append(out, d.book.RunExamples(r.ID)...)
-		}
-	}
-	for _, x := range []struct {
-		book *rulebook.Book
-		list []rulebook.Scenario
-	}{{d.base, d.cases}, {d.book, d.own}} {
-		for i := range x.list {
-			s := &x.list[i]
-			if wrong := x.book.Play(s); wrong != "" {
-				out = append(out, fmt.Sprintf("%s  %s: %s", s.Title.Zh, s.Title.En, wrong))
-			}
-		}
-	}
-	return out
+	return packs, own, nil
 }
 
 // RulebookList prints the rules.
@@ -97,10 +65,36 @@ func (c *RulebookList) Run() error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(d.book.Versions())
-	for _, r := range d.book.Rules() {
+	if err := printPacks(d.Book, c.Files); err != nil {
+		return err
+	}
+	for _, r := range d.Book.Rules() {
 		fmt.Println()
-		printRule(d.book, &r)
+		printRule(d.Book, &r)
+	}
+	return nil
+}
+
+// printPacks says which packs are built in, and which come from files.
+func printPacks(book *rulebook.Book, files []string) error {
+	builtin, err := rulebook.Builtin()
+	if err != nil {
+		return err
+	}
+	own := map[string]bool{}
+	for _, raw := range builtin {
+		p, err := rulebook.Parse(raw)
+		if err != nil {
+			return err
+		}
+		own[p.Name+"@"+p.Version] = true
+	}
+	for _, name := range strings.Split(book.Versions(), ",") {
+		from := "built in 程序自带"
+		if !own[name] {
+			from = "from " + strings.Join(files, ", ")
+		}
+		fmt.Printf("%s: %s\n", name, from)
 	}
 	return nil
 }
@@ -152,13 +146,16 @@ func (c *RulebookShow) Run() error {
 	if err != nil {
 		return err
 	}
-	rules := d.book.Rules()
+	rules := d.Book.Rules()
 	i := slices.IndexFunc(rules, func(r rulebook.Rule) bool { return r.ID == strings.ToUpper(c.Rule) })
 	if i < 0 {
 		return fmt.Errorf("there is no rule %s; zhunxin rulebook list names them all", c.Rule)
 	}
 	r := &rules[i]
-	printRule(d.book, r)
+	if err := printPacks(d.Book, c.Files); err != nil {
+		return err
+	}
+	printRule(d.Book, r)
 	status := rulebook.Statuses[r.Status]
 	fmt.Printf("  source: %s %s\n", status.Zh, status.En)
 	if len(r.Categories) > 0 {
@@ -171,7 +168,7 @@ func (c *RulebookShow) Run() error {
 	for _, e := range r.Examples {
 		fmt.Printf("  example: %s: %s %v\n", e.Name, map[bool]string{true: "stands against it", false: "passes"}[e.Stands], e.Facts)
 	}
-	for _, s := range slices.Concat(d.cases, d.own) {
+	for _, s := range slices.Concat(d.Cases, d.Own) {
 		if s.Expect.First == r.ID || slices.Contains(s.Expect.All, r.ID) {
 			fmt.Printf("  scenario: %s  %s: %s\n", s.Title.Zh, s.Title.En, s.Expect)
 		}
@@ -191,14 +188,14 @@ func (c *RulebookTest) Run() error {
 		return err
 	}
 	examples := 0
-	for _, r := range d.book.Rules() {
+	for _, r := range d.Book.Rules() {
 		examples += len(r.Examples)
 	}
-	failed := d.wrong()
+	failed := d.Wrong()
 	for _, f := range failed {
 		fmt.Println(f)
 	}
-	fmt.Printf("%s: %d rules, %d examples, %d scenarios, %d failed\n", d.book.Versions(), len(d.book.Rules()), examples, len(d.cases)+len(d.own), len(failed))
+	fmt.Printf("%s: %d rules, %d examples, %d scenarios, %d failed\n", d.Book.Versions(), len(d.Book.Rules()), examples, len(d.Cases)+len(d.Own), len(failed))
 	if len(failed) > 0 {
 		return errors.New("the rulebook does not decide as its examples and scenarios say")
 	}
@@ -222,16 +219,16 @@ func (c *RulebookDiff) Run() error {
 	if err != nil {
 		return err
 	}
-	changes := rulebook.Diff(before.book, after.book)
+	changes := rulebook.Diff(before.Book, after.Book)
 	for _, x := range changes {
 		fmt.Printf("%s  %s\n", x.Rule, x.What)
 	}
-	for _, s := range slices.Concat(after.cases, after.own) {
-		if was, is := before.book.Play(&s), after.book.Play(&s); was != is {
+	for _, s := range slices.Concat(after.Cases, after.Own) {
+		if was, is := before.Book.Play(&s), after.Book.Play(&s); was != is {
 			fmt.Printf("scenario %s  %s: %s, before: %s\n", s.Title.Zh, s.Title.En, orExpected(is), orExpected(was))
 		}
 	}
-	fmt.Printf("%s → %s: %d changed\n", before.book.Versions(), after.book.Versions(), len(changes))
+	fmt.Printf("%s → %s: %d changed\n", before.Book.Versions(), after.Book.Versions(), len(changes))
 	return nil
 }
 
@@ -253,15 +250,15 @@ func (c *RulebookMutate) Run() error {
 	if err != nil {
 		return err
 	}
-	mutants, err := d.book.Mutate()
+	mutants, err := d.Book.Mutate()
 	if err != nil {
 		return err
 	}
-	left := d.book.Survivors(mutants, slices.Concat(d.cases, d.own))
+	left := d.Book.Survivors(mutants, slices.Concat(d.Cases, d.Own))
 	for _, m := range left {
 		fmt.Printf("%s: %s, and no case notices\n", m.Rule, m.Change)
 	}
-	fmt.Printf("%s: %d mutants, %d survived\n", d.book.Versions(), len(mutants), len(left))
+	fmt.Printf("%s: %d mutants, %d survived\n", d.Book.Versions(), len(mutants), len(left))
 	if len(left) > 0 {
 		return errors.New("rules can be changed and no case notices: add an example at each boundary that is named")
 	}

@@ -36,7 +36,7 @@ func TestHousePackIsTestedByItsOwnScenarios(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if wrong := d.wrong(); len(wrong) != c.wrong {
+		if wrong := d.Wrong(); len(wrong) != c.wrong {
 			t.Errorf("%s: %v", name, wrong)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -29,6 +30,7 @@ type offline struct {
 	log  *evlog.Log
 	vkey string
 	sm2  string // gm: the key of the second signature
+	now  func() time.Time
 }
 
 // Folder names what a command works on.
@@ -61,6 +63,7 @@ func (f Folder) open(ctx context.Context) (o *offline, err error) {
 	if err != nil {
 		return nil, err
 	}
+	o.now = c.now
 	p := &Platform{Config: cfg, Now: c.now, folder: &folder{path: cfg.Data}, offset: c.offset()}
 	if o.db, err = p.database(ctx, false); err != nil {
 		return nil, err

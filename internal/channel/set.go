@@ -101,6 +101,12 @@ func (s *Set) Close() {
 	s.list = map[sms.ID]*Channel{}
 }
 
+// Rest ends every channel until the next Sync, so that other nodes take them.
+func (s *Set) Rest() {
+	s.Close()
+	s.use(nil)
+}
+
 // States lists the channels as operators see them.
 func (s *Set) States() []State {
 	s.mu.Lock()

@@ -186,6 +186,12 @@ func Default() Config {
 // ZHUNXIN_HTTP__LISTEN.
 const EnvPrefix = "ZHUNXIN_"
 
+// EnvKey holds the API key by which commands talk to a running node.
+const EnvKey = EnvPrefix + "KEY"
+
+// commandVariables are what commands read besides the settings.
+var commandVariables = []string{EnvKey, EnvPrefix + "CHECK_SECRET"}
+
 // Load reads a file, or none when path is empty, and the environment.
 func Load(path string, environ []string) (Config, error) {
 	var c Config
@@ -205,6 +211,9 @@ func Load(path string, environ []string) (Config, error) {
 	err := k.Load(env.Provider(".", env.Opt{
 		Prefix: EnvPrefix, EnvironFunc: func() []string { return environ },
 		TransformFunc: func(name, value string) (string, any) {
+			if slices.Contains(commandVariables, name) {
+				return "", nil
+			}
 			return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, EnvPrefix)), "__", "."), value
 		},
 	}), nil)

@@ -34,7 +34,7 @@ func on(w *gatetest.World) *desk {
 		_, _, err := tx.AcquireLease(ctx, gatetest.Channel, 1, w.Clock.Now().UnixMilli(), w.Clock.Now().Add(time.Minute).UnixMilli())
 		return err
 	})
-	return &desk{w, dispatch.Desk{Book: w.Book, IDs: w.IDs}}
+	return &desk{w, dispatch.Desk{Rules: w.Gate.Rules, IDs: w.IDs}}
 }
 
 func (d *desk) look(list ...gate.Ready) (v dispatch.Verdict) {

@@ -24,6 +24,7 @@ import (
 // Tx is what dispatch needs of a transaction.
 type Tx interface {
 	ledger.Tx
+	gate.LawTx
 	AfterCommit(f func())
 	LockChannel(ctx context.Context, channel sms.ID) error
 	// LeaseEpoch is the epoch of the channel's present owner.
@@ -48,8 +49,9 @@ type Tx interface {
 
 // Desk joins what every transaction of dispatch needs.
 type Desk struct {
-	Book *rulebook.Book
-	IDs  *sms.IDs
+	// Rules is the rulebook in force for a transaction.
+	Rules func(ctx context.Context, tx gate.LawTx) (*rulebook.Book, error)
+	IDs   *sms.IDs
 	// Usable tells whether messages may be moved to a channel; without it none is.
 	Usable func(channel sms.ID) bool
 }
@@ -79,6 +81,7 @@ const KindCancellation = "cancellation"
 type look struct {
 	*Desk
 	tx      Tx
+	book    *rulebook.Book
 	now     time.Time
 	lease   Lease
 	events  map[[16]byte][]sms.RecipientEvent
@@ -190,8 +193,11 @@ func (l *look) lock(ctx context.Context, list []gate.Ready) (map[sms.ID]*sms.Mes
 	if l.now, err = l.tx.Now(ctx); err != nil {
 		return nil, fmt.Errorf("read the clock: %w", err)
 	}
-	l.counts = gate.CountAt(l.Book, l.now)
-	since := l.now.Add(-l.Book.Longest()).UnixMilli()
+	if l.book, err = l.Rules(ctx, l.tx); err != nil {
+		return nil, fmt.Errorf("read the rules: %w", err)
+	}
+	l.counts = gate.CountAt(l.book, l.now)
+	since := l.now.Add(-l.book.Longest()).UnixMilli()
 	err = l.tx.Recent(ctx, phones, since, func(e sms.RecipientEvent) { l.events[e.PhoneID] = append(l.events[e.PhoneID], e) })
 	if err != nil {
 		return nil, fmt.Errorf("read recipient events: %w", err)
@@ -243,7 +249,7 @@ func (l *look) judge(ctx context.Context, r *gate.Ready, m *sms.Message, revoked
 			}
 		}
 	}
-	f := l.Book.NewFacts()
+	f := l.book.NewFacts()
 	f.String(rulebook.Category, string(m.Category))
 	if m.ConsentID != 0 {
 		g, err := l.tx.Grant(ctx, m.PhoneID, m.GroupID, m.ConsentID)
@@ -258,7 +264,7 @@ func (l *look) judge(ctx context.Context, r *gate.Ready, m *sms.Message, revoked
 		subject.Content = &events[own].ContentHash
 	}
 	l.counts.Fill(f, &subject, events)
-	findings, _ := l.Book.Evaluate(rulebook.StageRecipient, f, l.now)
+	findings, _ := l.book.Evaluate(rulebook.StageRecipient, f, l.now)
 	if x := rulebook.Refusing(findings); x != nil {
 		return sms.Cancelled, x.Code, x.Rule, nil
 	}

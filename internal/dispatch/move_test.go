@@ -447,7 +447,7 @@ func TestWithoutAChannelAMessageWaits(t *testing.T) {
 func (d *desk) receiver(worker *dispatch.Worker) func(upstream, number, stat string) {
 	d.T.Helper()
 	x := &inbound.Receiver{
-		Store: app.InboundStore{DB: d.DB}, IDs: d.World.IDs, Keys: d.Keys, Book: d.World.Book, Now: d.Clock.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Store: app.InboundStore{DB: d.DB}, IDs: d.World.IDs, Keys: d.Keys, InForce: d.World.Gate.InForce, Now: d.Clock.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		OnReports: func([]inbound.Told) {}, OnMO: func() {}, OnEnded: worker.Reported,
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -162,12 +162,11 @@ type Courier interface {
 // Tx is what the gate needs of a transaction.
 type Tx interface {
 	ledger.Tx
+	LawTx
 	LeaseEpoch(ctx context.Context, channel sms.ID) (int64, error)
 	PutSegments(ctx context.Context, list []sms.Segment) error
 	Now(ctx context.Context) (time.Time, error)
 	Journal(ctx context.Context) (int64, error)
-	Generation(ctx context.Context) (int64, error)
-	Registry(ctx context.Context) (*registry.Snapshot, error)
 	Claim(ctx context.Context, account sms.ID, key string, payload [32]byte, expires int64) (fresh bool, oldPayload, answer []byte, err error)
 	Answer(ctx context.Context, account sms.ID, key string, sealed []byte) error
 	Unclaim(ctx context.Context, account sms.ID, key string) error

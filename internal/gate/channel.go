@@ -29,7 +29,7 @@ func (c *candidate) ends(t int64) {
 }
 
 // channel evaluates the rules of one channel for a part.
-func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook.Finding, PermitChannel, int64) {
+func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook.Finding, PermitChannel, map[string]any, int64) {
 	snap, at := p.job.snap, now.UnixMilli()
 	c := &candidate{Facts: p.facts.Clone(), p: p, ch: ch, code: snap.AccessCode[ch.AccessCodeID]}
 	if p.signature != nil {
@@ -43,10 +43,12 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 	c.filingFacts(snap, at)
 	c.codeFacts(snap, source, at)
 	c.portFacts(snap, at)
-	found, t := g.book.Evaluate(rulebook.StageChannel, c.Facts, now)
+	found, t := p.job.book.Evaluate(rulebook.StageChannel, c.Facts, now)
 	if !t.IsZero() {
 		c.ends(t.UnixMilli())
 	}
+	facts, rules := c.Of(rulebook.StageChannel), len(found)
+	facts[FactChannel] = ch.ID
 	segments := p.segments
 	if i := slices.Index(snap.Splittings(), ch.Splitting()); i >= 0 {
 		if segments = p.splits[i]; segments == 0 {
@@ -68,7 +70,10 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 	if tooLong != nil {
 		found = append(found, against(sms.SourceTooLong))
 	}
-	return found, pc, c.until
+	if len(found) > rules {
+		facts[FactAgainst] = found[rules].Code
+	}
+	return found, pc, facts, c.until
 }
 
 // ownFacts are those of the channel and of whose it is (LIC-06, PORT-05, OPT-06).

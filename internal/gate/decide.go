@@ -25,23 +25,24 @@ type batchRun struct {
 	dry      bool        // only tried: nothing is written
 	follow   map[int]int // calls with the key of another call of this batch
 
+	law     *law
 	now     time.Time
 	journal int64
 	money   *ledger.Batch
 	facts   people
 
-	shared    map[sharedKey]*shared
-	decisions []sms.Decision
-	messages  []*sms.Message // new
-	redone    []redone
-	hashes    [][32]byte
-	records   []*sms.Message // in the order of hashes
-	events    []sms.RecipientEvent
-	removed   []*sms.Message
-	told      []sms.Event
-	fresh     []Ready // permitted just now
-	ready     []Ready // to be queued
-	claimed   func(committed bool)
+	shared   map[sharedKey]*shared
+	order    []*shared
+	messages []*sms.Message // new
+	redone   []redone
+	hashes   [][32]byte
+	records  []*sms.Message // in the order of hashes
+	events   []sms.RecipientEvent
+	removed  []*sms.Message
+	told     []sms.Event
+	fresh    []Ready // permitted just now
+	ready    []Ready // to be queued
+	claimed  func(committed bool)
 }
 
 // settleClaim tells the courier how the transaction ended in which it claimed
@@ -63,17 +64,18 @@ type redone struct {
 func (b *batchRun) decide(ctx context.Context) error {
 	// The registry is read first, because it tells which accounts to lock; if it
 	// moves before the locks are held, everything is done again.
-	snap, err := b.g.fresh(ctx, b.tx)
+	l, err := b.g.usable(ctx, b.tx)
 	if err != nil {
 		return fmt.Errorf("read the registry: %w", err)
 	}
+	b.law = l
 	rough, err := b.tx.Now(ctx)
 	if err != nil {
 		return fmt.Errorf("read the clock: %w", err)
 	}
 	for _, j := range b.jobs {
-		if j.snap != snap || j.ended(rough.UnixMilli()) {
-			b.g.prepare(j, snap, rough)
+		if j.law != l || j.ended(rough.UnixMilli()) {
+			b.g.prepare(j, l, rough)
 		}
 	}
 	live, err := b.claimKeys(ctx)
@@ -86,7 +88,7 @@ func (b *batchRun) decide(ctx context.Context) error {
 	if b.journal, err = b.tx.Journal(ctx); err != nil {
 		return err
 	}
-	if generation, err := b.tx.Generation(ctx); err != nil || generation != snap.Generation {
+	if generation, err := b.tx.Generation(ctx); err != nil || generation != l.snap.Generation {
 		if err == nil {
 			err = errMoved
 		}
@@ -246,12 +248,11 @@ func (b *batchRun) lockOld(ctx context.Context, i int) error {
 // recipients, then the decisions.
 func (b *batchRun) decideShared(live []int) error {
 	b.shared = map[sharedKey]*shared{}
-	var order []*shared
 	for _, i := range live {
 		for _, p := range b.jobs[i].parts {
 			b.share(p)
-			if len(order) < len(b.shared) {
-				order = append(order, p.shared)
+			if len(b.order) < len(b.shared) {
+				b.order = append(b.order, p.shared)
 			}
 			for k := range p.recipients {
 				r := &p.recipients[k]
@@ -262,11 +263,10 @@ func (b *batchRun) decideShared(live []int) error {
 			}
 		}
 	}
-	for _, s := range order {
+	for _, s := range b.order {
 		if err := b.g.newDecision(s, b.now, b.journal); err != nil {
 			return err
 		}
-		b.decisions = append(b.decisions, *s.decision)
 	}
 	return nil
 }
@@ -399,12 +399,12 @@ func (g *Gate) notAfter(m *sms.Message, now time.Time) int64 {
 func (b *batchRun) verdict(p *part, r *recipient, view *carrierView) ([]rulebook.Finding, *consent.Grant, int64) {
 	f := p.facts
 	grant := b.facts.fill(f, p, r, b.now)
-	own, until := b.g.book.Evaluate(rulebook.StageRecipient, f, b.now)
+	own, until := b.law.book.Evaluate(rulebook.StageRecipient, f, b.now)
 	findings := own
 	if len(p.findings)+len(view.findings) > 0 {
 		findings = make([]rulebook.Finding, 0, len(own)+len(p.findings)+len(view.findings))
 		findings = append(append(append(findings, p.findings...), own...), view.findings...)
-		b.g.book.Sort(findings)
+		b.law.book.Sort(findings)
 	}
 	if until.IsZero() {
 		return findings, grant, 0
@@ -455,7 +455,11 @@ func (b *batchRun) write(ctx context.Context, live []int) error {
 			m.LeafID, m.LeafPos = id, i
 		}
 	}
-	if err := b.tx.InsertDecisions(ctx, b.decisions); err != nil {
+	decisions, err := b.decisions()
+	if err != nil {
+		return err
+	}
+	if err := b.tx.InsertDecisions(ctx, decisions); err != nil {
 		return fmt.Errorf("store the decisions: %w", err)
 	}
 	if err := b.tx.InsertMessages(ctx, b.messages); err != nil {

@@ -33,7 +33,7 @@ func (f *people) read(ctx context.Context, b *batchRun, live []int) error {
 	*f = people{
 		ported: map[[16]byte]sms.Carrier{}, secrets: map[secretKey]vault.Secret{}, grants: map[secretKey][]consent.Grant{},
 		suppressed: map[[16]byte][]consent.Suppression{}, recent: map[[16]byte][]sms.RecipientEvent{}, oldChains: map[sms.ID][]ledger.Line{},
-		counts: CountAt(b.g.book, b.now),
+		counts: CountAt(b.law.book, b.now),
 	}
 	var phones [][16]byte
 	byGroup := map[sms.ID][]*job{}
@@ -53,7 +53,7 @@ func (f *people) read(ctx context.Context, b *batchRun, live []int) error {
 	if err := b.tx.Suppressions(ctx, phones, func(s consent.Suppression) { f.suppressed[s.PhoneID] = append(f.suppressed[s.PhoneID], s) }); err != nil {
 		return err
 	}
-	since := b.now.Add(-b.g.book.Longest()).UnixMilli()
+	since := b.now.Add(-b.law.book.Longest()).UnixMilli()
 	if err := b.tx.Recent(ctx, phones, since, func(e sms.RecipientEvent) { f.recent[e.PhoneID] = append(f.recent[e.PhoneID], e) }); err != nil {
 		return err
 	}

@@ -11,8 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/zhunxin/zhunxin/internal/registry"
-	"github.com/zhunxin/zhunxin/internal/rulebook"
+	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
@@ -40,13 +39,12 @@ type Config struct {
 
 // Gate decides. It is safe for concurrent use.
 type Gate struct {
-	cfg      Config
-	store    Store
-	book     *rulebook.Book
-	readings readings // under that book
-	keys     *vault.Keys
-	ids      *sms.IDs
-	snap     atomic.Pointer[registry.Snapshot]
+	cfg   Config
+	store Store
+	shelf *edition.Shelf
+	keys  *vault.Keys
+	ids   *sms.IDs
+	law   atomic.Pointer[law]
 
 	mu      sync.Mutex
 	urgent  []*job // calls with a verification code
@@ -66,48 +64,12 @@ type Stats struct {
 }
 
 // New makes a gate; Run makes it work.
-func New(cfg Config, store Store, book *rulebook.Book, keys *vault.Keys, ids *sms.IDs) *Gate {
-	return &Gate{cfg: cfg, store: store, book: book, keys: keys, ids: ids, wake: make(chan struct{}, 1)}
+func New(cfg Config, store Store, shelf *edition.Shelf, keys *vault.Keys, ids *sms.IDs) *Gate {
+	return &Gate{cfg: cfg, store: store, shelf: shelf, keys: keys, ids: ids, wake: make(chan struct{}, 1)}
 }
 
 // Stats gives the live counters.
 func (g *Gate) Stats() *Stats { return &g.stats }
-
-// Book is the rulebook in force.
-func (g *Gate) Book() *rulebook.Book { return g.book }
-
-// Snapshot is the registry as the gate last read it. It is re-read when the
-// generation has moved; a decision always checks that inside its transaction.
-func (g *Gate) Snapshot(ctx context.Context) (*registry.Snapshot, error) {
-	err := g.store.Read(ctx, func(ctx context.Context, tx Tx) error {
-		_, err := g.fresh(ctx, tx)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the registry: %w", err)
-	}
-	return g.snap.Load(), nil
-}
-
-// Cached is the registry as last read, which may be a moment old; nil before
-// the first read. Decisions never rely on it alone.
-func (g *Gate) Cached() *registry.Snapshot { return g.snap.Load() }
-
-func (g *Gate) fresh(ctx context.Context, tx Tx) (*registry.Snapshot, error) {
-	generation, err := tx.Generation(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if s := g.snap.Load(); s != nil && s.Generation == generation {
-		return s, nil
-	}
-	s, err := tx.Registry(ctx)
-	if err != nil {
-		return nil, err
-	}
-	g.snap.Store(s)
-	return s, nil
-}
 
 // Submit decides a call and returns once the decision is on disk. Nothing was
 // accepted when it returns an error.
@@ -115,7 +77,7 @@ func (g *Gate) Submit(ctx context.Context, call *Call) (Answer, error) {
 	if err := check(call); err != nil {
 		return Answer{}, err
 	}
-	if g.snap.Load() == nil {
+	if g.law.Load() == nil {
 		if _, err := g.Snapshot(ctx); err != nil {
 			return Answer{}, &sms.Error{Code: sms.StoreUnavailable, Cause: err}
 		}
@@ -320,7 +282,7 @@ func (g *Gate) halve(ctx context.Context, batch []*job, inVain *int, last error)
 	}
 	*inVain++
 	var known *sms.Error
-	if len(batch) == 1 || errors.As(err, &known) && known.Code == sms.Busy {
+	if len(batch) == 1 || errors.As(err, &known) && (known.Code == sms.Busy || known.Code == sms.RulebookUnusable) {
 		g.fail(batch, err)
 		return
 	}
@@ -408,6 +370,10 @@ func (g *Gate) Try(ctx context.Context, call *Call) (Answer, error) {
 			}
 			return errTried
 		})
+	}
+	var known *sms.Error
+	if errors.As(err, &known) && known.Code == sms.RulebookUnusable {
+		return Answer{}, known
 	}
 	if !errors.Is(err, errTried) {
 		return Answer{}, &sms.Error{Code: sms.StoreUnavailable, Cause: err}

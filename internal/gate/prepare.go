@@ -22,7 +22,7 @@ type job struct {
 	payload [32]byte
 	done    func(outcome)
 
-	snap     *registry.Snapshot
+	*law     // that it was prepared under; nil before
 	app      *registry.Application
 	party    *registry.Party
 	accounts []*registry.Account
@@ -71,8 +71,9 @@ type recipient struct {
 	sealed  *sealed // ahead of the transaction, nil when it is still to be done
 }
 
-func (g *Gate) prepare(j *job, snap *registry.Snapshot, now time.Time) {
-	j.snap, j.err, j.against, j.parts, j.phones = snap, nil, "", nil, j.phones[:0]
+func (g *Gate) prepare(j *job, l *law, now time.Time) {
+	snap := l.snap
+	j.law, j.err, j.against, j.parts, j.phones = l, nil, "", nil, j.phones[:0]
 	at := now.UnixMilli()
 	j.app = snap.Application[j.call.Application]
 	if j.app == nil {
@@ -154,13 +155,13 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 	p.body, p.brackets = body, brackets
 	p.named = j.party.Name != "" && strings.Contains(in.Text, j.party.Name)
 	p.content = g.keys.ContentHash(body)
-	read := g.readings.of(p.content, func() reading {
+	read := j.readings.of(p.content, func() reading {
 		folded := lexicon.Fold(body)
 		traits, marks := lexicon.Read(body, folded)
-		return reading{traits, g.book.Words(body, folded), marks, g.book.Promotion(folded)}
+		return reading{traits, j.book.Words(body, folded), marks, j.book.Promotion(folded)}
 	})
 	p.promotion = read.promotion
-	p.traits, p.words, p.name = read.traits, slices.Concat(read.words, g.book.SignatureWords(name)), name
+	p.traits, p.words, p.name = read.traits, slices.Concat(read.words, j.book.SignatureWords(name)), name
 	p.signature = j.snap.SignatureOf(j.party.ID, name)
 	p.category = in.Category
 	if in.Template != 0 {

@@ -55,7 +55,7 @@ func (g *Gate) ahead(ctx context.Context, batch []*job) (err error) {
 	}()
 	secrets, groups := map[secretKey]vault.Secret{}, map[sms.ID][][16]byte{}
 	err = g.store.Read(ctx, func(ctx context.Context, tx Tx) error {
-		snap, err := g.fresh(ctx, tx)
+		l, err := g.usable(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (g *Gate) ahead(ctx context.Context, batch []*job) (err error) {
 			return err
 		}
 		for _, j := range batch {
-			if g.prepare(j, snap, now); j.err == nil && len(j.redo) == 0 {
+			if g.prepare(j, l, now); j.err == nil && len(j.redo) == 0 {
 				groups[j.party.GroupID] = append(groups[j.party.GroupID], j.phones...)
 			}
 		}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -26,6 +27,29 @@ type shared struct {
 	decision *sms.Decision
 	digest   Digest
 	findings []rulebook.Finding
+	verdicts map[Verdict]int
+}
+
+// Verdict is what messages of a decision got, and how many of them.
+type Verdict struct {
+	Carrier sms.Carrier `json:"carrier"`
+	Decided sms.State   `json:"decided"`
+	Code    sms.Code    `json:"code,omitempty"`
+	Rule    string      `json:"rule,omitempty"` // the first against them
+	Count   int         `json:"n"`
+}
+
+// countVerdicts lists how many messages got which verdict. It names nobody.
+func (s *shared) countVerdicts() ([]byte, error) {
+	list := make([]Verdict, 0, len(s.verdicts))
+	for v, n := range s.verdicts {
+		v.Count = n
+		list = append(list, v)
+	}
+	slices.SortFunc(list, func(a, b Verdict) int {
+		return cmp.Or(cmp.Compare(a.Carrier, b.Carrier), cmp.Compare(a.Decided, b.Decided), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Rule, b.Rule))
+	})
+	return json.Marshal(list)
 }
 
 // sharedKey names everything that shared rests on, within one transaction.
@@ -63,6 +87,19 @@ func (p *part) key() sharedKey {
 	return k
 }
 
+// decisions are the rows of what was decided, with what it gave.
+func (b *batchRun) decisions() ([]sms.Decision, error) {
+	list := make([]sms.Decision, len(b.order))
+	for i, s := range b.order {
+		var err error
+		if s.decision.Verdicts, err = s.countVerdicts(); err != nil {
+			return nil, err
+		}
+		list[i] = *s.decision
+	}
+	return list, nil
+}
+
 // carrierView is what the channel rules say for recipients of one carrier.
 type carrierView struct {
 	permit   Permit
@@ -70,7 +107,16 @@ type carrierView struct {
 	code     sms.Code // why there is no channel or price at all
 	detail   string
 	until    int64
+	facts    []map[string]any // of each candidate, in their order
 }
+
+// Names in a decision's facts besides those of rules: the candidate channels by carrier,
+// and of each its id and the code of what it can't do, whatever the rules say.
+const (
+	FactChannels = "channels"
+	FactChannel  = "channel"
+	FactAgainst  = "against"
+)
 
 // Digest holds the hashes by which a record names the decision's documents.
 type Digest struct{ Facts, Findings, Permit [32]byte }
@@ -85,14 +131,14 @@ func DigestOf(d *sms.Decision) Digest {
 func (b *batchRun) share(p *part) {
 	k := p.key()
 	if p.shared = b.shared[k]; p.shared == nil {
-		p.shared = &shared{job: p.job, carriers: map[sms.Carrier]*carrierView{}}
+		p.shared = &shared{job: p.job, carriers: map[sms.Carrier]*carrierView{}, verdicts: map[Verdict]int{}}
 		b.g.sharedFacts(p, b.now)
 		b.shared[k] = p.shared
 	}
 }
 
 func (g *Gate) sharedFacts(p *part, now time.Time) {
-	f, snap, at := g.book.NewFacts(), p.job.snap, now.UnixMilli()
+	f, snap, at := p.job.book.NewFacts(), p.job.snap, now.UnixMilli()
 	f.Time(now)
 	f.Int(rulebook.CallNumbers, p.job.numbers)
 	f.Int(rulebook.CallConsecutive, p.job.consecutive)
@@ -192,7 +238,8 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 		if ch.Carrier != c || ch.State != registry.Active || !ch.Sends() {
 			continue
 		}
-		found, pc, until := g.channel(p, ch, now)
+		found, pc, facts, until := g.channel(p, ch, now)
+		v.facts = append(v.facts, facts)
 		if r := rulebook.Refusing(found); r != nil {
 			if best == nil || rulebook.Better(found, best) {
 				best = found
@@ -214,10 +261,23 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 	return v
 }
 
+// document is the facts of a decision: those that all recipients share, and those of
+// their candidate channels. None is of a person.
+func (s *shared) document() ([]byte, error) {
+	facts, channels := s.facts.Map(rulebook.StageShared), map[sms.Carrier][]map[string]any{}
+	for c, v := range s.carriers {
+		if v.code == "" {
+			channels[c] = v.facts
+		}
+	}
+	facts[FactChannels] = channels
+	return json.Marshal(facts)
+}
+
 // newDecision makes the decision of all parts that are alike, once the carriers of
 // all their recipients are known.
 func (g *Gate) newDecision(s *shared, now time.Time, journal int64) error {
-	found, until := g.book.Evaluate(rulebook.StageShared, s.facts, now)
+	found, until := s.job.book.Evaluate(rulebook.StageShared, s.facts, now)
 	if !until.IsZero() {
 		s.ends(until.UnixMilli())
 	}
@@ -230,8 +290,8 @@ func (g *Gate) newDecision(s *shared, now time.Time, journal int64) error {
 		all = append(all, v.findings...)
 		s.ends(v.until)
 	}
-	g.book.Sort(all)
-	facts, err := json.Marshal(s.facts.Map(rulebook.StageShared))
+	s.job.book.Sort(all)
+	facts, err := s.document()
 	if err != nil {
 		return err
 	}
@@ -244,7 +304,7 @@ func (g *Gate) newDecision(s *shared, now time.Time, journal int64) error {
 		return err
 	}
 	s.decision = &sms.Decision{
-		ID: g.ids.Next(), ApplicationID: s.job.app.ID, At: now.UnixMilli(), Packs: g.book.Versions(),
+		ID: g.ids.Next(), ApplicationID: s.job.app.ID, At: now.UnixMilli(), Packs: s.job.book.Versions(),
 		Facts: facts, Findings: findings, Permit: permit, Journal: journal, ValidUntil: s.until,
 	}
 	s.digest = DigestOf(s.decision)

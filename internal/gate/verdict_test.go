@@ -25,7 +25,7 @@ func BenchmarkVerdict(b *testing.B) {
 	for _, cat := range []sms.Category{sms.OTP, sms.Notice, sms.MKT} {
 		for _, n := range []int{0, 5, 40} {
 			b.Run(fmt.Sprintf("%s/%d events", cat, n), func(b *testing.B) {
-				run := &batchRun{g: &Gate{book: book}, now: now}
+				run := &batchRun{g: &Gate{}, law: &law{book: book}, now: now}
 				p := &part{job: &job{party: &registry.Party{GroupID: 3}}, category: cat, signature: &registry.Signature{ID: 4}, shared: &shared{facts: book.NewFacts()}}
 				p.facts.String(rulebook.Category, string(cat))
 				r := &recipient{phone: [16]byte{1}}

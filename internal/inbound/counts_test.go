@@ -52,7 +52,7 @@ func TestEarlyReportsThatComeTwice(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 		w.Send(gatetest.OTPText, gatetest.Member)
 		r := w.Readies()[0]
-		desk := dispatch.Desk{Book: w.Book, IDs: w.IDs}
+		desk := dispatch.Desk{Rules: w.Gate.Rules, IDs: w.IDs}
 		w.Write(func(ctx context.Context, tx *store.Tx) error {
 			_, err := desk.Look(ctx, tx, dispatch.Lease{Channel: gatetest.Channel}, []gate.Ready{r})
 			return err
@@ -88,7 +88,7 @@ func long(w *gatetest.World) gate.Ready {
 	w.Agree(gatetest.Member)
 	w.Send("【准信科技】"+body, gatetest.Member)
 	r := w.Readies()[0]
-	desk := dispatch.Desk{Book: w.Book, IDs: w.IDs}
+	desk := dispatch.Desk{Rules: w.Gate.Rules, IDs: w.IDs}
 	w.Write(func(ctx context.Context, tx *store.Tx) error {
 		_, err := desk.Look(ctx, tx, dispatch.Lease{Channel: gatetest.Channel}, []gate.Ready{r})
 		return err
@@ -119,7 +119,7 @@ func TestPartialReportsAreCounted(t *testing.T) {
 func TestLateReportsAreCounted(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 		r := long(w)
-		desk := dispatch.Desk{Book: w.Book, IDs: w.IDs}
+		desk := dispatch.Desk{Rules: w.Gate.Rules, IDs: w.IDs}
 		w.Write(func(ctx context.Context, tx *store.Tx) error {
 			opened, err := gate.Chains(ctx, tx, []*sms.Message{w.Message(r.Message.ID)})
 			if err == nil {

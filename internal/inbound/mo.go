@@ -9,6 +9,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/routing"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 	"github.com/zhunxin/zhunxin/protocol/smstext"
@@ -35,14 +36,29 @@ type MOTx interface {
 // refuses every content provider that sent the number marketing from that code.
 const marketedWithin = 30 * 24 * time.Hour
 
+// law is what messages from handsets are read by: who a number belongs to, and which
+// words refuse.
+type law struct {
+	snap *registry.Snapshot
+	book *rulebook.Book
+}
+
+// inForce is the law as of now. Without it nothing is stored, and the carrier sends again.
+func (x *Receiver) inForce(ctx context.Context) (l law, err error) {
+	if l.snap, l.book, err = x.InForce(ctx); err != nil {
+		err = fmt.Errorf("read the law in force: %w", err)
+	}
+	return l, err
+}
+
 // storeMO stores one message and, if it refuses, refuses in the same transaction
 // (OPT-03). It returns the opt-out word, "" when there was none or the carrier
 // repeated itself. Of a long message each part is stored as it comes, and the whole once
 // the last is there.
 func (x *Receiver) storeMO(ctx context.Context, in mo) (word string, err error) {
-	snap, err := x.Registry(ctx)
+	l, err := x.inForce(ctx)
 	if err != nil {
-		return "", fmt.Errorf("read the registry: %w", err)
+		return "", err
 	}
 	number, err := sms.ParseMSISDN(in.m.Source)
 	if err != nil {
@@ -50,10 +66,10 @@ func (x *Receiver) storeMO(ctx context.Context, in mo) (word string, err error) 
 	}
 	if in.m.UDHI {
 		if head, body, err := smstext.ParseUDH(in.m.Content); err == nil && head.Total > 1 {
-			return x.storePart(ctx, snap, in, head, body)
+			return x.storePart(ctx, l, in, head, body)
 		}
 	}
-	whole := x.received(snap, in.channel, number, in.m.Dest, in.m.ID, x.textOf(in))
+	whole := x.received(l, in.channel, number, in.m.Dest, in.m.ID, l.textOf(in))
 	err = x.Store.WriteMO(ctx, func(ctx context.Context, tx MOTx) (err error) {
 		word, err = whole.store(ctx, tx)
 		return err
@@ -70,17 +86,17 @@ type arrival struct {
 	number sms.MSISDN
 }
 
-func (x *Receiver) received(snap *registry.Snapshot, channel sms.ID, number sms.MSISDN, dest, upstream, text string) *arrival {
-	a := &arrival{x: x, snap: snap, number: number, sub: binding(snap, channel, dest), m: sms.MO{
+func (x *Receiver) received(l law, channel sms.ID, number sms.MSISDN, dest, upstream, text string) *arrival {
+	a := &arrival{x: x, snap: l.snap, number: number, sub: binding(l.snap, channel, dest), m: sms.MO{
 		ID: x.IDs.Next(), ChannelID: channel, UpstreamID: upstream, PhoneID: x.Keys.PhoneID(number), Dest: dest,
 		Text: x.Keys.Seal(vault.PurposeMO, []byte(text)),
 	}}
 	if a.m.UpstreamID == "" { // SMPP has none: each is a message of its own
 		a.m.UpstreamID = "own " + a.m.ID.String()
 	}
-	a.m.OptOut, _ = x.Book.OptOut(text)
+	a.m.OptOut, _ = l.book.OptOut(text)
 	if a.sub != nil {
-		if p := snap.Party[a.sub.PartyID]; p != nil {
+		if p := l.snap.Party[a.sub.PartyID]; p != nil {
 			a.m.GroupID = p.GroupID
 		}
 	}
@@ -96,19 +112,19 @@ func (a *arrival) store(ctx context.Context, tx MOTx) (word string, err error) {
 }
 
 // textOf reads the message; what its coding does not allow is kept as it came.
-func (x *Receiver) textOf(in mo) string {
+func (l law) textOf(in mo) string {
 	content := in.m.Content
 	if in.m.UDHI {
 		if _, body, err := smstext.ParseUDH(content); err == nil {
 			content = body
 		}
 	}
-	return x.plain(in.m.Coding, content)
+	return l.plain(in.m.Coding, content)
 }
 
 // plain reads a content. One that can't be read in its coding may be a refusal all the
 // same: what reads as one in the codings that centres mix up is taken for it.
-func (x *Receiver) plain(coding uint8, content []byte) string {
+func (l law) plain(coding uint8, content []byte) string {
 	f, err := smstext.ParseMsgFmt(coding)
 	text := ""
 	if err == nil {
@@ -119,7 +135,7 @@ func (x *Receiver) plain(coding uint8, content []byte) string {
 	}
 	for _, c := range []smstext.Coding{smstext.GB, smstext.UCS2} {
 		if text, err := smstext.Decode(c, content); err == nil {
-			if _, refuses := x.Book.OptOut(text); refuses {
+			if _, refuses := l.book.OptOut(text); refuses {
 				return text
 			}
 		}

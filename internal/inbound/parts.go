@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 	"github.com/zhunxin/zhunxin/protocol/smstext"
@@ -35,7 +34,7 @@ type partContent struct {
 }
 
 // storePart stores a part, and the message if it was the last.
-func (x *Receiver) storePart(ctx context.Context, snap *registry.Snapshot, in mo, head smstext.UDH, body []byte) (word string, err error) {
+func (x *Receiver) storePart(ctx context.Context, l law, in mo, head smstext.UDH, body []byte) (word string, err error) {
 	c := partContent{in.channel, in.m.Source, in.m.Dest, in.m.Coding, body, in.m.ID}
 	plain, err := json.Marshal(c)
 	if err != nil {
@@ -61,7 +60,7 @@ func (x *Receiver) storePart(ctx context.Context, snap *registry.Snapshot, in mo
 				return nil // the carrier repeats itself
 			}
 			// The reference has come round before the former message was whole.
-			if _, err := x.keepParts(ctx, tx, snap, open); err != nil {
+			if _, err := x.keepParts(ctx, tx, l, open); err != nil {
 				return err
 			}
 			open = nil
@@ -70,9 +69,9 @@ func (x *Receiver) storePart(ctx context.Context, snap *registry.Snapshot, in mo
 			return err
 		}
 		// A part that is a refusal by itself acts now, whatever may still come.
-		_, refuses := x.Book.OptOut(x.textOf(in))
+		_, refuses := l.book.OptOut(l.textOf(in))
 		if open = append(open, p); refuses || len(open) == p.Total {
-			word, err = x.keepParts(ctx, tx, snap, open)
+			word, err = x.keepParts(ctx, tx, l, open)
 		}
 		return err
 	})
@@ -89,7 +88,7 @@ func (x *Receiver) openPart(p sms.MOPart) (c partContent, err error) {
 
 // keepParts stores the parts as one message, whole or not, and forgets them. It refuses
 // if the whole does or any of its parts alone. A part that does not open is left out.
-func (x *Receiver) keepParts(ctx context.Context, tx MOTx, snap *registry.Snapshot, parts []sms.MOPart) (word string, err error) {
+func (x *Receiver) keepParts(ctx context.Context, tx MOTx, l law, parts []sms.MOPart) (word string, err error) {
 	slices.SortFunc(parts, func(a, b sms.MOPart) int { return a.Number - b.Number })
 	if err := tx.RemoveMOParts(ctx, parts[0].Set); err != nil {
 		return "", err
@@ -111,7 +110,7 @@ func (x *Receiver) keepParts(ctx context.Context, tx MOTx, snap *registry.Snapsh
 		}
 		bodies = append(bodies, smstext.Body{Coding: f.Coding, Content: c.Body})
 		if alone == "" {
-			alone, _ = x.Book.OptOut(x.plain(c.Coding, c.Body))
+			alone, _ = l.book.OptOut(l.plain(c.Coding, c.Body))
 		}
 	}
 	if len(bodies) == 0 {
@@ -128,7 +127,7 @@ func (x *Receiver) keepParts(ctx context.Context, tx MOTx, snap *registry.Snapsh
 	if err != nil {
 		return "", err
 	}
-	whole := x.received(snap, first.Channel, number, first.Dest, first.Upstream, text)
+	whole := x.received(l, first.Channel, number, first.Dest, first.Upstream, text)
 	if whole.m.OptOut == "" {
 		whole.m.OptOut = alone
 	}
@@ -154,9 +153,9 @@ func (x *Receiver) watchParts(ctx context.Context) {
 
 // LateParts stores as messages what has waited too long for its other parts.
 func (x *Receiver) LateParts(ctx context.Context) error {
-	snap, err := x.Registry(ctx)
+	l, err := x.inForce(ctx)
 	if err != nil {
-		return fmt.Errorf("read the registry: %w", err)
+		return err
 	}
 	before := x.Now().Add(-partsWithin).UnixMilli()
 	var late []sms.MOPart
@@ -178,7 +177,7 @@ func (x *Receiver) LateParts(ctx context.Context) error {
 			if err != nil || len(open) == 0 {
 				return err
 			}
-			_, err = x.keepParts(ctx, tx, snap, open)
+			_, err = x.keepParts(ctx, tx, l, open)
 			return err
 		})
 		if err != nil { // the others must not wait for it

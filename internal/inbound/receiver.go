@@ -33,14 +33,14 @@ type Store interface {
 // Receiver takes reports and MOs from the carriers, stores them in batches, and
 // acknowledges each only after its commit.
 type Receiver struct {
-	Store    Store
-	IDs      *sms.IDs
-	Keys     *vault.Keys
-	Book     *rulebook.Book
-	Registry func(ctx context.Context) (*registry.Snapshot, error)
-	Now      func() time.Time
-	Logger   *slog.Logger
-	Gather   time.Duration // how long reports wait for company in their transaction
+	Store Store
+	IDs   *sms.IDs
+	Keys  *vault.Keys
+	// InForce is the registry and the rulebook as of now.
+	InForce func(ctx context.Context) (*registry.Snapshot, *rulebook.Book, error)
+	Now     func() time.Time
+	Logger  *slog.Logger
+	Gather  time.Duration // how long reports wait for company in their transaction
 	// OnEnded, if set, gets the ends of a channel's segments after their commit.
 	OnEnded func(channel sms.ID, list []Ended)
 	// OnReports gets what customers were told of reports, after the commit; OnMO is

@@ -26,7 +26,7 @@ func submitted(w *gatetest.World, number string, o session.Outcome) gate.Ready {
 	w.Send(gatetest.OTPText, number)
 	ready := w.Readies()
 	r := ready[len(ready)-1]
-	desk := dispatch.Desk{Book: w.Book, IDs: w.IDs}
+	desk := dispatch.Desk{Rules: w.Gate.Rules, IDs: w.IDs}
 	w.Write(func(ctx context.Context, tx *store.Tx) error {
 		v, err := desk.Look(ctx, tx, dispatch.Lease{Channel: gatetest.Channel}, []gate.Ready{r})
 		if len(v.Go) != 1 {
@@ -157,7 +157,7 @@ func TestReportsBeforeTheLastAnswer(t *testing.T) {
 		w.Agree(gatetest.Member)
 		w.Send("【准信科技】"+body, gatetest.Member)
 		r := w.Readies()[0]
-		desk := dispatch.Desk{Book: w.Book, IDs: w.IDs}
+		desk := dispatch.Desk{Rules: w.Gate.Rules, IDs: w.IDs}
 		answer := func(no int, id string) {
 			w.Write(func(ctx context.Context, tx *store.Tx) error {
 				_, err := desk.Settle(ctx, tx, []dispatch.Answer{{Ready: r, No: no, Outcome: session.Outcome{Kind: session.Answered, ID: id}}})
@@ -188,7 +188,7 @@ func TestReportBeforeTheAnswerIsNotLost(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 		w.Send(gatetest.OTPText, gatetest.Member)
 		r := w.Readies()[0]
-		desk := dispatch.Desk{Book: w.Book, IDs: w.IDs}
+		desk := dispatch.Desk{Rules: w.Gate.Rules, IDs: w.IDs}
 		w.Write(func(ctx context.Context, tx *store.Tx) error {
 			_, err := desk.Look(ctx, tx, dispatch.Lease{Channel: gatetest.Channel}, []gate.Ready{r})
 			return err
@@ -220,7 +220,7 @@ func TestReportBeforeTheAnswerIsNotLost(t *testing.T) {
 func TestReportAndAnswerDoNotMissEachOther(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 		const upstream = "1000"
-		desk := dispatch.Desk{Book: w.Book, IDs: w.IDs}
+		desk := dispatch.Desk{Rules: w.Gate.Rules, IDs: w.IDs}
 		w.Send(gatetest.OTPText, gatetest.Member)
 		r := w.Readies()[0]
 		w.Write(func(ctx context.Context, tx *store.Tx) error {

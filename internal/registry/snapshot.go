@@ -32,6 +32,7 @@ type Tables struct {
 	SPAccounts   []SPAccount
 	Staff        []Staff
 	Measures     []Measure
+	RulePacks    []RulePack // the active ones
 }
 
 // Snapshot is an immutable view of the registry at one generation. Balances in
@@ -53,6 +54,8 @@ type Snapshot struct {
 
 	Channels []*Channel // by priority, cost, id
 	Subcodes []*Subcode // the active ones
+
+	RulePacks []RulePack // the active ones
 
 	licences   map[sms.ID][]*Licence
 	measures   map[sms.ID][]*Measure
@@ -117,6 +120,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		authorised: group(t.Authorised, func(a *Authorisation) sms.ID { return a.SignatureID }), bySig: map[sms.ID][]*Subcode{},
 		prices: map[priceKey][]Price{}, keys: map[[32]byte]*APIKey{}, logins: map[string]*SPAccount{}, allow: map[string][]netip.Prefix{},
 	}
+	s.RulePacks = t.RulePacks
 	for _, sig := range s.Signature {
 		s.signatures[signatureKey{sig.PartyID, sig.Text}] = sig
 	}

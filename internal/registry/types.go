@@ -416,6 +416,26 @@ type Staff struct {
 // Has tells whether the person may act in a role now.
 func (s *Staff) Has(role string) bool { return s.State == Active && contains(s.Roles, role) }
 
+// RulePack 规则包 is a pack of rules that a person has proposed. Its text is read apart.
+type RulePack struct {
+	ID         sms.ID `db:"id" json:"id"`
+	Name       string `db:"name" json:"name"`
+	Version    string `db:"version" json:"version"`
+	Layer      string `db:"layer" json:"layer" enum:"law,channel,house"`
+	Hash       []byte `db:"hash" json:"-"`       // SHA-256 of the exact text
+	CasesHash  []byte `db:"cases_hash" json:"-"` // of the scenarios that came with it
+	Note       string `db:"note" json:"note,omitempty"`
+	State      string `db:"state" json:"state" enum:"proposed,active,retired,rejected"`
+	ProposedBy sms.ID `db:"proposed_by" json:"proposed_by"`
+	ProposedAt int64  `db:"proposed_at" json:"proposed_at"`
+	DecidedBy  sms.ID `db:"decided_by" json:"decided_by,omitempty" doc:"who activated or rejected it"`
+	DecidedAt  int64  `db:"decided_at" json:"decided_at,omitempty"`
+	RetiredAt  int64  `db:"retired_at" json:"retired_at,omitempty" doc:"when another version came in its place"`
+}
+
+// Proposed is the state of a rule pack that waits for its second person.
+const Proposed = "proposed"
+
 // APIKey is a bearer key, stored as its hash.
 type APIKey struct {
 	ID            sms.ID `db:"id" json:"id,omitempty"`

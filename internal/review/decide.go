@@ -48,7 +48,11 @@ func (d *Desk) Decide(ctx context.Context, tx Tx, kind string, id sms.ID, versio
 	if err != nil {
 		return nil, err
 	}
-	found, err := o.judge(ctx, tx, d.Book(), snap, now)
+	book, err := d.InForce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := o.judge(ctx, tx, book, snap, now)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +75,7 @@ func (d *Desk) Decide(ctx context.Context, tx Tx, kind string, id sms.ID, versio
 	if err != nil {
 		return nil, err
 	}
-	if err := d.record(ctx, tx, c, found, by); err != nil || !revoke {
+	if err := d.record(ctx, tx, c, book, found, by); err != nil || !revoke {
 		return c, err
 	}
 	return c, d.revoke(ctx, tx, o, now)
@@ -150,7 +154,11 @@ func (d *Desk) withdraw(ctx context.Context, tx Tx, kind string, id sms.ID, vers
 	if err := tx.PutCase(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := d.record(ctx, tx, c, nil, by); err != nil {
+	book, err := d.InForce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.record(ctx, tx, c, book, nil, by); err != nil {
 		return nil, err
 	}
 	return c, d.revoke(ctx, tx, o, now)

@@ -95,8 +95,9 @@ type Author struct {
 
 // Desk judges and decides.
 type Desk struct {
-	Book func() *rulebook.Book // in force now
-	IDs  *sms.IDs
+	// InForce is the rulebook in force now, or why this node has none.
+	InForce func(ctx context.Context) (*rulebook.Book, error)
+	IDs     *sms.IDs
 }
 
 // Submit has an object judged and opens its case. What is usable stays as it is until the
@@ -123,7 +124,11 @@ func (d *Desk) Submit(ctx context.Context, tx Tx, o Object, by Author) (*Case, e
 	if n >= MaxWaiting {
 		return nil, sms.Errorf(sms.RateLimited, "body", "%d of the party's applications wait already: let them be reviewed first", n)
 	}
-	found, err := o.judge(ctx, tx, d.Book(), snap, now)
+	book, err := d.InForce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := o.judge(ctx, tx, book, snap, now)
 	if err != nil {
 		return nil, err
 	}
@@ -249,7 +254,7 @@ func (v *Verdict) state() string {
 }
 
 // record writes the decision into the log.
-func (d *Desk) record(ctx context.Context, tx Tx, c *Case, found []rulebook.Finding, by Author) error {
+func (d *Desk) record(ctx context.Context, tx Tx, c *Case, book *rulebook.Book, found []rulebook.Finding, by Author) error {
 	return evlog.Append(ctx, tx, d.IDs, c.ReviewedAt, leaf.New(KindReview, int64(c.ObjectID), c.ReviewedAt,
 		leaf.Int("case", int64(c.ID)),
 		leaf.Str("object", c.Kind),
@@ -259,7 +264,7 @@ func (d *Desk) record(ctx context.Context, tx Tx, c *Case, found []rulebook.Find
 		leaf.Hash("reason", hash([]byte(c.Reason))),
 		leaf.Str("rules", rules(found)),
 		leaf.Str("confirmed", c.Confirmed),
-		leaf.Str("packs", d.Book().Versions()),
+		leaf.Str("packs", book.Versions()),
 		leaf.Int("by_key", int64(by.Key)),
 		leaf.Int("by_staff", int64(by.Staff)),
 		leaf.Int("submitted_by_key", int64(c.KeyID)),

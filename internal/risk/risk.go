@@ -86,11 +86,11 @@ func (f *Figures) facts() map[string]any {
 
 // Watch looks at every account now and then.
 type Watch struct {
-	Store  Store
-	Book   *rulebook.Book
-	Codes  *vendorcode.Table
-	IDs    *sms.IDs
-	Logger *slog.Logger
+	Store   Store
+	InForce func(ctx context.Context) (*rulebook.Book, error)
+	Codes   *vendorcode.Table
+	IDs     *sms.IDs
+	Logger  *slog.Logger
 }
 
 // Look judges the traffic of every account and imposes what the rules ask for. An account
@@ -104,19 +104,23 @@ func (w *Watch) Look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	book, err := w.InForce(ctx)
+	if err != nil {
+		return err
+	}
 	var failed []error
 	for _, a := range snap.Account {
 		if p := snap.Party[a.PartyID]; p == nil || p.Kind != registry.Customer {
 			continue
 		}
-		if err := w.judge(ctx, snap, a); err != nil {
+		if err := w.judge(ctx, book, snap, a); err != nil {
 			failed = append(failed, fmt.Errorf("traffic of account %d: %w", a.ID, err))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-func (w *Watch) judge(ctx context.Context, snap *registry.Snapshot, a *registry.Account) error {
+func (w *Watch) judge(ctx context.Context, book *rulebook.Book, snap *registry.Snapshot, a *registry.Account) error {
 	var f Figures
 	var now time.Time
 	err := w.Store.Read(ctx, func(ctx context.Context, tx WatchTx) (err error) {
@@ -129,7 +133,7 @@ func (w *Watch) judge(ctx context.Context, snap *registry.Snapshot, a *registry.
 	if err != nil || f.Reported == 0 {
 		return err
 	}
-	for _, found := range w.Book.Judge(rulebook.ObjectTraffic, f.facts(), now) {
+	for _, found := range book.Judge(rulebook.ObjectTraffic, f.facts(), now) {
 		if err := w.act(ctx, a.PartyID, &found, &f); err != nil {
 			return err
 		}

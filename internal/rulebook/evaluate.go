@@ -76,7 +76,7 @@ type WordException struct {
 func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding, until time.Time) {
 	cat := sms.Category(f.vals[Category].(string))
 	for _, c := range b.rules {
-		if c.stage != stage || !c.applies(cat) {
+		if c.stage != stage || !c.Applies(cat) {
 			continue
 		}
 		from, bound := c.from(f)

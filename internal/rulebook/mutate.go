@@ -131,13 +131,12 @@ func (b *Book) Survivors(mutants []Mutant, cases []Scenario) []Mutant {
 // limits it to one rule; "" runs all.
 func (b *Book) RunExamples(rule string) []string {
 	var failed []string
-	at := time.Date(2026, 11, 2, 10, 0, 0, 0, Shanghai)
 	for _, c := range slices.Concat(b.rules, b.others()) {
 		if rule != "" && c.ID != rule {
 			continue
 		}
 		for _, e := range c.Examples {
-			got, err := b.stands(c, e.Facts, at)
+			got, err := b.stands(c, e.Facts, c.exampleDay())
 			switch {
 			case err != nil:
 				failed = append(failed, fmt.Sprintf("%s, %s: %v", c.ID, e.Name, err))
@@ -147,6 +146,15 @@ func (b *Book) RunExamples(rule string) []string {
 		}
 	}
 	return failed
+}
+
+// exampleDay is ten o'clock on a day on which the rule holds: examples tell nothing of dates.
+func (c *compiled) exampleDay() time.Time {
+	at := time.Date(2026, 11, 2, 10, 0, 0, 0, Shanghai)
+	if at.Before(c.From.Time) || !c.To.IsZero() && !at.Before(c.To.Time) {
+		at = c.From.Add(10 * time.Hour)
+	}
+	return at
 }
 
 // stands tells whether a rule stands against something lawful but for some facts.

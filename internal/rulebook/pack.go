@@ -85,6 +85,9 @@ type Hours struct {
 	CloseFact string `yaml:"close_fact,omitempty"`
 }
 
+// House is the layer of an operator's own packs.
+const House = "house"
+
 // Outcomes of a rule that stands against a message.
 const (
 	Block  = "block"
@@ -199,10 +202,10 @@ func Parse(b []byte) (*Pack, error) {
 	if p.Name == "" || p.Version == "" {
 		return nil, fmt.Errorf("a rule pack needs pack and version")
 	}
-	if p.Layer != "law" && p.Layer != "channel" && p.Layer != "house" {
+	if p.Layer != "law" && p.Layer != "channel" && p.Layer != House {
 		return nil, fmt.Errorf("pack %s: layer %q is not law, channel or house", p.Name, p.Layer)
 	}
-	if p.Layer != "house" && len(p.Adjust) > 0 {
+	if p.Layer != House && len(p.Adjust) > 0 {
 		return nil, fmt.Errorf("pack %s: only a house pack adjusts parameters", p.Name)
 	}
 	if p.Layer != "law" && len(p.Instruments) > 0 {
@@ -262,7 +265,7 @@ func (r *Rule) check(layer string) error {
 		return fmt.Errorf("its layer %s is not the pack's %s", r.Layer, layer)
 	case r.Title.Zh == "" || r.Title.En == "":
 		return fmt.Errorf("the title is needed in zh and en")
-	case len(r.Basis) == 0 && layer != "house":
+	case len(r.Basis) == 0 && layer != House:
 		return fmt.Errorf("it names no article or contract that it rests on")
 	case r.From.IsZero():
 		return fmt.Errorf("effective_from is missing")
@@ -310,7 +313,8 @@ func (r *Rule) checkVerdict() error {
 	return nil
 }
 
-func (r *Rule) applies(c sms.Category) bool {
+// Applies tells whether a rule concerns a category.
+func (r *Rule) Applies(c sms.Category) bool {
 	if len(r.Categories) == 0 {
 		return true
 	}

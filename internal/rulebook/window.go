@@ -87,7 +87,7 @@ func (b *Book) findCounted() {
 	for _, cat := range sms.Categories() {
 		for i := range b.windows {
 			name := "count." + b.windows[i].Name
-			if slices.ContainsFunc(b.rules, func(c *compiled) bool { return c.reads[name] && c.applies(cat) }) {
+			if slices.ContainsFunc(b.rules, func(c *compiled) bool { return c.reads[name] && c.Applies(cat) }) {
 				b.counted[cat] = append(b.counted[cat], i)
 			}
 		}

@@ -28,6 +28,9 @@ const (
 	FactUnreadable     Code = "FACT_UNREADABLE"
 	StoreUnavailable   Code = "STORE_UNAVAILABLE"
 	Internal           Code = "INTERNAL"
+	RulebookUnusable   Code = "RULEBOOK_UNUSABLE"
+	RulePackRefused    Code = "RULE_PACK_REFUSED"
+	RulePackDecided    Code = "RULE_PACK_DECIDED"
 
 	BalanceTooLow     Code = "BALANCE_TOO_LOW"
 	PriceMissing      Code = "PRICE_MISSING"
@@ -131,6 +134,9 @@ var catalogue = []Entry{
 	{FactUnreadable, 503, 8, "ZX:0018", "合规事实暂不可读，未受理，请稍后重试", "a compliance fact can't be read now, not accepted; try again later", true},
 	{StoreUnavailable, 503, 8, "ZX:0019", "存储暂不可用，未受理，请稍后重试", "the store is unavailable, not accepted; try again later", true},
 	{Internal, 500, 9, "ZX:0020", "内部错误，未受理", "internal error, not accepted", true},
+	{RulebookUnusable, 503, 8, "ZX:0021", "本节点无法载入现行规则包，未受理，请升级程序或联系运营商", "this node can't load the rule packs in force, not accepted; the operator must upgrade it", true},
+	{RulePackRefused, 422, 1, "ZX:0022", "规则包未通过检查，请按所列各项修改后重新提交", "the rule pack does not pass its checks; mend what is listed and propose it again", false},
+	{RulePackDecided, 409, 1, "ZX:0023", "规则包已生效、已否决或已被新版本取代，不能再处理", "the rule pack does not wait for a decision any more", false},
 	{BalanceTooLow, 402, 9, "ZX:0030", "余额不足，请充值", "the balance is too low; top up", false},
 	{PriceMissing, 409, 9, "ZX:0031", "账户没有该类短信的价格，请联系您的代理商或运营商", "the account has no price for this category; ask your agent or operator", false},
 	{NoChannel, 409, 9, "ZX:0032", "没有可用于该号码的通道", "no channel serves this recipient", false},
@@ -158,7 +164,7 @@ var catalogue = []Entry{
 	{TemplateNotFiled, 403, 9, "ZX:T002", "该模板的现行版本尚未在上游云通道报备，请先报备并在通道中登记其模板编号", "the template's present wording is not filed with the upstream; file it there and enter its code at the channel", false},
 	{SignatureForm, 422, 9, "ZX:S002", "签名不符合规范，不能审核通过", "the signature can't be approved as it is", false},
 	{TemplateForm, 422, 9, "ZX:T005", "模板不符合规范，不能审核通过", "the template can't be approved as it is", false},
-	{SamePerson, 403, 9, "ZX:0038", "提交人不能审核自己提交的事项，请由另一位员工审核", "who submitted it can't judge it; another person of the staff must", false},
+	{SamePerson, 403, 9, "ZX:0038", "提交人不能审核或激活自己提交的事项，须由另一位员工办理", "who submitted it can't decide on it; another person of the staff must", false},
 	{PartyHeld, 409, 9, "ZX:M001", "发送主体的营销短信因异常迹象转人工审核，可申诉", "the sender's marketing waits for a reviewer because of what its traffic shows; it may appeal", false},
 	{PartySuspended, 403, 9, "ZX:M002", "发送主体的营销短信已暂停，可申诉", "the sender's marketing is suspended; it may appeal", false},
 	{TemplateUnfiled, 403, 9, "ZX:T012", "模板尚未在接收方所属运营商报备通过", "the template is not filed with the recipient's carrier", false},

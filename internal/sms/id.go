@@ -43,7 +43,7 @@ func ParseID(s string) (ID, error) {
 // Time is the millisecond at which the id was made.
 func (id ID) Time() time.Time { return time.UnixMilli(int64(id)>>22 + idEpoch) }
 
-// FirstID is below every id that is made from the moment on.
+// FirstID is below every id that is made at a moment or later, and above all before.
 func FirstID(t time.Time) ID { return ID(max(0, t.UnixMilli()-idEpoch) << 22) }
 
 // IDs makes ids for one node. It never repeats an id while it lives, also when

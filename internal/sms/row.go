@@ -12,6 +12,7 @@ type Decision struct {
 	Facts         []byte // JSON of the shared facts; no personal data
 	Findings      []byte // JSON of what stood against it, or warned
 	Permit        []byte // JSON of a Permit for each carrier
+	Verdicts      []byte // JSON: how many messages got which verdict; no personal data
 	Journal       int64  // the revocation journal's number when the facts were read
 	ValidUntil    int64  // the first moment at which a fact that it relied on ends
 }

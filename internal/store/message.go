@@ -10,19 +10,19 @@ import (
 
 // InsertDecisions stores what submissions have in common.
 func (t *Tx) InsertDecisions(ctx context.Context, list []sms.Decision) error {
-	args := make([]any, 0, len(list)*9)
+	args := make([]any, 0, len(list)*10)
 	for i := range list {
 		d := &list[i]
-		args = append(args, int64(d.ID), int64(d.ApplicationID), d.At, d.Packs, string(d.Facts), string(d.Findings), string(d.Permit), d.Journal, d.ValidUntil)
+		args = append(args, int64(d.ID), int64(d.ApplicationID), d.At, d.Packs, string(d.Facts), string(d.Findings), string(d.Permit), string(d.Verdicts), d.Journal, d.ValidUntil)
 	}
-	return t.insert(ctx, "INSERT INTO decision(id, application_id, at, packs, facts, findings, permit, journal, valid_until) VALUES ", 9, "", args)
+	return t.insert(ctx, "INSERT INTO decision(id, application_id, at, packs, facts, findings, permit, verdicts, journal, valid_until) VALUES ", 10, "", args)
 }
 
 // Decision reads one.
 func (t *Tx) Decision(ctx context.Context, id sms.ID) (sms.Decision, error) {
 	var d sms.Decision
-	err := t.One(ctx, "SELECT id, application_id, at, packs, facts, findings, permit, journal, valid_until FROM decision WHERE id = ?", []any{int64(id)},
-		&d.ID, &d.ApplicationID, &d.At, &d.Packs, &d.Facts, &d.Findings, &d.Permit, &d.Journal, &d.ValidUntil)
+	err := t.One(ctx, "SELECT id, application_id, at, packs, facts, findings, permit, verdicts, journal, valid_until FROM decision WHERE id = ?", []any{int64(id)},
+		&d.ID, &d.ApplicationID, &d.At, &d.Packs, &d.Facts, &d.Findings, &d.Permit, &d.Verdicts, &d.Journal, &d.ValidUntil)
 	return d, err
 }
 
@@ -32,15 +32,30 @@ func (t *Tx) Decisions(ctx context.Context, ids []sms.ID, each func(sms.Decision
 	for i, id := range ids {
 		list[i] = int64(id)
 	}
-	return t.in(ctx, "SELECT id, application_id, at, packs, facts, findings, permit, journal, valid_until FROM decision WHERE id IN (%s)", nil, list, nil,
+	return t.in(ctx, "SELECT id, application_id, at, packs, facts, findings, permit, verdicts, journal, valid_until FROM decision WHERE id IN (%s)", nil, list, nil,
 		func(r *sql.Rows) error {
 			var d sms.Decision
-			if err := r.Scan(&d.ID, &d.ApplicationID, &d.At, &d.Packs, &d.Facts, &d.Findings, &d.Permit, &d.Journal, &d.ValidUntil); err != nil {
+			if err := r.Scan(&d.ID, &d.ApplicationID, &d.At, &d.Packs, &d.Facts, &d.Findings, &d.Permit, &d.Verdicts, &d.Journal, &d.ValidUntil); err != nil {
 				return err
 			}
 			each(d)
 			return nil
 		})
+}
+
+// DecisionsBetween reads what decisions rested on and gave, of ids from one to before
+// another, in their order.
+func (t *Tx) DecisionsBetween(ctx context.Context, from, to sms.ID, limit int) (list []sms.Decision, err error) {
+	err = t.Query(ctx, "SELECT id, at, packs, facts, verdicts FROM decision WHERE id >= ? AND id < ? ORDER BY id LIMIT ?", []any{int64(from), int64(to), int64(limit)},
+		func(r *sql.Rows) error {
+			var d sms.Decision
+			if err := r.Scan(&d.ID, &d.At, &d.Packs, &d.Facts, &d.Verdicts); err != nil {
+				return err
+			}
+			list = append(list, d)
+			return nil
+		})
+	return list, err
 }
 
 const messageColumns = `id, decision_id, account_id, application_id, group_id, signature_id, template_id, phone_id, carrier, category, class,

@@ -44,6 +44,7 @@ func (t *table) fields(typ reflect.Type, at []int) {
 // Columns that are NULL when 0, because they refer to another row.
 var nullable = map[string]bool{
 	"parent_id": true, "payer_id": true, "upstream_id": true, "expires_at": true, "revoked_at": true, "staff_id": true, "document_id": true,
+	"decided_by": true,
 }
 
 func (t table) args(v reflect.Value) []any {
@@ -107,6 +108,11 @@ func has(list []string, s string) bool {
 
 // all reads every row into dest, a pointer to a slice.
 func (t table) all(ctx context.Context, tx *Tx, dest any) error {
+	return t.some(ctx, tx, dest, "ORDER BY "+strings.Join(t.cols[:t.keys], ","))
+}
+
+// some reads the rows that a clause chooses.
+func (t table) some(ctx context.Context, tx *Tx, dest any, clause string, args ...any) error {
 	list := reflect.ValueOf(dest).Elem()
 	sel := make([]string, len(t.cols))
 	for i, c := range t.cols {
@@ -115,8 +121,8 @@ func (t table) all(ctx context.Context, tx *Tx, dest any) error {
 			sel[i] = "COALESCE(" + c + ", 0)"
 		}
 	}
-	query := "SELECT " + strings.Join(sel, ",") + " FROM " + t.name + " ORDER BY " + strings.Join(t.cols[:t.keys], ",")
-	err := tx.Query(ctx, query, nil, func(r *sql.Rows) error {
+	query := "SELECT " + strings.Join(sel, ",") + " FROM " + t.name + " " + clause
+	err := tx.Query(ctx, query, args, func(r *sql.Rows) error {
 		row := reflect.New(list.Type().Elem()).Elem()
 		ptr := make([]any, len(t.cols))
 		flags, docs := map[int]*int64{}, map[int]*string{}
@@ -171,6 +177,7 @@ var (
 	tSP       = tableOf("sp_account", 1, registry.SPAccount{})
 	tStaff    = tableOf("staff", 1, registry.Staff{})
 	tMeasure  = tableOf("measure", 1, registry.Measure{})
+	tRulePack = tableOf("rule_pack", 1, registry.RulePack{})
 	// A price's key is spread over its columns; see PutPrice.
 	tPrice = tableOf("price", 1, registry.Price{})
 )
@@ -211,6 +218,9 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		if err := x.t.all(ctx, t, x.dest); err != nil {
 			return nil, err
 		}
+	}
+	if all.RulePacks, err = t.ActiveRulePacks(ctx); err != nil {
+		return nil, err
 	}
 	return registry.NewSnapshot(generation, all)
 }

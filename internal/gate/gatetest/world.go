@@ -11,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/app"
 	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/edition"
+	"github.com/zhunxin/zhunxin/internal/evlog"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -67,7 +70,7 @@ type World struct {
 	DB    *store.DB
 	Gate  *gate.Gate
 	Keys  *vault.Keys
-	Book  *rulebook.Book
+	Shelf *edition.Shelf
 	IDs   *sms.IDs
 	Clock *Clock
 
@@ -138,7 +141,7 @@ func newWorld(t *testing.T, db *store.DB, c *Clock, wrap func(gate.Store) gate.S
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.Book, err = rulebook.Load(packs...); err != nil {
+	if w.Shelf, err = edition.NewShelf(packs); err != nil {
 		t.Fatal(err)
 	}
 	w.Put(lawful()...)
@@ -163,7 +166,7 @@ func newWorld(t *testing.T, db *store.DB, c *Clock, wrap func(gate.Store) gate.S
 			defer w.mu.Unlock()
 			w.ready = append(w.ready, list...)
 		},
-	}, s, w.Book, w.Keys, w.IDs)
+	}, s, w.Shelf, w.Keys, w.IDs)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { w.Gate.Run(ctx) })
@@ -242,6 +245,27 @@ func (w *World) PutChannel(id sms.ID, code string, set func(*registry.Channel)) 
 		},
 		ch,
 	)
+}
+
+// Activate puts a rule pack in force, proposed by one person and activated by another.
+func (w *World) Activate(pack string) {
+	w.T.Helper()
+	one, two := registry.Staff{ID: 91, Name: "one", State: registry.Active}, registry.Staff{ID: 92, Name: "two", State: registry.Active}
+	w.Put(one, two)
+	d := &edition.Desk{Shelf: w.Shelf, Store: app.PackStore{DB: w.DB}, IDs: w.IDs, Record: func(ctx context.Context, tx edition.Tx, at int64, records ...leaf.Record) error {
+		return evlog.Append(ctx, tx, w.IDs, at, records...)
+	}}
+	t, err := d.Try(context.Background(), []byte(pack), nil)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	p, err := d.Propose(context.Background(), t, &one, "", []byte(pack), nil)
+	if err == nil {
+		_, err = d.Activate(context.Background(), p.ID, &two)
+	}
+	if err != nil {
+		w.T.Fatal(err)
+	}
 }
 
 // Write runs fn in a transaction.

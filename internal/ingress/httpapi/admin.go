@@ -84,6 +84,7 @@ func (a *API) admin() {
 	a.adminSecrets()
 	a.adminChannels()
 	a.adminMoney()
+	a.adminRulebook()
 }
 
 // freeze names the revocation that a state which is not active stands for.

@@ -25,6 +25,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/document"
+	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -76,6 +77,9 @@ type Tx interface {
 	PutSetting(ctx context.Context, name, value string) error
 	AppealMeasure(ctx context.Context, id sms.ID, text string, at int64) (bool, error)
 	LiftMeasure(ctx context.Context, id, by sms.ID, why string, at int64) (bool, error)
+	RulePacks(ctx context.Context, before sms.ID, limit int) ([]registry.RulePack, error)
+	RulePack(ctx context.Context, id sms.ID) (registry.RulePack, bool, error)
+	RulePackText(ctx context.Context, id sms.ID) (text, cases []byte, err error)
 }
 
 // Store runs transactions. WriteFirst goes before all other writers: opt-outs.
@@ -88,6 +92,7 @@ type Store interface {
 // Config is what the interface works on.
 type Config struct {
 	Gate  *gate.Gate
+	Packs *edition.Desk
 	Store Store
 	Keys  *vault.Keys
 	IDs   *sms.IDs
@@ -146,7 +151,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	h.Security = []map[string][]string{{"key": {}}}
 	h.RejectUnknownQueryParameters = true
 	a := &API{
-		Config: cfg, huma: humago.New(mux, h), desk: &review.Desk{Book: cfg.Gate.Book, IDs: cfg.IDs},
+		Config: cfg, huma: humago.New(mux, h), desk: &review.Desk{InForce: cfg.Gate.RulesInForce, IDs: cfg.IDs},
 		shelf: &document.Shelf{Store: documentStore{cfg.Store}, Keys: cfg.Keys, IDs: cfg.IDs}, assessing: make(chan struct{}, maxAssessing),
 	}
 	a.messages()

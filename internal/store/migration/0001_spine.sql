@@ -379,6 +379,26 @@ CREATE TABLE sp_account (
 ) STRICT;
 CREATE UNIQUE INDEX sp_account_login ON sp_account(protocol, login);
 
+-- Rule packs that people have proposed. Text, cases and who proposed it never change.
+CREATE TABLE rule_pack (
+  id          INTEGER PRIMARY KEY,
+  name        TEXT NOT NULL,
+  version     TEXT NOT NULL,
+  layer       TEXT NOT NULL,               -- law | channel | house
+  text        TEXT NOT NULL,               -- the exact YAML
+  cases       TEXT NOT NULL,               -- YAML of its scenarios, or nothing
+  hash        BLOB NOT NULL,               -- SHA-256 of text
+  cases_hash  BLOB NOT NULL,
+  note        TEXT NOT NULL,               -- why
+  state       TEXT NOT NULL,               -- proposed | active | retired | rejected
+  proposed_by INTEGER NOT NULL REFERENCES staff(id),
+  proposed_at INTEGER NOT NULL,
+  decided_by  INTEGER REFERENCES staff(id), -- who activated or rejected it
+  decided_at  INTEGER NOT NULL DEFAULT 0,
+  retired_at  INTEGER NOT NULL DEFAULT 0   -- when another version came in its place
+) STRICT;
+CREATE UNIQUE INDEX rule_pack_active ON rule_pack(name) WHERE state = 'active';
+
 -- People: consent, refusal, frequency ---------------------------------------
 
 CREATE TABLE person (
@@ -502,6 +522,7 @@ CREATE TABLE decision (
   facts          TEXT NOT NULL,            -- JSON of the shared facts, no personal data
   findings       TEXT NOT NULL,            -- JSON of what stood against it, or warned
   permit         TEXT NOT NULL,            -- JSON: ordered channels with source, segments, prices of the chain
+  verdicts       TEXT NOT NULL,            -- JSON: how many messages got which verdict
   journal        INTEGER NOT NULL,
   valid_until    INTEGER NOT NULL
 ) STRICT;
