@@ -76,6 +76,7 @@ type Book struct {
 
 	optOut, optOutForms OptOutWords // as written, and folded
 	instruments         map[string]*Instrument
+	calendar            *Calendar
 
 	rules     []*compiled // of messages, in order of evaluation
 	objects   map[string]*object
@@ -122,7 +123,10 @@ func before(a, b string) bool {
 // Load compiles packs. House packs come last; they may add rules and move
 // parameters in the stricter direction, nothing else.
 func Load(packs ...[]byte) (*Book, error) {
-	b := &Book{index: map[string]int{}, instruments: map[string]*Instrument{}, objects: map[string]*object{}, textRules: map[string]bool{}}
+	b := &Book{
+		index: map[string]int{}, instruments: map[string]*Instrument{}, objects: map[string]*object{}, textRules: map[string]bool{},
+		calendar: &Calendar{years: map[int]*Year{}, days: map[civil]bool{}},
+	}
 	for i, f := range factTable {
 		b.index[f.Name] = i
 		b.stages = append(b.stages, f.Stage)
@@ -145,6 +149,11 @@ func Load(packs ...[]byte) (*Book, error) {
 		}
 		for i := range p.Instruments {
 			if err := b.addInstrument(&p.Instruments[i]); err != nil {
+				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
+			}
+		}
+		for i := range p.Calendar {
+			if err := b.calendar.add(&p.Calendar[i]); err != nil {
 				return nil, fmt.Errorf("pack %s: %w", p.Name, err)
 			}
 		}

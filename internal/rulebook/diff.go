@@ -23,7 +23,7 @@ func listed(params map[string]Param) string {
 }
 
 // Diff lists what b changes against a: rules added, gone, and fields that differ, and what
-// stands beside the rules: words, windows and the dates of instruments.
+// stands beside the rules: words, windows, holidays and the dates of instruments.
 func Diff(a, b *Book) []Change {
 	var out []Change
 	old := map[string]Rule{}
@@ -88,6 +88,9 @@ func (b *Book) beside() map[string]map[string]bool {
 	}
 	for name, i := range b.instruments {
 		add("instruments", fmt.Sprintf("%s (%s – %s)", name, i.From, i.To))
+	}
+	for _, y := range b.calendar.years {
+		add("calendar", y.String())
 	}
 	return out
 }

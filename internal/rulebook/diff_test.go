@@ -18,6 +18,7 @@ func TestDiffOverlooksNothing(t *testing.T) {
 		{"whole: [R, ", "whole: ["}:                  "opt_out whole gone: R",
 		{"code: CONSENT_MISSING", "code: OPTED_OUT"}: "CNS-01 code: CONSENT_MISSING → OPTED_OUT",
 		{"to: 2026-05-01", "to: 2026-05-02"}:         "instruments added: 《通信短信息服务管理规定》（工信部令第31号） (2015-06-30 – 2026-05-02)",
+		{"2026-02-28, ", ""}:                         "calendar added: 2026: ",
 		{"length: 168h", "length: 167h"}:             "windows added: mkt_7d (MKT, group, 167h0m0s)",
 		{"value: 1200, unit", "value: 1199, unit"}:   "TIM-01 parameters: ",
 		{"categories: [MKT]\n    against: \"!text.refusal\"", "categories: [OTP]\n    against: \"!text.refusal\""}: "OPT-01 categories: [MKT] → [OTP]",

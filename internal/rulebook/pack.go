@@ -160,6 +160,7 @@ type Pack struct {
 	Lexicon []Lexicon   `yaml:"lexicons,omitempty"`
 
 	Instruments []Instrument `yaml:"instruments,omitempty"` // only of a law pack
+	Calendar    []Year       `yaml:"calendar,omitempty"`    // only of a law pack
 	Rules       []Rule       `yaml:"rules,omitempty"`
 	Adjust      []Adjustment `yaml:"adjust,omitempty"`
 }
@@ -187,6 +188,14 @@ func Parse(b []byte) (*Pack, error) {
 	}
 	if p.Layer != "law" && len(p.Instruments) > 0 {
 		return nil, fmt.Errorf("pack %s: only a law pack says when instruments are in force", p.Name)
+	}
+	if p.Layer != "law" && len(p.Calendar) > 0 {
+		return nil, fmt.Errorf("pack %s: only a law pack says which days are holidays", p.Name)
+	}
+	for i := range p.Calendar {
+		if err := p.Calendar[i].check(); err != nil {
+			return nil, fmt.Errorf("pack %s, calendar of %d: %w", p.Name, p.Calendar[i].Year, err)
+		}
 	}
 	for i := range p.Rules {
 		r := &p.Rules[i]
@@ -218,13 +227,17 @@ func decode(b []byte, into any) error {
 	return nil
 }
 
+// statuses say how sure a source is: V (verified), V2 (from a secondary source), R (recalled),
+// D (our own design), TBC (to be confirmed).
+var statuses = []string{"V", "V2", "R", "D", "TBC"}
+
 var ruleID = regexp.MustCompile(`^[A-Z]{2,6}-[0-9]{2,3}$`)
 
 func (r *Rule) check(layer string) error {
 	switch {
 	case !ruleID.MatchString(r.ID):
 		return fmt.Errorf("the id is not like TIM-01")
-	case !slices.Contains([]string{"V", "V2", "R", "D", "TBC"}, r.Status):
+	case !slices.Contains(statuses, r.Status):
 		return fmt.Errorf("status %q is not V (verified), V2 (from a secondary source), R (recalled), D (our own design) or TBC (to be confirmed)", r.Status)
 	case r.Layer != layer:
 		return fmt.Errorf("its layer %s is not the pack's %s", r.Layer, layer)
