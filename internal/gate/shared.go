@@ -132,6 +132,7 @@ func (g *Gate) sharedFacts(p *part, at int64) {
 	}
 	f.Text(&p.traits, p.words)
 	f.Bool(rulebook.ReviewApproved, p.job.review)
+	f.Bool(rulebook.PartyMarketingStopped, snap.Stopped(p.job.party.ID))
 	f.Int(rulebook.UnitsLength, p.length)
 	f.Int(rulebook.UnitsBilled, p.units)
 	p.facts = f

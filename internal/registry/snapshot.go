@@ -29,6 +29,7 @@ type Tables struct {
 	Keys         []APIKey
 	SPAccounts   []SPAccount
 	Staff        []Staff
+	Stops        []MarketingStop
 }
 
 // Snapshot is an immutable view of the registry at one generation. Balances in
@@ -48,6 +49,7 @@ type Snapshot struct {
 
 	Channels []*Channel // by priority, cost, id
 	Subcodes []*Subcode // the active ones
+	Stops    []MarketingStop
 
 	licences   map[sms.ID][]*Licence
 	contracts  map[sms.ID][]*Contract
@@ -97,7 +99,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		Application: byID(t.Applications, func(a *Application) sms.ID { return a.ID }), Signature: byID(t.Signatures, func(a *Signature) sms.ID { return a.ID }),
 		Channel: byID(t.Channels, func(c *Channel) sms.ID { return c.ID }), AccessCode: byID(t.AccessCodes, func(c *AccessCode) sms.ID { return c.ID }),
 		Template: byID(t.Templates, func(c *Template) sms.ID { return c.ID }), Contract: byID(t.Contracts, func(c *Contract) sms.ID { return c.ID }),
-		Staff:    byID(t.Staff, func(x *Staff) sms.ID { return x.ID }),
+		Staff: byID(t.Staff, func(x *Staff) sms.ID { return x.ID }), Stops: t.Stops,
 		licences: group(t.Licences, func(l *Licence) sms.ID { return l.PartyID }), contracts: group(t.Contracts, func(c *Contract) sms.ID { return c.PartyID }),
 		signatures: map[signatureKey]*Signature{}, filings: map[filingKey]*Filing{}, bySig: map[sms.ID][]*Subcode{},
 		prices: map[priceKey][]Price{}, keys: map[[32]byte]*APIKey{}, logins: map[string]*SPAccount{}, allow: map[string][]netip.Prefix{},
@@ -140,6 +142,14 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 	s.indexFiled()
 	return s, s.indexAccess(t)
 }
+
+// Stopped tells whether a party's marketing is stopped.
+func (s *Snapshot) Stopped(party sms.ID) bool {
+	return slices.ContainsFunc(s.Stops, func(x MarketingStop) bool { return x.PartyID == party && x.LiftedAt == 0 })
+}
+
+// LicencesOf lists a party's licences.
+func (s *Snapshot) LicencesOf(party sms.ID) []*Licence { return s.licences[party] }
 
 func byID[T any](list []T, id func(*T) sms.ID) map[sms.ID]*T {
 	m := make(map[sms.ID]*T, len(list))

@@ -94,6 +94,16 @@ func (t table) put(ctx context.Context, tx *Tx, row any, keep ...string) error {
 	return nil
 }
 
+// insert stores a new row.
+func (t table) insert(ctx context.Context, tx *Tx, row any, tail string) (int, error) {
+	n, err := tx.ExecCount(ctx, fmt.Sprintf("INSERT INTO %s(%s) VALUES (%s)%s", t.name, strings.Join(t.cols, ","), marks(len(t.cols)), tail),
+		t.args(reflect.Indirect(reflect.ValueOf(row)))...)
+	if err != nil {
+		return 0, fmt.Errorf("store a row of %s: %w", t.name, err)
+	}
+	return n, nil
+}
+
 func has(list []string, s string) bool {
 	for _, x := range list {
 		if x == s {
@@ -105,6 +115,11 @@ func has(list []string, s string) bool {
 
 // all reads every row into dest, a pointer to a slice.
 func (t table) all(ctx context.Context, tx *Tx, dest any) error {
+	return t.some(ctx, tx, dest, "ORDER BY "+strings.Join(t.cols[:t.keys], ","))
+}
+
+// some reads the rows that what stands behind FROM leaves.
+func (t table) some(ctx context.Context, tx *Tx, dest any, tail string, args ...any) error {
 	list := reflect.ValueOf(dest).Elem()
 	sel := make([]string, len(t.cols))
 	for i, c := range t.cols {
@@ -113,8 +128,8 @@ func (t table) all(ctx context.Context, tx *Tx, dest any) error {
 			sel[i] = "COALESCE(" + c + ", 0)"
 		}
 	}
-	query := "SELECT " + strings.Join(sel, ",") + " FROM " + t.name + " ORDER BY " + strings.Join(t.cols[:t.keys], ",")
-	err := tx.Query(ctx, query, nil, func(r *sql.Rows) error {
+	query := "SELECT " + strings.Join(sel, ",") + " FROM " + t.name + " " + tail
+	err := tx.Query(ctx, query, args, func(r *sql.Rows) error {
 		row := reflect.New(list.Type().Elem()).Elem()
 		ptr := make([]any, len(t.cols))
 		flags, docs := map[int]*int64{}, map[int]*string{}
@@ -166,6 +181,7 @@ var (
 	tKey      = tableOf("api_key", 1, registry.APIKey{})
 	tSP       = tableOf("sp_account", 1, registry.SPAccount{})
 	tStaff    = tableOf("staff", 1, registry.Staff{})
+	tStop     = tableOf("marketing_stop", 1, registry.MarketingStop{})
 	// A price's key is spread over its columns; see PutPrice.
 	tPrice = tableOf("price", 1, registry.Price{})
 )
@@ -199,6 +215,7 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		{tKey, &all.Keys},
 		{tSP, &all.SPAccounts},
 		{tStaff, &all.Staff},
+		{tStop, &all.Stops},
 	} {
 		if err := x.t.all(ctx, t, x.dest); err != nil {
 			return nil, err
@@ -246,6 +263,8 @@ func (t *Tx) Put(ctx context.Context, object any) error {
 		err = tSP.put(ctx, t, o)
 	case registry.Staff:
 		err = tStaff.put(ctx, t, o, "created_at")
+	case registry.MarketingStop:
+		err = tStop.put(ctx, t, o)
 	default:
 		return fmt.Errorf("%T is no object of the registry", object)
 	}
