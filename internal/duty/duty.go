@@ -41,6 +41,7 @@ type Event struct {
 	Period   string
 	Facts    map[string]any
 	At       time.Time // from which periods are counted
+	Since    time.Time // what was due before it is nobody's duty
 }
 
 // Tx is what tasks need of a transaction.
@@ -77,6 +78,9 @@ func record(t *Task, step string, at int64) leaf.Record {
 func (d *Desk) Arising(e Event, now time.Time) []Task {
 	var out []Task
 	for _, o := range d.Book.Owed(e.Name, e.Facts, e.At, now) {
+		if o.Due.Before(e.Since) {
+			continue
+		}
 		t := Task{
 			Rule: o.Rule.ID, Event: e.Name, ObjectID: e.ObjectID, Period: e.Period, Owner: o.Rule.Duty.Owner, CreatedAt: now.UnixMilli(), DueAt: o.Due.UnixMilli(),
 		}
@@ -153,7 +157,21 @@ func (d *Desk) Allow(ctx context.Context, tx Tx, action string, object sms.ID) e
 // Filter limits a list of tasks.
 type Filter struct {
 	After           sms.ID
-	Open            bool
+	Open, Done      bool
+	Rule            string
 	DueBy, RemindBy int64 // 0 is any
 	Owner           string
+}
+
+// Occurrence is something that a person of the staff tells of, such as an incident or the
+// request of an authority.
+type Occurrence struct {
+	ID        sms.ID `db:"id" json:"id"`
+	Event     string `db:"event" json:"event"`
+	At        int64  `db:"at" json:"at"`
+	Reference string `db:"reference" json:"reference,omitempty"`
+	Facts     string `db:"facts" json:"facts"` // JSON
+	Note      string `db:"note" json:"note,omitempty"`
+	By        sms.ID `db:"by_staff" json:"by"`
+	Recorded  int64  `db:"recorded" json:"recorded"`
 }

@@ -244,6 +244,9 @@ func (b *Book) Rule(id string) (Rule, bool) {
 	return list[i], true
 }
 
+// Filled puts a rule's parameters into a text of its own.
+func (r *Rule) Filled(t Both) Both { return (&compiled{Rule: *r}).fill(t) }
+
 // NextReminder is when a duty that is open is told of next: before it is due as its rule
 // says, and when it is; zero when all that lies behind.
 func (b *Book) NextReminder(rule string, due, now time.Time) time.Time {

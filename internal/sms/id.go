@@ -43,6 +43,9 @@ func ParseID(s string) (ID, error) {
 // Time is the millisecond at which the id was made.
 func (id ID) Time() time.Time { return time.UnixMilli(int64(id)>>22 + idEpoch) }
 
+// FirstID is below every id that is made from a moment on, and above every earlier one.
+func FirstID(t time.Time) ID { return ID(max(t.UnixMilli()-idEpoch, 0) << 22) }
+
 // IDs makes ids for one node. It never repeats an id while it lives, also when
 // the clock steps back: it then goes on from the last millisecond it used. Two
 // live processes on one database must have different nodes (0 to 1023).

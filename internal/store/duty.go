@@ -37,6 +37,12 @@ func (t *Tx) Duties(ctx context.Context, f duty.Filter, limit int) (out []duty.T
 	if f.Open {
 		where = append(where, "done_at = 0")
 	}
+	if f.Done {
+		where = append(where, "done_at <> 0")
+	}
+	if f.Rule != "" {
+		add("rule = ?", f.Rule)
+	}
 	if f.DueBy != 0 {
 		add("due_at <= ?", f.DueBy)
 	}

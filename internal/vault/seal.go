@@ -138,6 +138,7 @@ const (
 	PurposeAnswer = "answer" // stored answers of idempotent calls
 	PurposeMO     = "mo"     // texts from recipients
 	PurposePart   = "part"   // parts of long messages before their decision
+	PurposeFile   = "file"   // case files, and copies for the persons that they are of
 )
 
 const apiKeyPrefix = "zx_"

@@ -626,7 +626,7 @@ CREATE TABLE person_request (
   note        TEXT NOT NULL,
   by_staff    INTEGER NOT NULL,
   content     BLOB NOT NULL,               -- sealed: the copy that is handed over
-  expires_at  INTEGER NOT NULL,            -- of the copy
+  copy_until  INTEGER NOT NULL,            -- until when the copy is kept
   updated_at  INTEGER NOT NULL
 ) STRICT;
 
@@ -696,7 +696,7 @@ CREATE TABLE access (
 CREATE TABLE event (
   id             INTEGER PRIMARY KEY,
   application_id INTEGER NOT NULL,
-  kind           TEXT NOT NULL,            -- report | mo | optout
+  kind           TEXT NOT NULL,            -- report | mo | optout | part | duty
   object_id      INTEGER NOT NULL,         -- message or MO
   body           TEXT NOT NULL,            -- JSON, numbers masked
   at             INTEGER NOT NULL,
