@@ -121,8 +121,27 @@ func (p *Platform) raisePeriodic(ctx context.Context, snap *registry.Snapshot) e
 		if !missing {
 			continue
 		}
-		err = p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return p.dutyDesk().Raise(ctx, tx, e, now) })
+		err = p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+			if err := p.renewed(ctx, tx, e, have, now); err != nil {
+				return err
+			}
+			return p.dutyDesk().Raise(ctx, tx, e, now)
+		})
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// renewed ends the tasks of a licence's former end: it has another one now.
+func (p *Platform) renewed(ctx context.Context, tx *store.Tx, e duty.Event, have []duty.Task, now time.Time) error {
+	for _, t := range have {
+		if e.Name != rulebook.EventLicence || t.Event != e.Name || t.Period >= e.Period || t.DoneAt != 0 {
+			continue
+		}
+		t.DoneAt, t.Evidence = now.UnixMilli(), "valid to "+e.Period
+		if err := p.dutyDesk().Finish(ctx, tx, t); err != nil {
 			return err
 		}
 	}

@@ -56,6 +56,37 @@ func TestPeriodicDutiesAriseOnce(t *testing.T) {
 	})
 }
 
+// A licence that is renewed owes the renewal of its new end, and no more of the old one.
+func TestRenewedLicence(t *testing.T) {
+	n := start(t, config.Default())
+	office := n.adminKey()
+	if err := n.sweepDuties(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	snap, err := n.Registry(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range snap.Party {
+		if p.Kind != registry.Operator {
+			continue
+		}
+		l := *snap.LicencesOf(p.ID)[0]
+		l.To = time.UnixMilli(l.To).AddDate(5, 0, 0).UnixMilli()
+		if status := n.as(office, http.MethodPut, "/v1/admin/licences/"+l.ID.String(), l, nil); status != http.StatusOK {
+			t.Fatal(status)
+		}
+	}
+	if err := n.sweepDuties(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, list := n.listDuties(office, "state=all")
+	list = slices.DeleteFunc(list, func(d dutyView) bool { return d.Rule != "LIC-09a" })
+	if len(list) != 2 || list[0].Done == 0 || list[1].Done != 0 || list[1].Due < n.Now().AddDate(5, 0, 0).UnixMilli() {
+		t.Errorf("%+v", list)
+	}
+}
+
 // A reminder is an event to the operator's applications, once, and the next one is set; an
 // overdue duty is listed as such.
 func TestReminders(t *testing.T) {

@@ -81,7 +81,7 @@ type Tx interface {
 	Put(ctx context.Context, object any) error
 	Revoke(ctx context.Context, r sms.Revocation) (int64, error)
 	Held(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
-	Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Grant)) error
+	Grants
 	PutCaseFile(ctx context.Context, id sms.ID, at int64, hash [32]byte, sealed []byte) error
 }
 
@@ -165,19 +165,29 @@ func (d *Desk) Open(ctx context.Context, tx Tx, c Case, m *sms.Message, n Counts
 	return c, err
 }
 
-// find judges what the records alone prove: a marketing message without a consent that held
+// Grants are the consents that a message may rest on.
+type Grants interface {
+	Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Grant)) error
+}
+
+// Unproved tells what the records alone prove: a marketing message without a consent that held
 // when it was decided is a confirmed violation (CMP-05). It is asked before the refusal
 // withdraws what stands.
-func (d *Desk) find(ctx context.Context, tx Tx, c *Case, m *sms.Message) error {
+func Unproved(ctx context.Context, tx Grants, c *Case, m *sms.Message) (bool, error) {
 	if m == nil || m.Category != sms.MKT || c.About != "marketing" {
-		return nil
+		return false, nil
 	}
 	proved := false
 	err := tx.Grants(ctx, m.GroupID, [][16]byte{m.PhoneID}, func(g consent.Grant) {
 		g.WithdrawnAt = held(g.WithdrawnAt, m.CreatedAt)
 		proved = proved || g.ID == m.ConsentID && g.Holds(m.Category, m.CreatedAt)
 	})
-	if err != nil || proved {
+	return !proved, err
+}
+
+// find confirms a case by the records alone.
+func (d *Desk) find(ctx context.Context, tx Tx, c *Case, m *sms.Message) error {
+	if yes, err := Unproved(ctx, tx, c, m); err != nil || !yes {
 		return err
 	}
 	c.State, c.Verdict, c.Cause, c.VerifiedAt = Verified, Confirmed, NoConsent, c.UpdatedAt

@@ -236,12 +236,18 @@ func (b *Book) due(r *Rule, at time.Time) time.Time {
 
 // Rule reads one by its id.
 func (b *Book) Rule(id string) (Rule, bool) {
-	list := b.Rules()
-	i := slices.IndexFunc(list, func(r Rule) bool { return r.ID == id })
-	if i < 0 {
-		return Rule{}, false
+	lists := [][]*compiled{b.rules, b.products}
+	for _, judged := range []map[string]*object{b.objects, b.duties} {
+		for _, o := range judged {
+			lists = append(lists, o.rules)
+		}
 	}
-	return list[i], true
+	for _, list := range lists {
+		if i := slices.IndexFunc(list, func(c *compiled) bool { return c.ID == id }); i >= 0 {
+			return list[i].Rule, true
+		}
+	}
+	return Rule{}, false
 }
 
 // Filled puts a rule's parameters into a text of its own.

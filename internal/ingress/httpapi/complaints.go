@@ -235,7 +235,7 @@ func (a *API) openCase(ctx context.Context, by *registry.Staff, in *ComplaintIn)
 			return err
 		}
 		c.Attach(m, snap)
-		n, err = a.counts(ctx, tx, snap, c.PartyID)
+		n, err = a.countsOf(ctx, tx, snap, &c, m)
 		return err
 	})
 	if err != nil {
@@ -362,9 +362,12 @@ func (a *API) nameMessage(ctx context.Context, by *registry.Staff, in *NameIn) (
 		if m, err = tx.Message(ctx, in.Body.MessageID); err != nil {
 			return sms.Errorf(sms.BadRequest, "body.message_id", "no message has this id")
 		}
-		var c complaint.Case
+		c, err := tx.Case(ctx, id, false)
+		if err != nil {
+			return err
+		}
 		c.Attach(m, snap)
-		n, err = a.counts(ctx, tx, snap, c.PartyID)
+		n, err = a.countsOf(ctx, tx, snap, &c, m)
 		return err
 	})
 	if err != nil {
@@ -396,7 +399,7 @@ func (a *API) judgeCase(ctx context.Context, by *registry.Staff, in *VerdictIn) 
 	var n complaint.Counts
 	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		c, err := tx.Case(ctx, id, false)
-		if err == nil {
+		if err == nil && b.Verdict == complaint.Confirmed {
 			n, err = a.counts(ctx, tx, callerOf(ctx).snap, c.PartyID)
 		}
 		return err
@@ -477,6 +480,15 @@ func (a *API) liftStop(ctx context.Context, by *registry.Staff, in *ReasonIn) (*
 	out := &StopOut{Body: stops[i]}
 	out.Body.LiftedAt, out.Body.LiftedBy, out.Body.LiftReason = a.Now().UnixMilli(), by.ID, in.Body.Reason
 	return out, a.store(ctx, callerOf(ctx), "lift marketing stop", id, out.Body, "")
+}
+
+// countsOf are the figures that a case needs which its records confirm at once. They are not
+// cheap, and the others need none.
+func (a *API) countsOf(ctx context.Context, tx Tx, snap *registry.Snapshot, c *complaint.Case, m *sms.Message) (n complaint.Counts, err error) {
+	if yes, err := complaint.Unproved(ctx, tx, c, m); err != nil || !yes {
+		return n, err
+	}
+	return a.counts(ctx, tx, snap, c.PartyID)
 }
 
 // counts are a party's figures of this month and day, in Asia/Shanghai.
