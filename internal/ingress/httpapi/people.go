@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"time"
 
@@ -92,6 +93,8 @@ func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		erased, until, err := a.privacy().Erase(ctx, tx, id, group, out.Body.ID, c.key.StaffID)
 		switch {
+		case held(err): // whose case it is concerns the operator and the authority
+			return sms.Errorf(sms.Forbidden, "body.to", "what was sent must be kept for now; until then the number is only stored (PIPL Art. 47)")
 		case err != nil:
 			return err
 		case !until.IsZero():
@@ -106,6 +109,11 @@ func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 		out.Body.ID = 0
 	}
 	return out, err
+}
+
+func held(err error) bool {
+	var known *sms.Error
+	return errors.As(err, &known) && known.Code == sms.LegalHold
 }
 
 func (a *API) numbers(list []string) ([]sms.MSISDN, error) {
