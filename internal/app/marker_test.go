@@ -53,11 +53,24 @@ func TestNoNumberAndNoTextInClear(t *testing.T) {
 	}
 	c.wait("the reply", func() bool { return len(c.mos) == 1 })
 	n.markUpstream(&logged, marker, secretCode)
+	office := n.adminKey()
+	n.complain(office, map[string]any{"source": "direct", "number": marker, "message_id": id})
+	for _, kind := range []string{"access", "copy", "delete"} {
+		at := "/v1/admin/requests/" + n.ask(office, kind, marker).String() + "/answer"
+		if status := n.as(office, http.MethodPost, at, map[string]any{"note": "done"}, nil); status != http.StatusOK {
+			t.Fatalf("%s: %d", kind, status)
+		}
+	}
+	n.as(office, http.MethodPost, "/v1/admin/holds", map[string]any{"number": marker, "reference": "court 5", "reason": "evidence in a case"}, nil)
 	pack := n.pack(id, "")
 	var said bytes.Buffer
 	said.Write(pack)
 	for _, path := range []string{"/v1/messages/" + id.String(), "/v1/messages", "/v1/ledger", "/metrics"} {
 		said.Write(n.raw(http.MethodGet, path, nil))
+	}
+	for _, path := range []string{"complaints", "requests", "holds", "duties", "accesses"} {
+		_, b := n.fetch(http.MethodGet, "/v1/admin/"+path, nil, "Authorization", "Bearer "+office)
+		said.Write(b)
 	}
 	said.Write(n.raw(http.MethodPost, "/v1/people/query", []byte(`{"to":"`+marker+`"}`)))
 	said.Write(n.raw(http.MethodPost, "/v1/messages", []byte(`{"text":"`+text+`","recipients":[{"to":"`+marker+`x"}]}`)))

@@ -252,6 +252,7 @@ func (p *Platform) Start(ctx context.Context) error {
 	p.spawn(p.Gate.Run)
 	p.spawn(p.sweep)
 	p.spawn(p.watch)
+	p.spawn(p.watchDuties)
 	p.spawn((&callback.Caller{
 		Store: callbackStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Logger: p.Logger, Private: p.Config.Webhook.Private, Settle: p.settle(),
 	}).Run)

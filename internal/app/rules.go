@@ -117,15 +117,26 @@ func printRule(book *rulebook.Book, r *rulebook.Rule) {
 		until = " until " + r.To.String()
 	}
 	does := r.Outcome + " a " + cmp.Or(r.Object, r.Kind)
-	if r.Kind == rulebook.KindProduct {
+	switch r.Kind {
+	case rulebook.KindProduct:
 		does = "guaranteed by the program"
+	case rulebook.KindDuty:
+		does = "owed after " + r.Duty.Event
 	}
 	fmt.Printf("  %s; %s, %s, status %s, from %s%s\n", strings.Join(basis, "; "), r.Layer, does, r.Status, r.From, until)
 	if r.Kind == rulebook.KindProduct {
 		fmt.Printf("  shown by: %s\n", strings.Join(r.Proof, ", "))
 		return
 	}
-	fmt.Printf("  against: %s\n", strings.TrimSpace(r.Against))
+	if d := r.Duty; d != nil {
+		back := ""
+		if d.Due.Before {
+			back = " before"
+		}
+		fmt.Printf("  when: %s\n  to be done: %s  %s\n  within: %s %s%s %s, by the role %s\n", strings.TrimSpace(r.Against), r.Remedy.Zh, r.Remedy.En, d.Due.N, d.Due.Unit, back, d.Due.From, d.Owner)
+	} else {
+		fmt.Printf("  against: %s\n", strings.TrimSpace(r.Against))
+	}
 	for _, c := range slices.Sorted(maps.Keys(r.Carriers)) {
 		fmt.Printf("  %s from %s\n", c, r.Carriers[c])
 	}
@@ -162,6 +173,12 @@ func (c *RulebookShow) Run() error {
 		fmt.Printf("  only: %v\n", r.Categories)
 	}
 	if r.Kind == rulebook.KindProduct {
+		return nil
+	}
+	if r.Duty != nil {
+		for _, e := range r.Examples {
+			fmt.Printf("  example: %s: at %s due %s %v\n", e.Name, e.At, e.Due, e.Facts)
+		}
 		return nil
 	}
 	fmt.Printf("  code: %s\n  reason: %s\n          %s\n  remedy: %s\n          %s\n", r.Code, r.Reason.Zh, r.Reason.En, r.Remedy.Zh, r.Remedy.En)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/evidence/checkpoint"
 	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
@@ -83,6 +84,14 @@ func Append(ctx context.Context, tx RecordAdder, ids *sms.IDs, at int64, records
 		}
 	}
 	return nil
+}
+
+// Recorder is how consent writes its evidence in a transaction.
+func Recorder(tx RecordAdder, ids *sms.IDs) consent.Recorder {
+	return func(ctx context.Context, kind string, at int64, hashes [][32]byte) (sms.ID, error) {
+		id := ids.Next()
+		return id, tx.AppendLeaf(ctx, id, kind, at, hashes)
+	}
 }
 
 // New joins an origin with its key.

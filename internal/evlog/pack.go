@@ -81,6 +81,42 @@ func (l *Log) Pack(ctx context.Context, tx PackTx, keys *vault.Keys, message sms
 	return b.pack.Marshal(l.Signer)
 }
 
+// RecordTx is what a pack of records is read from.
+type RecordTx interface {
+	PackTx
+	RecordsOf(ctx context.Context, object sms.ID, limit int) ([]Stored, error)
+}
+
+// Stored is a record that no other table holds, and its place.
+type Stored struct {
+	Record leaf.Record
+	LeafID sms.ID
+	Pos    int
+}
+
+// PackOf writes all records that stand under an object's id as one file: the steps of a
+// complaint or a request, a duty, a hold, the certificate of an erasure.
+func (l *Log) PackOf(ctx context.Context, tx RecordTx, object sms.ID, seen string) ([]byte, error) {
+	list, err := tx.RecordsOf(ctx, object, bundle.MaxRecords)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, sms.Errorf(sms.NotFound, "path.id", "nothing is recorded under this id")
+	}
+	b := &builder{log: l, tx: tx, leaves: map[sms.ID]int{}}
+	b.pack.Origin, b.pack.Subject = l.Origin, bundle.Subject{Kind: list[0].Record.Kind, ID: int64(object)}
+	for _, x := range list {
+		if err := b.add(ctx, x.LeafID, x.Pos, x.Record); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.prove(ctx, seen); err != nil {
+		return nil, err
+	}
+	return b.pack.Marshal(l.Signer)
+}
+
 // add puts a record into the pack, under its leaf. It is checked against the hash
 // that was logged: a row that was changed since is found out here.
 func (b *builder) add(ctx context.Context, id sms.ID, pos int, candidates ...leaf.Record) error {

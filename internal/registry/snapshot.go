@@ -33,6 +33,7 @@ type Tables struct {
 	Staff        []Staff
 	Measures     []Measure
 	RulePacks    []RulePack // the active ones
+	Stops        []MarketingStop
 }
 
 // Snapshot is an immutable view of the registry at one generation. Balances in
@@ -54,6 +55,7 @@ type Snapshot struct {
 
 	Channels []*Channel // by priority, cost, id
 	Subcodes []*Subcode // the active ones
+	Stops    []MarketingStop
 
 	RulePacks []RulePack // the active ones
 
@@ -113,7 +115,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		Application: byID(t.Applications, func(a *Application) sms.ID { return a.ID }), Signature: byID(t.Signatures, func(a *Signature) sms.ID { return a.ID }),
 		Channel: byID(t.Channels, func(c *Channel) sms.ID { return c.ID }), AccessCode: byID(t.AccessCodes, func(c *AccessCode) sms.ID { return c.ID }),
 		Template: byID(t.Templates, func(c *Template) sms.ID { return c.ID }), Contract: byID(t.Contracts, func(c *Contract) sms.ID { return c.ID }),
-		Staff:    byID(t.Staff, func(x *Staff) sms.ID { return x.ID }),
+		Staff: byID(t.Staff, func(x *Staff) sms.ID { return x.ID }), Stops: t.Stops,
 		measures: group(t.Measures, func(m *Measure) sms.ID { return m.PartyID }),
 		licences: group(t.Licences, func(l *Licence) sms.ID { return l.PartyID }), contracts: group(t.Contracts, func(c *Contract) sms.ID { return c.PartyID }),
 		signatures: map[signatureKey]*Signature{}, filings: map[filingKey]*Filing{}, tfilings: map[templateFilingKey]*TemplateFiling{},
@@ -163,6 +165,11 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 	}
 	s.indexFiled()
 	return s, s.indexAccess(t)
+}
+
+// Stopped tells whether a party's marketing is stopped.
+func (s *Snapshot) Stopped(party sms.ID) bool {
+	return slices.ContainsFunc(s.Stops, func(x MarketingStop) bool { return x.PartyID == party && x.LiftedAt == 0 })
 }
 
 func byID[T any](list []T, id func(*T) sms.ID) map[sms.ID]*T {

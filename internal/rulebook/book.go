@@ -81,6 +81,7 @@ type Book struct {
 
 	rules     []*compiled // of messages, in order of evaluation
 	objects   map[string]*object
+	duties    map[string]*object // by the event that they arise from
 	products  []*compiled
 	textRules map[string]bool // that read nothing but a text and its category
 	nameRules map[string]bool // that read nothing but a signature
@@ -130,7 +131,7 @@ func before(a, b string) bool {
 // parameters in the stricter direction, nothing else.
 func Load(packs ...[]byte) (*Book, error) {
 	b := &Book{
-		index: map[string]int{}, instruments: map[string]*Instrument{}, lexicons: map[string]*Lexicon{}, objects: map[string]*object{},
+		index: map[string]int{}, instruments: map[string]*Instrument{}, lexicons: map[string]*Lexicon{}, objects: map[string]*object{}, duties: map[string]*object{},
 		textRules: map[string]bool{}, nameRules: map[string]bool{}, calendar: &Calendar{years: map[int]*Year{}, days: map[civil]bool{}},
 	}
 	for i, f := range factTable {
@@ -221,6 +222,8 @@ func (b *Book) add(env *cel.Env, r Rule) error {
 	switch r.Kind {
 	case KindObject:
 		return b.addObjectRule(r)
+	case KindDuty:
+		return b.addDuty(r)
 	case KindProduct:
 		b.products = append(b.products, &compiled{Rule: r})
 		return nil

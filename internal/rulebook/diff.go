@@ -21,6 +21,13 @@ func listed(params map[string]Param) string {
 	return strings.Join(out, ", ")
 }
 
+func dutyText(r *Rule) string {
+	if r.Duty == nil {
+		return ""
+	}
+	return fmt.Sprint(*r.Duty)
+}
+
 // Diff lists what b changes against a: rules added, gone, and fields that differ, and what
 // stands beside the rules: words, windows, holidays and the dates of instruments.
 func Diff(a, b *Book) []Change {
@@ -51,6 +58,7 @@ func Diff(a, b *Book) []Change {
 			{"dates", fmt.Sprint(o.From, o.To), fmt.Sprint(r.From, r.To)},
 			{"basis", fmt.Sprint(o.Basis), fmt.Sprint(r.Basis)},
 			{"proof", fmt.Sprint(o.Proof), fmt.Sprint(r.Proof)},
+			{"duty", dutyText(&o), dutyText(&r)},
 		} {
 			if f.a != f.b {
 				out = append(out, Change{r.ID, f.name + ": " + f.a + " → " + f.b})

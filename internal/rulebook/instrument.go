@@ -21,9 +21,9 @@ func (i *Instrument) InForce(at time.Time) bool {
 
 // addInstrument notes when a law, regulation or order is in force.
 func (b *Book) addInstrument(i *Instrument) error {
-	switch _, taken := b.instruments[i.Name]; {
-	case i.Name == "" || taken:
-		return fmt.Errorf("instrument %q has no name, or stands twice", i.Name)
+	switch old := b.instruments[i.Name]; { // two packs may rest on the same one
+	case i.Name == "" || old != nil && (!old.From.Equal(i.From.Time) || !old.To.Equal(i.To.Time)):
+		return fmt.Errorf("instrument %q has no name, or stands twice with other dates", i.Name)
 	case i.From.IsZero() || !i.To.IsZero() && !i.From.Before(i.To.Time):
 		return fmt.Errorf("instrument %s: from is missing, or not before to", i.Name)
 	}

@@ -57,7 +57,8 @@ rules:
 		"not listed":     {"law", "[{name: 《B》, from: 2019-01-01}]", "not among the instruments"},
 		"later than it":  {"law", "[{name: 《A》, from: 2020-01-02}]", "2020-01-01 nothing"},
 		"ended":          {"law", "[{name: 《A》, from: 2019-01-01, to: 2024-01-01}]", "2024-01-01 nothing"},
-		"twice":          {"law", "[{name: 《A》, from: 2019-01-01}, {name: 《A》, from: 2019-01-01}]", "twice"},
+		"twice":          {"law", "[{name: 《A》, from: 2019-01-01}, {name: 《A》, from: 2019-01-02}]", "twice"},
+		"the same twice": {"law", "[{name: 《A》, from: 2019-01-01}, {name: 《A》, from: 2019-01-01}]", ""},
 		"ends before it": {"law", "[{name: 《A》, from: 2019-01-01, to: 2018-01-01}]", "not before"},
 		"of a house":     {"house", "[{name: 《A》, from: 2019-01-01}]", "only a law pack"},
 	} {

@@ -45,7 +45,18 @@ func (b *Book) Mutate() ([]Mutant, error) {
 			out = append(out, Mutant{rule.ID, v.change, &m})
 		}
 	}
-	for kind, o := range b.objects {
+	for _, judged := range []func(*Book) *map[string]*object{
+		func(m *Book) *map[string]*object { return &m.objects },
+		func(m *Book) *map[string]*object { return &m.duties },
+	} {
+		out = append(out, b.mutateJudged(judged)...)
+	}
+	return out, nil
+}
+
+// mutateJudged builds the mutants of the rules about objects, or of duties.
+func (b *Book) mutateJudged(of func(*Book) *map[string]*object) (out []Mutant) {
+	for kind, o := range *of(b) {
 		for i, rule := range o.rules {
 			for _, v := range variants(rule.Rule) {
 				c, err := b.compile(o.env, nil, v.rule)
@@ -55,13 +66,14 @@ func (b *Book) Mutate() ([]Mutant, error) {
 				m, other := *b, *o
 				other.rules = slices.Clone(o.rules)
 				other.rules[i] = c
-				m.objects = maps.Clone(b.objects)
-				m.objects[kind] = &other
+				changed := maps.Clone(*of(b))
+				changed[kind] = &other
+				*of(&m) = changed
 				out = append(out, Mutant{rule.ID, v.change, &m})
 			}
 		}
 	}
-	return out, nil
+	return out
 }
 
 type variant struct {
@@ -136,6 +148,12 @@ func (b *Book) RunExamples(rule string) []string {
 			continue
 		}
 		for _, e := range c.Examples {
+			if c.Kind == KindDuty {
+				if due, err := b.owes(c, &e); err != nil || !due.Equal(e.Due.Time) {
+					failed = append(failed, fmt.Sprintf("%s, %s: due %s, the example says %s (%v)", c.ID, e.Name, Moment{due}, e.Due, err))
+				}
+				continue
+			}
 			got, err := b.stands(c, e.Facts, c.exampleDay())
 			switch {
 			case err != nil:
@@ -161,7 +179,7 @@ func (c *compiled) exampleDay() time.Time {
 func (b *Book) stands(c *compiled, values map[string]any, at time.Time) (bool, error) {
 	var found []Finding
 	if c.Kind == KindObject {
-		facts, err := b.objectFacts(c.Object, values)
+		facts, err := known(b.objects[c.Object], c.Object, values)
 		if err != nil {
 			return false, err
 		}

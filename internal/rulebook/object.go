@@ -83,12 +83,11 @@ type object struct {
 	rules  []*compiled
 }
 
-// newObject makes the language of one object's conditions. Signatures and templates are
-// searched for words too.
-func newObject(kind string) (*object, error) {
+// newObject makes the language of conditions over some facts.
+func newObject(facts []Info) (*object, error) {
 	o := &object{lawful: map[string]any{}}
 	var opts []cel.EnvOption
-	for _, f := range objectFacts[kind] {
+	for _, f := range facts {
 		o.lawful[f.Name] = f.Lawful
 		opts = append(opts, cel.Variable(f.Name, celType(f.Lawful)))
 	}
@@ -112,7 +111,7 @@ func (b *Book) addObjectRule(r Rule) error {
 	o := b.objects[r.Object]
 	if o == nil {
 		var err error
-		if o, err = newObject(r.Object); err != nil {
+		if o, err = newObject(objectFacts[r.Object]); err != nil {
 			return fmt.Errorf("build the language of conditions: %w", err)
 		}
 		b.objects[r.Object] = o
@@ -163,12 +162,11 @@ func (b *Book) Judge(kind string, values map[string]any, at time.Time) []Finding
 	return out
 }
 
-// objectFacts are those of a lawful object of a kind, changed by some values: an unknown
+// known are the facts of a lawful object, or usual event, changed by some values: an unknown
 // name or another type is an error.
-func (b *Book) objectFacts(kind string, values map[string]any) (map[string]any, error) {
-	o := b.objects[kind]
+func known(o *object, kind string, values map[string]any) (map[string]any, error) {
 	if o == nil {
-		return nil, fmt.Errorf("no rule judges a %s", kind)
+		return nil, fmt.Errorf("no rule is about %s", kind)
 	}
 	out := maps.Clone(o.lawful)
 	for name, v := range values {
@@ -205,8 +203,10 @@ func (r *Rule) checkKind() error {
 		if r.Against != "" || r.Outcome != "" || r.Code != "" || len(r.Examples) > 0 || r.Object != "" {
 			return fmt.Errorf("a product rule states what the program guarantees: it has no condition, outcome, code or examples")
 		}
+	case KindDuty:
+		return r.checkDuty()
 	default:
-		return fmt.Errorf("its kind %q is not message, object or product: it would stand against nothing", r.Kind)
+		return fmt.Errorf("its kind %q is not message, object, product or duty: it would stand against nothing", r.Kind)
 	}
 	return nil
 }
@@ -214,8 +214,10 @@ func (r *Rule) checkKind() error {
 // others are the rules that decide about no message, in order.
 func (b *Book) others() []*compiled {
 	out := slices.Clone(b.products)
-	for _, kind := range slices.Sorted(maps.Keys(b.objects)) {
-		out = append(out, b.objects[kind].rules...)
+	for _, judged := range []map[string]*object{b.objects, b.duties} {
+		for _, kind := range slices.Sorted(maps.Keys(judged)) {
+			out = append(out, judged[kind].rules...)
+		}
 	}
 	sortRules(out)
 	return out

@@ -58,6 +58,11 @@ type Example struct {
 	Name   string         `yaml:"name"`
 	Facts  map[string]any `yaml:"facts"`
 	Stands bool           `yaml:"stands"` // whether the rule stands against it
+
+	// Of a duty: when the event was, whether the duty arises, and when it is due.
+	At      Moment `yaml:"at"`
+	Created bool   `yaml:"created"`
+	Due     Moment `yaml:"due"`
 }
 
 // Basis is what a rule rests on.
@@ -100,7 +105,7 @@ const (
 // Rule is one rule as the pack has it.
 type Rule struct {
 	ID         string               `yaml:"id" json:"id"`
-	Kind       string               `yaml:"kind" json:"kind"`                         // message | object | product
+	Kind       string               `yaml:"kind" json:"kind"`                         // message | object | product | duty
 	Object     string               `yaml:"object,omitempty" json:"object,omitempty"` // that an object rule judges
 	Title      Both                 `yaml:"title" json:"title"`
 	Basis      []Basis              `yaml:"basis" json:"basis"`
@@ -110,7 +115,9 @@ type Rule struct {
 	Carriers   map[sms.Carrier]Date `yaml:"carriers,omitempty" json:"carriers,omitempty"` // only on channels to these, each from its day on
 	Layer      string               `yaml:"layer" json:"layer"`                           // law | channel | house
 	Categories []sms.Category       `yaml:"categories,omitempty" json:"categories,omitempty"`
-	Against    string               `yaml:"against" json:"against"` // CEL: true stands against the message
+	Against    string               `yaml:"against" json:"against"`  // CEL: true stands against the message; of a duty, its when
+	When       string               `yaml:"when,omitempty" json:"-"` // CEL: true gives rise to the duty
+	Duty       *Duty                `yaml:"duty,omitempty" json:"duty,omitempty"`
 	Params     map[string]Param     `yaml:"params,omitempty" json:"params,omitempty"`
 	Outcome    string               `yaml:"outcome" json:"outcome"`
 	Hours      *Hours               `yaml:"hours,omitempty" json:"-"`
@@ -227,6 +234,9 @@ func Parse(b []byte) (*Pack, error) {
 		if r.Kind == "" {
 			r.Kind = KindMessage
 		}
+		if err := r.takeDuty(); err != nil {
+			return nil, fmt.Errorf("pack %s, rule %s: %w", p.Name, r.ID, err)
+		}
 		if err := r.check(p.Layer); err != nil {
 			return nil, fmt.Errorf("pack %s, rule %s: %w", p.Name, r.ID, err)
 		}
@@ -253,6 +263,7 @@ func Decode(b []byte, into any) error {
 // D (our own design), TBC (to be confirmed).
 var statuses = []string{"V", "V2", "R", "D", "TBC"}
 
+// Several rules of one row of the rulebook have letters behind its id.
 var ruleID = regexp.MustCompile(`^[A-Z]{2,6}-[0-9]{2,3}[a-z]?$`)
 
 func (r *Rule) check(layer string) error {
@@ -270,7 +281,7 @@ func (r *Rule) check(layer string) error {
 	case r.From.IsZero():
 		return fmt.Errorf("effective_from is missing")
 	}
-	if err := r.checkKind(); err != nil || r.Kind == KindProduct {
+	if err := r.checkKind(); err != nil || r.Kind == KindProduct || r.Kind == KindDuty {
 		return err
 	}
 	return r.checkVerdict()
@@ -301,6 +312,10 @@ func (r *Rule) checkVerdict() error {
 			return err
 		}
 	}
+	return r.checkExamples()
+}
+
+func (r *Rule) checkExamples() error {
 	stands := 0
 	for _, e := range r.Examples {
 		if e.Stands {

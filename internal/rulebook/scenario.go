@@ -58,6 +58,14 @@ func (m *Moment) UnmarshalYAML(n *yaml.Node) error {
 	return fmt.Errorf("line %d: %q is not a moment like 2026-11-23 20:00", n.Line, n.Value)
 }
 
+// String reads like 2026-11-23 20:00:00, or never.
+func (m Moment) String() string {
+	if m.IsZero() {
+		return "never"
+	}
+	return m.In(Shanghai).Format(time.DateTime)
+}
+
 // MaxScenarioBytes bounds a file of scenarios.
 const MaxScenarioBytes = 4 << 20
 

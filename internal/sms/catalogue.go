@@ -101,6 +101,10 @@ const (
 	UnitsMismatch       Code = "UNITS_MISMATCH"
 	RuleRefused         Code = "RULE_REFUSED"
 	Revoked             Code = "REVOKED"
+	MarketingStopped    Code = "MARKETING_STOPPED"
+	StateConflict       Code = "STATE_CONFLICT"
+	DutyOpen            Code = "DUTY_OPEN"
+	LegalHold           Code = "LEGAL_HOLD"
 )
 
 // Entry is a row of the catalogue.
@@ -205,6 +209,10 @@ var catalogue = []Entry{
 	{UnitsMismatch, 422, 6, "ZX:B001", "计费条数与内容长度不符", "the billed units don't match the text", false},
 	{RuleRefused, 403, 9, "ZX:R000", "规则不允许发送", "a rule stands against this message", false},
 	{Revoked, 403, 9, "ZX:R001", "决定之后有撤销，提交前已取消", "revoked after the decision; cancelled before submission", false},
+	{MarketingStopped, 403, 9, "ZX:K010", "本主体的营销短信因查实的投诉已停止", "the party's marketing is stopped after a complaint that was found true", false},
+	{StateConflict, 409, 9, "ZX:0040", "该事项的当前状态不允许此操作", "the case is not in a state in which this may be done", false},
+	{DutyOpen, 409, 9, "ZX:0041", "还有未完成的法定任务，不能进行此操作", "a duty is still open that must be done before this", false},
+	{LegalHold, 409, 9, "ZX:0042", "处于诉讼或调查保全中，不得删除", "a legal hold stands: nothing of it may be erased", false},
 }
 
 var byCode = func() map[Code]Entry {

@@ -75,7 +75,7 @@ type MO struct {
 type Event struct {
 	ID            ID
 	ApplicationID ID
-	Kind          string // report | mo | optout | part
+	Kind          string // report | mo | optout | part | duty
 	ObjectID      ID
 	Body          []byte
 	At            int64

@@ -115,6 +115,21 @@ func (t *Tx) Records(ctx context.Context, kind string, object sms.ID) (out []str
 	return out, err
 }
 
+// RecordsOf reads the records that stand under an object's id, oldest first.
+func (t *Tx) RecordsOf(ctx context.Context, object sms.ID, limit int) (out []evlog.Stored, err error) {
+	err = t.Query(ctx, "SELECT leaf_id, leaf_pos, record FROM evidence_record WHERE object_id = ? ORDER BY leaf_id, leaf_pos LIMIT ?", []any{int64(object), int64(limit)},
+		func(r *sql.Rows) error {
+			var s evlog.Stored
+			var b []byte
+			if err := r.Scan(&s.LeafID, &s.Pos, &b); err != nil {
+				return err
+			}
+			out = append(out, s)
+			return json.Unmarshal(b, &out[len(out)-1].Record)
+		})
+	return out, err
+}
+
 // CheckpointAt is the signed tree head of a size, or of the next larger one.
 func (t *Tx) CheckpointAt(ctx context.Context, origin string, atLeast int64) (size int64, note string, ok bool, err error) {
 	err = t.One(ctx, "SELECT size, note FROM evidence_checkpoint WHERE origin = ? AND size >= ? ORDER BY size LIMIT 1", []any{origin, atLeast}, &size, &note)

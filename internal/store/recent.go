@@ -411,6 +411,12 @@ func (t *Tx) LastMessageTo(ctx context.Context, phone [16]byte, group sms.ID) (i
 	return 0, err
 }
 
+// SentTo lists what was sent to a phone after a moment, newest first.
+func (t *Tx) SentTo(ctx context.Context, phone [16]byte, since int64, limit int) ([]sms.RecipientEvent, error) {
+	list, err := t.eventsTo(ctx, phone, since)
+	return list[:min(len(list), limit)], err
+}
+
 // SubmittingTo lists the messages to a phone that may be on the wire now, of one
 // provider group or, with 0, of all.
 func (t *Tx) SubmittingTo(ctx context.Context, phone [16]byte, group sms.ID) ([]sms.ID, error) {

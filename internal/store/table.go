@@ -97,6 +97,16 @@ func (t table) put(ctx context.Context, tx *Tx, row any, keep ...string) error {
 	return nil
 }
 
+// insert stores a new row.
+func (t table) insert(ctx context.Context, tx *Tx, row any, tail string) (int, error) {
+	n, err := tx.ExecCount(ctx, fmt.Sprintf("INSERT INTO %s(%s) VALUES (%s)%s", t.name, strings.Join(t.cols, ","), marks(len(t.cols)), tail),
+		t.args(reflect.Indirect(reflect.ValueOf(row)))...)
+	if err != nil {
+		return 0, fmt.Errorf("store a row of %s: %w", t.name, err)
+	}
+	return n, nil
+}
+
 func has(list []string, s string) bool {
 	for _, x := range list {
 		if x == s {
@@ -178,6 +188,7 @@ var (
 	tStaff    = tableOf("staff", 1, registry.Staff{})
 	tMeasure  = tableOf("measure", 1, registry.Measure{})
 	tRulePack = tableOf("rule_pack", 1, registry.RulePack{})
+	tStop     = tableOf("marketing_stop", 1, registry.MarketingStop{})
 	// A price's key is spread over its columns; see PutPrice.
 	tPrice = tableOf("price", 1, registry.Price{})
 )
@@ -214,6 +225,7 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		{tSP, &all.SPAccounts},
 		{tStaff, &all.Staff},
 		{tMeasure, &all.Measures},
+		{tStop, &all.Stops},
 	} {
 		if err := x.t.all(ctx, t, x.dest); err != nil {
 			return nil, err
@@ -270,6 +282,8 @@ func (t *Tx) Put(ctx context.Context, object any) error {
 		err = tStaff.put(ctx, t, o, "created_at")
 	case registry.Measure:
 		err = tMeasure.put(ctx, t, o)
+	case registry.MarketingStop:
+		err = tStop.put(ctx, t, o)
 	default:
 		return fmt.Errorf("%T is no object of the registry", object)
 	}

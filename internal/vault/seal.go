@@ -146,6 +146,7 @@ const (
 	PurposeMO     = "mo"     // texts from recipients
 	PurposePart   = "part"   // parts of long messages before their decision
 	PurposePerson = "person" // names, addresses and telephones of parties' people
+	PurposeFile   = "file"   // case files, and copies for the persons that they are of
 )
 
 // PurposeDocument is that of one piece of a scan: no piece stands in another's place.

@@ -217,7 +217,7 @@ type KeyIn struct {
 	Body struct {
 		ApplicationID sms.ID `json:"application_id"`
 		StaffID       sms.ID `json:"staff_id,omitempty" doc:"whose it is, of the operator's staff"`
-		Scopes        string `json:"scopes" pattern:"^(send|read|consent|apply|admin)(,(send|read|consent|apply|admin))*$" doc:"comma-separated: send, read, consent, apply, admin"`
+		Scopes        string `json:"scopes" pattern:"^(audit|(send|read|consent|apply|admin|reveal)(,(send|read|consent|apply|admin|reveal))*)$" doc:"comma-separated: send, read, consent, apply, admin, reveal; or audit alone"`
 		Allow         string `json:"allow,omitempty" maxLength:"1000" doc:"comma-separated CIDR ranges, empty is any"`
 		ExpiresAt     int64  `json:"expires_at,omitempty" doc:"epoch milliseconds, 0 is never"`
 	}
@@ -289,6 +289,8 @@ func (a *API) newKey(ctx context.Context, in *KeyIn) (*KeyOut, error) {
 		return nil, errOperator()
 	case app == nil:
 		return nil, sms.Errorf(sms.NotFound, "body.application_id", "no application has this id")
+	case (b.Scopes == ScopeAudit || has(b.Scopes, ScopeReveal)) && c.snap.Party[app.PartyID].Kind != registry.Operator:
+		return nil, sms.Errorf(sms.BadRequest, "body.scopes", "audit and reveal are for applications of the operator's own")
 	case b.StaffID != 0 && (c.snap.Staff[b.StaffID] == nil || c.snap.Party[app.PartyID].Kind != registry.Operator):
 		return nil, sms.Errorf(sms.BadRequest, "body.staff_id", "it is nobody of the staff, or the application is not the operator's own")
 	}

@@ -23,11 +23,14 @@ import (
 	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/assess"
 	"github.com/zhunxin/zhunxin/internal/channel"
+	"github.com/zhunxin/zhunxin/internal/complaint"
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/document"
+	"github.com/zhunxin/zhunxin/internal/duty"
 	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/ledger"
+	"github.com/zhunxin/zhunxin/internal/privacy"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/review"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -80,6 +83,26 @@ type Tx interface {
 	RulePacks(ctx context.Context, before sms.ID, limit int) ([]registry.RulePack, error)
 	RulePack(ctx context.Context, id sms.ID) (registry.RulePack, bool, error)
 	RulePackText(ctx context.Context, id sms.ID) (text, cases []byte, err error)
+	oversightTx
+}
+
+// oversightTx is what complaints, requests and duties need besides.
+type oversightTx interface {
+	complaint.Tx
+	privacy.Tx
+	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
+	SentTo(ctx context.Context, phone [16]byte, since int64, limit int) ([]sms.RecipientEvent, error)
+	Cases(ctx context.Context, f complaint.Filter, limit int) ([]complaint.Case, error)
+	CaseFile(ctx context.Context, id sms.ID) (sealed []byte, err error)
+	CountCases(ctx context.Context, from, to int64, each func(complaint.Figure)) error
+	CountDelivered(ctx context.Context, from, to sms.ID, each func(signature, channel sms.ID, n int)) error
+	Duty(ctx context.Context, id sms.ID) (duty.Task, error)
+	Duties(ctx context.Context, f duty.Filter, limit int) ([]duty.Task, error)
+	InsertOccurrence(ctx context.Context, o duty.Occurrence) error
+	Occurrences(ctx context.Context, before sms.ID, limit int) ([]duty.Occurrence, error)
+	Requests(ctx context.Context, before sms.ID, limit int) ([]privacy.Request, error)
+	Holds(ctx context.Context, before sms.ID, limit int) ([]privacy.Hold, error)
+	SeenList(ctx context.Context, before sms.ID, limit int) ([]privacy.Seen, error)
 }
 
 // Store runs transactions. WriteFirst goes before all other writers: opt-outs.
@@ -99,6 +122,10 @@ type Config struct {
 	Now   func() time.Time
 	// Pack writes the evidence of a message; seen is an older checkpoint or "".
 	Pack func(ctx context.Context, message sms.ID, seen string) ([]byte, error)
+	// PackOf writes everything that is recorded under an object's id; CaseFile assembles and
+	// stores a complaint's file.
+	PackOf   func(ctx context.Context, object sms.ID, seen string) ([]byte, error)
+	CaseFile func(ctx context.Context, complaint, by sms.ID) error
 	// End ends a message that waits or is in doubt; Approve passes a held one
 	// through the gate.
 	End     func(ctx context.Context, m *sms.Message, to sms.State, by sms.Actor) error
@@ -165,6 +192,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.applying()
 	a.documents()
 	a.admin()
+	a.oversight()
 	mux.HandleFunc("GET /docs", a.docs)
 	return a
 }
@@ -176,6 +204,8 @@ const (
 	ScopeConsent = "consent"
 	ScopeApply   = "apply"
 	ScopeAdmin   = "admin"
+	ScopeReveal  = "reveal" // numbers and texts, with a reason
+	ScopeAudit   = "audit"  // reads everything relevant, changes nothing
 )
 
 // caller is who a request comes from.
@@ -255,7 +285,7 @@ func (a *API) identify(ctx huma.Context, scope string) (c caller, err error) {
 	if err != nil || !c.snap.Allows(c.key.Allow, addr) {
 		return c, sms.Errorf(sms.AddressNotAllowed, "source address", "it is %s", addr)
 	}
-	if !has(c.key.Scopes, scope) {
+	if !may(c.key, scope, ctx.Method()) {
 		return c, sms.Errorf(sms.Forbidden, "Authorization", "the key lacks the scope %q", scope)
 	}
 	limit, _ := a.limits.LoadOrStore(c.key.ID, rate.NewLimiter(rate.Limit(a.Rate), a.Rate))

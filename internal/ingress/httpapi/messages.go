@@ -225,7 +225,7 @@ func own(ctx context.Context, tx Tx, c caller, text string) (*sms.Message, error
 		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
 	}
 	m, err := tx.Message(ctx, id)
-	if err != nil || m.ApplicationID != c.app.ID && !operatorAdmin(c) {
+	if err != nil || m.ApplicationID != c.app.ID && !overseer(c) {
 		return nil, sms.Errorf(sms.NotFound, "path.id", "you have no message with this id")
 	}
 	return m, nil
@@ -366,6 +366,8 @@ func (a *API) cancel(ctx context.Context, in *MessageIn) (*MessageOut, error) {
 type EvidenceIn struct {
 	ID   string `path:"id" maxLength:"20"`
 	Seen string `query:"seen" maxLength:"4096" doc:"an older checkpoint of yours, base64url: the pack then proves that nothing before it was rewritten"`
+	// A pack's salts let whoever knows a number and a text check them.
+	Reason string `query:"reason" maxLength:"500" doc:"why, for a message that is not your own: it is recorded"`
 }
 
 // EvidenceOut is a file.
@@ -387,6 +389,11 @@ func (a *API) evidence(ctx context.Context, in *EvidenceIn) (*EvidenceOut, error
 	seen, err := decodeSeen(in.Seen)
 	if err != nil {
 		return nil, err
+	}
+	if m.ApplicationID != callerOf(ctx).app.ID {
+		if err := a.see(ctx, "evidence", m.ID, in.Reason); err != nil {
+			return nil, err
+		}
 	}
 	pack, err := a.Pack(ctx, m.ID, seen)
 	if err != nil {

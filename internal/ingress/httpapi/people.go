@@ -5,12 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/evlog"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
@@ -73,7 +75,8 @@ func (a *API) people() {
 // EraseOut says what was done.
 type EraseOut struct {
 	Body struct {
-		Erased bool `json:"erased" doc:"false when nothing was known of the person"`
+		Erased bool   `json:"erased" doc:"false when nothing was known of the person"`
+		ID     sms.ID `json:"certificate_id,omitempty" doc:"the certificate of erasure stands in the evidence log under this id"`
 	}
 }
 
@@ -86,27 +89,31 @@ func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 	}
 	c, out := callerOf(ctx), &EraseOut{}
 	group, id := c.snap.Party[c.app.PartyID].GroupID, a.Keys.PhoneID(n)
+	out.Body.ID = a.IDs.Next()
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		if err := tx.LockRecipients(ctx, [][16]byte{id}); err != nil {
+		erased, until, err := a.privacy().Erase(ctx, tx, id, group, out.Body.ID, c.key.StaffID)
+		switch {
+		case held(err): // whose case it is concerns the operator and the authority
+			return sms.Errorf(sms.Forbidden, "body.to", "what was sent must be kept for now; until then the number is only stored (PIPL Art. 47)")
+		case err != nil:
 			return err
-		}
-		last, err := tx.LastMessageTo(ctx, id, group)
-		if err != nil {
-			return err
-		}
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
-		if until := time.UnixMilli(last).Add(a.Retention); last != 0 && until.After(now) {
+		case !until.IsZero():
 			return sms.Errorf(sms.Forbidden, "body.to", "what was sent must be kept until %s; until then the number is only stored (PIPL Art. 47)", until.UTC().Format(time.DateOnly))
 		}
-		if out.Body.Erased, err = tx.Erase(ctx, id, group); err != nil || !out.Body.Erased {
-			return err
+		if out.Body.Erased = erased; !erased {
+			return nil
 		}
 		return a.record(ctx, tx, c.key, "erase person", group, hex.EncodeToString(id[:]))
 	})
+	if !out.Body.Erased {
+		out.Body.ID = 0
+	}
 	return out, err
+}
+
+func held(err error) bool {
+	var known *sms.Error
+	return errors.As(err, &known) && known.Code == sms.LegalHold
 }
 
 func (a *API) numbers(list []string) ([]sms.MSISDN, error) {
@@ -151,13 +158,6 @@ func (a *API) know(ctx context.Context, tx Tx, group sms.ID, numbers []sms.MSISD
 	return tx.InsertPeople(ctx, at, fresh)
 }
 
-func (a *API) recorder(tx Tx) consent.Recorder {
-	return func(ctx context.Context, kind string, at int64, hashes [][32]byte) (sms.ID, error) {
-		id := a.IDs.Next()
-		return id, tx.AppendLeaf(ctx, id, kind, at, hashes)
-	}
-}
-
 func (a *API) addConsents(ctx context.Context, in *ConsentIn) (*ConsentOut, error) {
 	c, b := callerOf(ctx), &in.Body
 	numbers, err := a.numbers(b.To)
@@ -189,7 +189,7 @@ func (a *API) addConsents(ctx context.Context, in *ConsentIn) (*ConsentOut, erro
 			}
 			out.Body.IDs[i] = grants[i].ID
 		}
-		return consent.Add(ctx, tx, a.recorder(tx), grants, now.UnixMilli())
+		return consent.Add(ctx, tx, evlog.Recorder(tx, a.IDs), grants, now.UnixMilli())
 	})
 	out.Body.Grade = int(consent.Import)
 	return out, err
@@ -227,6 +227,14 @@ type RefusalView struct {
 	LiftedAt  int64  `json:"lifted_at,omitempty"`
 }
 
+func grantView(g *consent.Grant) GrantView {
+	return GrantView{g.ID, g.Purpose, int(g.Grade), g.Method, g.Wording, g.Source, g.PerWeek, g.ValidFrom, g.ValidTo, g.WithdrawnAt}
+}
+
+func refusalView(s *consent.Suppression) RefusalView {
+	return RefusalView{s.ID, s.Scope, s.Source, s.Reference, s.InFlight, s.CreatedAt, s.LiftedAt}
+}
+
 // PersonOut is what stands for and against sending to a number.
 type PersonOut struct {
 	Body struct {
@@ -247,15 +255,13 @@ func (a *API) person(ctx context.Context, in *PersonIn) (*PersonOut, error) {
 	out.Body.To, out.Body.Consents, out.Body.Refusals = n.String(), []GrantView{}, []RefusalView{}
 	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		if err := tx.Grants(ctx, group, [][16]byte{id}, func(g consent.Grant) {
-			out.Body.Consents = append(out.Body.Consents, GrantView{
-				g.ID, g.Purpose, int(g.Grade), g.Method, g.Wording, g.Source, g.PerWeek, g.ValidFrom, g.ValidTo, g.WithdrawnAt,
-			})
+			out.Body.Consents = append(out.Body.Consents, grantView(&g))
 		}); err != nil {
 			return err
 		}
 		return tx.Suppressions(ctx, [][16]byte{id}, func(s consent.Suppression) {
 			if s.GroupID == group || s.GroupID == 0 {
-				out.Body.Refusals = append(out.Body.Refusals, RefusalView{s.ID, s.Scope, s.Source, s.Reference, s.InFlight, s.CreatedAt, s.LiftedAt})
+				out.Body.Refusals = append(out.Body.Refusals, refusalView(&s))
 			}
 		})
 	})
@@ -299,7 +305,7 @@ func (a *API) suppress(ctx context.Context, in *SuppressIn) (*SuppressOut, error
 			if err := a.know(ctx, tx, group, []sms.MSISDN{n}, now.UnixMilli()); err != nil {
 				return err
 			}
-			flight, err = consent.Refuse(ctx, tx, a.recorder(tx), consent.Suppression{
+			flight, err = consent.Refuse(ctx, tx, evlog.Recorder(tx, a.IDs), consent.Suppression{
 				ID: id, PhoneID: a.Keys.PhoneID(n), GroupID: group, Scope: b.Scope, Source: "api", Reference: b.Reference, CreatedAt: now.UnixMilli(),
 			})
 			return err

@@ -250,6 +250,18 @@ CREATE UNIQUE INDEX review_waiting ON review(kind, object_id, version) WHERE sta
 CREATE INDEX review_object ON review(kind, object_id, version, id);
 CREATE INDEX review_party ON review(party_id, kind, id);
 CREATE INDEX review_queue ON review(kind, due_at, id) WHERE state = 'waiting';
+-- Marketing of parties that was stopped after a complaint was found true (CMP-10).
+CREATE TABLE marketing_stop (
+  id           INTEGER PRIMARY KEY,
+  party_id     INTEGER NOT NULL REFERENCES party(id),
+  complaint_id INTEGER NOT NULL,
+  reason       TEXT NOT NULL,              -- words of the staff, without numbers
+  by_staff     INTEGER NOT NULL,           -- 0 is the program
+  at           INTEGER NOT NULL,
+  lifted_at    INTEGER NOT NULL,
+  lifted_by    INTEGER NOT NULL,
+  lift_reason  TEXT NOT NULL
+) STRICT;
 
 -- Channels, accounts, access ------------------------------------------------
 
@@ -702,12 +714,130 @@ CREATE TABLE mo_part (
 CREATE INDEX mo_part_set ON mo_part(set_key);
 CREATE INDEX mo_part_late ON mo_part(received_at);
 
+-- Back office: complaints, requests of persons, duties -------------------------
+
+-- Words of the staff in these tables are refused when they hold a number.
+CREATE TABLE complaint (
+  id           INTEGER PRIMARY KEY,
+  source       TEXT NOT NULL,              -- 12321 | carrier | direct
+  about        TEXT NOT NULL,              -- marketing | content | personal | service
+  reference    TEXT NOT NULL,              -- the sender's own number of the case
+  phone_id     BLOB NOT NULL,
+  shown        TEXT NOT NULL,              -- the number, masked
+  port         TEXT NOT NULL,              -- source number that the complainant saw
+  said_at      INTEGER NOT NULL,           -- when the message came, as they say
+  forwarded_at INTEGER NOT NULL,
+  received_at  INTEGER NOT NULL,
+  message_id   INTEGER NOT NULL,           -- 0 when none was found
+  party_id     INTEGER NOT NULL,
+  group_id     INTEGER NOT NULL,
+  signature_id INTEGER NOT NULL,
+  template_id  INTEGER NOT NULL,
+  channel_id   INTEGER NOT NULL,
+  category     TEXT NOT NULL,
+  state        TEXT NOT NULL,              -- open | verified | answered | closed
+  verdict      TEXT NOT NULL,              -- '' | confirmed | unfounded
+  cause        TEXT NOT NULL,              -- no_consent | content | …
+  verified_at  INTEGER NOT NULL,
+  note         TEXT NOT NULL,
+  updated_at   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX complaint_received ON complaint(received_at);
+CREATE INDEX complaint_phone ON complaint(phone_id);
+
+-- Case files: all that proves what became of the message, as it was assembled.
+CREATE TABLE complaint_file (
+  complaint_id INTEGER NOT NULL,
+  at           INTEGER NOT NULL,
+  hash         BLOB NOT NULL,
+  content      BLOB NOT NULL,              -- sealed
+  PRIMARY KEY (complaint_id, at)
+) STRICT;
+
+CREATE TABLE person_request (
+  id          INTEGER PRIMARY KEY,
+  kind        TEXT NOT NULL,               -- access | copy | delete
+  reference   TEXT NOT NULL,
+  phone_id    BLOB NOT NULL,
+  shown       TEXT NOT NULL,
+  group_id    INTEGER NOT NULL,
+  state       TEXT NOT NULL,               -- open | locked | answered | refused
+  received_at INTEGER NOT NULL,
+  keep_until  INTEGER NOT NULL,            -- of locked: before it nothing may be erased
+  note        TEXT NOT NULL,
+  by_staff    INTEGER NOT NULL,
+  content     BLOB NOT NULL,               -- sealed: the copy that is handed over
+  copy_until  INTEGER NOT NULL,            -- until when the copy is kept
+  updated_at  INTEGER NOT NULL
+) STRICT;
+
+-- Nothing of what a hold names is erased (LOG-07).
+CREATE TABLE legal_hold (
+  id             INTEGER PRIMARY KEY,
+  kind           TEXT NOT NULL,            -- person | message | party
+  phone_id       BLOB NOT NULL,            -- empty for a party
+  group_id       INTEGER NOT NULL,         -- 0: towards everybody
+  object_id      INTEGER NOT NULL,         -- message or party
+  reference      TEXT NOT NULL,
+  reason         TEXT NOT NULL,
+  by_staff       INTEGER NOT NULL,
+  at             INTEGER NOT NULL,
+  released_at    INTEGER NOT NULL,
+  released_by    INTEGER NOT NULL,
+  release_reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX legal_hold_open ON legal_hold(phone_id) WHERE released_at = 0;
+
+-- What a person of the staff tells of: a planned change, an incident, a request of an
+-- authority, a lead, illegal content. Registers of LOG-06, FRD-03, PRV-10.
+CREATE TABLE occurrence (
+  id        INTEGER PRIMARY KEY,
+  event     TEXT NOT NULL,
+  at        INTEGER NOT NULL,
+  reference TEXT NOT NULL,
+  facts     TEXT NOT NULL,                 -- JSON, no personal data
+  note      TEXT NOT NULL,
+  by_staff  INTEGER NOT NULL,
+  recorded  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE duty (
+  id         INTEGER PRIMARY KEY,
+  rule       TEXT NOT NULL,
+  event      TEXT NOT NULL,
+  object_id  INTEGER NOT NULL,             -- complaint, request, licence …; 0 is the operator
+  period     TEXT NOT NULL,                -- of what comes again: 2026 …
+  owner      TEXT NOT NULL,                -- role
+  created_at INTEGER NOT NULL,
+  due_at     INTEGER NOT NULL,
+  remind_at  INTEGER NOT NULL,             -- next reminder, 0 when none is left
+  done_at    INTEGER NOT NULL,
+  done_by    INTEGER NOT NULL,             -- of the staff, 0 is the program
+  note       TEXT NOT NULL,
+  evidence   TEXT NOT NULL                 -- what shows it: number of a receipt, hash of a file
+) STRICT;
+CREATE UNIQUE INDEX duty_key ON duty(rule, object_id, period);
+CREATE INDEX duty_object ON duty(object_id);
+CREATE INDEX duty_open ON duty(due_at) WHERE done_at = 0;
+CREATE INDEX duty_remind ON duty(remind_at) WHERE remind_at <> 0;
+
+-- Who saw a number, a text or somebody's evidence, and why (PRV-16).
+CREATE TABLE access (
+  id        INTEGER PRIMARY KEY,
+  at        INTEGER NOT NULL,
+  by_key    INTEGER NOT NULL,
+  by_staff  INTEGER NOT NULL,
+  what      TEXT NOT NULL,                 -- reveal | evidence | case_file | copy
+  object_id INTEGER NOT NULL,
+  reason    TEXT NOT NULL
+) STRICT;
+
 -- What customers are told ---------------------------------------------------
 
 CREATE TABLE event (
   id             INTEGER PRIMARY KEY,
   application_id INTEGER NOT NULL,
-  kind           TEXT NOT NULL,            -- report | mo | optout
+  kind           TEXT NOT NULL,            -- report | mo | optout | part | duty
   object_id      INTEGER NOT NULL,         -- message or MO
   body           TEXT NOT NULL,            -- JSON, numbers masked
   at             INTEGER NOT NULL,

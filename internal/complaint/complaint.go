@@ -1,0 +1,379 @@
+// Package complaint handles complaints 投诉: from their intake over the message that they are
+// about and its case file to the answer. A case opens with the complainant's refusal of
+// marketing from everybody in one transaction (CMP-07), and closes only when the duties that
+// stand in its way are done.
+package complaint
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/duty"
+	"github.com/zhunxin/zhunxin/internal/evlog"
+	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// States of a case.
+const (
+	Open     = "open"
+	Verified = "verified"
+	Answered = "answered"
+	Closed   = "closed"
+)
+
+// Verdicts.
+const (
+	Confirmed = "confirmed"
+	Unfounded = "unfounded"
+)
+
+// NoConsent is the cause of a confirmed case for which a party's marketing is stopped.
+const NoConsent = "no_consent"
+
+// Case is a complaint. The number stands masked and as its keyed id.
+type Case struct {
+	ID          sms.ID       `db:"id" json:"id"`
+	Source      string       `db:"source" json:"source"`
+	About       string       `db:"about" json:"about"`
+	Reference   string       `db:"reference" json:"reference,omitempty"`
+	PhoneID     []byte       `db:"phone_id" json:"-"`
+	Shown       string       `db:"shown" json:"number"`
+	Port        string       `db:"port" json:"port,omitempty"`
+	SaidAt      int64        `db:"said_at" json:"said_at,omitempty"`
+	ForwardedAt int64        `db:"forwarded_at" json:"forwarded_at,omitempty"`
+	ReceivedAt  int64        `db:"received_at" json:"received_at"`
+	MessageID   sms.ID       `db:"message_id" json:"message_id,omitempty"`
+	PartyID     sms.ID       `db:"party_id" json:"party_id,omitempty"`
+	GroupID     sms.ID       `db:"group_id" json:"-"`
+	SignatureID sms.ID       `db:"signature_id" json:"signature_id,omitempty"`
+	TemplateID  sms.ID       `db:"template_id" json:"template_id,omitempty"`
+	ChannelID   sms.ID       `db:"channel_id" json:"channel_id,omitempty"`
+	Category    sms.Category `db:"category" json:"category,omitempty"`
+	State       string       `db:"state" json:"state"`
+	Verdict     string       `db:"verdict" json:"verdict,omitempty"`
+	Cause       string       `db:"cause" json:"cause,omitempty"`
+	VerifiedAt  int64        `db:"verified_at" json:"verified_at,omitempty"`
+	Note        string       `db:"note" json:"note,omitempty"`
+	UpdatedAt   int64        `db:"updated_at" json:"updated_at"`
+}
+
+// Phone is the keyed id of the complainant.
+func (c *Case) Phone() (id [16]byte) {
+	copy(id[:], c.PhoneID)
+	return id
+}
+
+// Tx is what cases need of a transaction.
+type Tx interface {
+	duty.Tx
+	consent.Tx
+	Now(ctx context.Context) (time.Time, error)
+	PutComplaint(ctx context.Context, c Case) error
+	// Case reads one and, with lock, keeps others from it until commit; none has the id 0.
+	Case(ctx context.Context, id sms.ID, lock bool) (Case, error)
+	Put(ctx context.Context, object any) error
+	Revoke(ctx context.Context, r sms.Revocation) (int64, error)
+	Held(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
+	Grants
+	PutCaseFile(ctx context.Context, id sms.ID, at int64, hash [32]byte, sealed []byte) error
+}
+
+// Desk joins what every transaction needs.
+type Desk struct {
+	Duties *duty.Desk
+	IDs    *sms.IDs
+}
+
+// KindCase is the evidence of a step of a case.
+const KindCase = "complaint"
+
+func (d *Desk) record(ctx context.Context, tx Tx, c *Case, step string, by sms.ID, words string) error {
+	return evlog.Append(ctx, tx, d.IDs, c.UpdatedAt, leaf.New(KindCase, int64(c.ID), c.UpdatedAt,
+		leaf.Int("by_staff", int64(by)),
+		leaf.Str("cause", c.Cause),
+		leaf.Int("message", int64(c.MessageID)),
+		leaf.Str("phone_id", hex.EncodeToString(c.PhoneID)),
+		leaf.Str("source", c.Source),
+		leaf.Str("state", c.State),
+		leaf.Str("step", step),
+		leaf.Str("verdict", c.Verdict),
+		leaf.Hash("words", sha256.Sum256([]byte(words))),
+	))
+}
+
+// Attach names the message that a case is about, or none.
+func (c *Case) Attach(m *sms.Message, snap *registry.Snapshot) {
+	if m == nil {
+		return
+	}
+	c.MessageID, c.GroupID, c.SignatureID, c.TemplateID, c.ChannelID, c.Category = m.ID, m.GroupID, m.SignatureID, m.TemplateID, m.ChannelID, m.Category
+	if app := snap.Application[m.ApplicationID]; app != nil {
+		c.PartyID = app.PartyID
+	}
+}
+
+// Open stores a new case, its duties and the complainant's refusal of marketing from
+// everybody, in one transaction (CMP-07). Nothing else is refused for them (CMP-08). m is the
+// message, or nil. The journal's counter is locked from here on: call it last.
+func (d *Desk) Open(ctx context.Context, tx Tx, c Case, m *sms.Message, n Counts, by sms.ID) (Case, error) {
+	if err := tx.LockRecipients(ctx, [][16]byte{c.Phone()}); err != nil {
+		return c, err
+	}
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return c, err
+	}
+	c.State, c.UpdatedAt = Open, now.UnixMilli()
+	if err := d.find(ctx, tx, &c, m); err != nil {
+		return c, err
+	}
+	if err := tx.PutComplaint(ctx, c); err != nil {
+		return c, err
+	}
+	err = d.Duties.Raise(ctx, tx, duty.Event{
+		Name: rulebook.EventComplaint, ObjectID: c.ID, At: time.UnixMilli(c.ReceivedAt),
+		Facts: map[string]any{"complaint.source": c.Source, "complaint.about": c.About},
+	}, now)
+	if err != nil {
+		return c, err
+	}
+	if err := d.record(ctx, tx, &c, "opened", by, c.Note); err != nil {
+		return c, err
+	}
+	stop := c.Verdict == Confirmed
+	if stop {
+		if err := d.count(ctx, tx, &c, n); err != nil {
+			return c, err
+		}
+		if err := d.stop(ctx, tx, &c, 0, "no record of consent for a marketing message"); err != nil {
+			return c, err
+		}
+	}
+	_, err = consent.Refuse(ctx, tx, evlog.Recorder(tx, d.IDs), consent.Suppression{
+		ID: d.IDs.Next(), PhoneID: c.Phone(), GroupID: 0, Scope: string(sms.MKT), Source: "complaint", Reference: c.ID.String(), CreatedAt: now.UnixMilli(),
+	})
+	if err == nil && stop {
+		err = d.revoke(ctx, tx, &c)
+	}
+	return c, err
+}
+
+// Grants are the consents that a message may rest on.
+type Grants interface {
+	Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Grant)) error
+}
+
+// Unproved tells what the records alone prove: a marketing message without a consent that held
+// when it was decided is a confirmed violation (CMP-05). It is asked before the refusal
+// withdraws what stands.
+func Unproved(ctx context.Context, tx Grants, c *Case, m *sms.Message) (bool, error) {
+	if m == nil || m.Category != sms.MKT || c.About != "marketing" {
+		return false, nil
+	}
+	proved := false
+	err := tx.Grants(ctx, m.GroupID, [][16]byte{m.PhoneID}, func(g consent.Grant) {
+		g.WithdrawnAt = held(g.WithdrawnAt, m.CreatedAt)
+		proved = proved || g.ID == m.ConsentID && g.Holds(m.Category, m.CreatedAt)
+	})
+	return !proved, err
+}
+
+// find confirms a case by the records alone.
+func (d *Desk) find(ctx context.Context, tx Tx, c *Case, m *sms.Message) error {
+	if yes, err := Unproved(ctx, tx, c, m); err != nil || !yes {
+		return err
+	}
+	c.State, c.Verdict, c.Cause, c.VerifiedAt = Verified, Confirmed, NoConsent, c.UpdatedAt
+	return nil
+}
+
+// held forgets a withdrawal that came after the message.
+func held(withdrawn, at int64) int64 {
+	if withdrawn > at {
+		return 0
+	}
+	return withdrawn
+}
+
+// stop stops a party's marketing and owes it the reason (CMP-10a, FRD-04).
+func (d *Desk) stop(ctx context.Context, tx Tx, c *Case, by sms.ID, reason string) error {
+	if c.PartyID == 0 {
+		return nil
+	}
+	s := registry.MarketingStop{ID: d.IDs.Next(), PartyID: c.PartyID, ComplaintID: c.ID, Reason: reason, By: by, At: c.UpdatedAt}
+	if err := tx.Put(ctx, s); err != nil {
+		return err
+	}
+	at := time.UnixMilli(c.UpdatedAt)
+	return d.Duties.Raise(ctx, tx, duty.Event{Name: rulebook.EventRestricted, ObjectID: s.ID, At: at, Facts: map[string]any{"restriction.of": "marketing"}}, at)
+}
+
+// revoke has what waits of the party decided anew.
+func (d *Desk) revoke(ctx context.Context, tx Tx, c *Case) error {
+	_, err := tx.Revoke(ctx, sms.Revocation{Kind: "freeze", ObjectID: int64(c.PartyID), At: c.UpdatedAt})
+	return err
+}
+
+// Counts are the figures of a party's month and day before a case is confirmed.
+type Counts struct{ Delivered, Month, Day int }
+
+// PerBillion is how many valid complaints there are for 1,000 million delivered messages. One
+// without any delivered message is as one among a single one.
+func PerBillion(complaints, delivered int) int64 {
+	return int64(complaints) * 1_000_000_000 / int64(max(delivered, 1))
+}
+
+// count tells the rules that a party has one more valid complaint (CMP-06). Each threshold
+// that is passed gives one task a month.
+func (d *Desk) count(ctx context.Context, tx Tx, c *Case, n Counts) error {
+	if c.PartyID == 0 {
+		return nil
+	}
+	at := time.UnixMilli(c.UpdatedAt)
+	return d.Duties.Raise(ctx, tx, duty.Event{
+		Name: rulebook.EventComplaintCount, ObjectID: c.PartyID, Period: at.In(rulebook.Shanghai).Format("2006-01"), At: at,
+		Facts: map[string]any{"rate.per_billion": PerBillion(n.Month+1, n.Delivered), "rate.day": int64(n.Day + 1)},
+	}, at)
+}
+
+// step reads a case that is in one of some states, and the time.
+func (d *Desk) step(ctx context.Context, tx Tx, id sms.ID, states ...string) (Case, error) {
+	c, err := tx.Case(ctx, id, true)
+	if err != nil {
+		return c, err
+	}
+	if c.ID == 0 {
+		return c, sms.Errorf(sms.NotFound, "path.id", "no complaint has this id")
+	}
+	if !slices.Contains(states, c.State) {
+		return c, sms.Errorf(sms.StateConflict, "path.id", "it is %s", c.State)
+	}
+	now, err := tx.Now(ctx)
+	c.UpdatedAt = now.UnixMilli()
+	return c, err
+}
+
+// Name says which message an open case is about.
+func (d *Desk) Name(ctx context.Context, tx Tx, id sms.ID, m *sms.Message, snap *registry.Snapshot, n Counts, by sms.ID) (Case, error) {
+	c, err := d.step(ctx, tx, id, Open)
+	if err != nil {
+		return c, err
+	}
+	if m.PhoneID != c.Phone() {
+		return c, sms.Errorf(sms.BadRequest, "body.message_id", "that message went to another number")
+	}
+	c.Attach(m, snap)
+	if err := d.find(ctx, tx, &c, m); err != nil {
+		return c, err
+	}
+	if err := tx.PutComplaint(ctx, c); err != nil {
+		return c, err
+	}
+	if err := d.record(ctx, tx, &c, "message named", by, ""); err != nil || c.Verdict == "" {
+		return c, err
+	}
+	if err := d.count(ctx, tx, &c, n); err != nil {
+		return c, err
+	}
+	if err := d.stop(ctx, tx, &c, 0, "no record of consent for a marketing message"); err != nil {
+		return c, err
+	}
+	return c, d.revoke(ctx, tx, &c)
+}
+
+// Judge is a person's verdict on an open case. Marketing without consent stops the party's.
+func (d *Desk) Judge(ctx context.Context, tx Tx, id sms.ID, verdict, cause, note string, n Counts, by sms.ID) (Case, error) {
+	c, err := d.step(ctx, tx, id, Open)
+	if err != nil {
+		return c, err
+	}
+	c.State, c.Verdict, c.Cause, c.Note, c.VerifiedAt = Verified, verdict, cause, note, c.UpdatedAt
+	if verdict == Unfounded {
+		c.Cause = ""
+	}
+	if err := tx.PutComplaint(ctx, c); err != nil {
+		return c, err
+	}
+	if err := d.record(ctx, tx, &c, "judged", by, note); err != nil {
+		return c, err
+	}
+	if c.Verdict == Confirmed {
+		if err := d.count(ctx, tx, &c, n); err != nil {
+			return c, err
+		}
+	}
+	if c.Cause != NoConsent || c.PartyID == 0 {
+		return c, nil
+	}
+	if err := d.stop(ctx, tx, &c, by, note); err != nil {
+		return c, err
+	}
+	return c, d.revoke(ctx, tx, &c)
+}
+
+// Answer notes what the complainant or the centre was told, which is what the periods of
+// CMP-03, CMP-04 and PRV-15a are for.
+func (d *Desk) Answer(ctx context.Context, tx Tx, id sms.ID, words, receipt string, by sms.ID) (Case, error) {
+	c, err := d.step(ctx, tx, id, Verified)
+	if err != nil {
+		return c, err
+	}
+	c.State, c.Note = Answered, words
+	if err := tx.PutComplaint(ctx, c); err != nil {
+		return c, err
+	}
+	if err := d.record(ctx, tx, &c, "answered", by, words); err != nil {
+		return c, err
+	}
+	return c, d.Duties.FinishAll(ctx, tx, c.ID, by, receipt, c.UpdatedAt, "CMP-02", "CMP-03", "CMP-04", "PRV-15a")
+}
+
+// Close ends a case whose duties are done, that of its file among them.
+func (d *Desk) Close(ctx context.Context, tx Tx, id, by sms.ID) (Case, error) {
+	c, err := d.step(ctx, tx, id, Answered)
+	if err != nil {
+		return c, err
+	}
+	if err := d.Duties.Allow(ctx, tx, rulebook.CloseComplaint, c.ID); err != nil {
+		return c, err
+	}
+	held, err := tx.Held(ctx, c.Phone(), c.GroupID)
+	if err != nil {
+		return c, err
+	}
+	c.State = Closed
+	if err := tx.PutComplaint(ctx, c); err != nil {
+		return c, err
+	}
+	if err := d.record(ctx, tx, &c, "closed", by, ""); err != nil {
+		return c, err
+	}
+	at := time.UnixMilli(c.UpdatedAt)
+	return c, d.Duties.Raise(ctx, tx, duty.Event{Name: rulebook.EventComplaintClosed, ObjectID: c.ID, At: at, Facts: map[string]any{"complaint.held": held}}, at)
+}
+
+// Filter limits a list of cases.
+type Filter struct {
+	Before sms.ID
+	State  string
+	Party  sms.ID
+}
+
+// Figure is how many complaints and delivered messages a party, a signature and a channel
+// have in a month (CMP-06).
+type Figure struct {
+	PartyID     sms.ID `json:"party_id"`
+	SignatureID sms.ID `json:"signature_id"`
+	ChannelID   sms.ID `json:"channel_id"`
+	Received    int    `json:"received"`
+	Valid       int    `json:"valid"`
+	Delivered   int    `json:"delivered"`
+	PerBillion  int64  `json:"valid_per_billion" doc:"valid complaints for 1,000 million delivered: 100 is 0.10 per million"`
+}

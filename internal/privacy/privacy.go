@@ -1,0 +1,323 @@
+// Package privacy handles what persons may ask for and what must be kept from others:
+// requests for access, a copy or deletion (PIPL Art. 44 to 50), legal holds (LOG-07), and the
+// record of who saw what is not shown otherwise (PRV-16).
+package privacy
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/duty"
+	"github.com/zhunxin/zhunxin/internal/evlog"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
+	"github.com/zhunxin/zhunxin/internal/sms"
+)
+
+// Kinds of requests.
+const (
+	Access = "access"
+	Copy   = "copy"
+	Delete = "delete"
+)
+
+// States of a request.
+const (
+	Open     = "open"
+	Locked   = "locked" // only stored, until what was sent need not be kept any longer
+	Answered = "answered"
+	Refused  = "refused"
+)
+
+// CopyKept is how long a copy can be handed over.
+const CopyKept = 30 * 24 * time.Hour
+
+// Request is what a person asks of one content provider group.
+type Request struct {
+	ID         sms.ID `db:"id" json:"id"`
+	Kind       string `db:"kind" json:"kind"`
+	Reference  string `db:"reference" json:"reference,omitempty"`
+	PhoneID    []byte `db:"phone_id" json:"-"`
+	Shown      string `db:"shown" json:"number"`
+	GroupID    sms.ID `db:"group_id" json:"group_id"`
+	State      string `db:"state" json:"state"`
+	ReceivedAt int64  `db:"received_at" json:"received_at"`
+	KeepUntil  int64  `db:"keep_until" json:"keep_until,omitempty"`
+	Note       string `db:"note" json:"note,omitempty"`
+	By         sms.ID `db:"by_staff" json:"by,omitempty"`
+	Content    []byte `db:"content" json:"-"` // sealed
+	CopyUntil  int64  `db:"copy_until" json:"copy_until,omitempty"`
+	UpdatedAt  int64  `db:"updated_at" json:"updated_at"`
+}
+
+// Phone is the keyed id of the person.
+func (r *Request) Phone() (id [16]byte) {
+	copy(id[:], r.PhoneID)
+	return id
+}
+
+// Hold keeps a person, a message or a party from being erased.
+type Hold struct {
+	ID            sms.ID `db:"id" json:"id"`
+	Kind          string `db:"kind" json:"kind"`
+	PhoneID       []byte `db:"phone_id" json:"-"`
+	GroupID       sms.ID `db:"group_id" json:"group_id,omitempty"`
+	ObjectID      sms.ID `db:"object_id" json:"object_id,omitempty"`
+	Reference     string `db:"reference" json:"reference"`
+	Reason        string `db:"reason" json:"reason"`
+	By            sms.ID `db:"by_staff" json:"by"`
+	At            int64  `db:"at" json:"at"`
+	ReleasedAt    int64  `db:"released_at" json:"released_at,omitempty"`
+	ReleasedBy    sms.ID `db:"released_by" json:"released_by,omitempty"`
+	ReleaseReason string `db:"release_reason" json:"release_reason,omitempty"`
+}
+
+// Seen is one look at what is not shown otherwise.
+type Seen struct {
+	ID       sms.ID `db:"id" json:"id"`
+	At       int64  `db:"at" json:"at"`
+	Key      sms.ID `db:"by_key" json:"by_key"`
+	Staff    sms.ID `db:"by_staff" json:"by_staff,omitempty"`
+	What     string `db:"what" json:"what"`
+	ObjectID sms.ID `db:"object_id" json:"object_id"`
+	Reason   string `db:"reason" json:"reason"`
+}
+
+// Kinds of evidence records.
+const (
+	KindRequest = "request"
+	KindHold    = "hold"
+	KindSeen    = "access"
+	KindErasure = "erasure"
+)
+
+// Tx is what the package needs of a transaction.
+type Tx interface {
+	duty.Tx
+	consent.Tx
+	Now(ctx context.Context) (time.Time, error)
+	PutRequest(ctx context.Context, r Request) error
+	Request(ctx context.Context, id sms.ID, lock bool) (Request, error)
+	PutHold(ctx context.Context, h Hold) error
+	Hold(ctx context.Context, id sms.ID) (Hold, error)
+	Held(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
+	PutSeen(ctx context.Context, s Seen) error
+	LastMessageTo(ctx context.Context, phone [16]byte, group sms.ID) (int64, error)
+	Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
+}
+
+// Desk joins what every transaction needs.
+type Desk struct {
+	Duties *duty.Desk
+	IDs    *sms.IDs
+	// Retention is how long what was sent must be kept.
+	Retention time.Duration
+}
+
+// See records a look, before what is looked at is shown.
+func (d *Desk) See(ctx context.Context, tx Tx, s Seen) error {
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return err
+	}
+	s.ID, s.At = d.IDs.Next(), now.UnixMilli()
+	if err := tx.PutSeen(ctx, s); err != nil {
+		return err
+	}
+	return evlog.Append(ctx, tx, d.IDs, s.At, leaf.New(KindSeen, int64(s.ObjectID), s.At,
+		leaf.Int("by_key", int64(s.Key)),
+		leaf.Int("by_staff", int64(s.Staff)),
+		leaf.Hash("reason", sha256.Sum256([]byte(s.Reason))),
+		leaf.Str("what", s.What),
+	))
+}
+
+// Place sets a legal hold.
+func (d *Desk) Place(ctx context.Context, tx Tx, h Hold) (Hold, error) {
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return h, err
+	}
+	h.ID, h.At = d.IDs.Next(), now.UnixMilli()
+	if err := tx.PutHold(ctx, h); err != nil {
+		return h, err
+	}
+	return h, d.recordHold(ctx, tx, &h, "placed", h.By, h.Reason, h.At)
+}
+
+// Release ends a legal hold.
+func (d *Desk) Release(ctx context.Context, tx Tx, id, by sms.ID, reason string) (Hold, error) {
+	h, err := tx.Hold(ctx, id)
+	switch {
+	case err != nil:
+		return h, err
+	case h.ID == 0:
+		return h, sms.Errorf(sms.NotFound, "path.id", "no hold has this id")
+	case h.ReleasedAt != 0:
+		return h, sms.Errorf(sms.StateConflict, "path.id", "the hold was released already")
+	}
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return h, err
+	}
+	h.ReleasedAt, h.ReleasedBy, h.ReleaseReason = now.UnixMilli(), by, reason
+	if err := tx.PutHold(ctx, h); err != nil {
+		return h, err
+	}
+	return h, d.recordHold(ctx, tx, &h, "released", by, reason, h.ReleasedAt)
+}
+
+func (d *Desk) recordHold(ctx context.Context, tx Tx, h *Hold, step string, by sms.ID, reason string, at int64) error {
+	return evlog.Append(ctx, tx, d.IDs, at, leaf.New(KindHold, int64(h.ID), at,
+		leaf.Int("by_staff", int64(by)),
+		leaf.Int("group", int64(h.GroupID)),
+		leaf.Str("kind", h.Kind),
+		leaf.Int("object", int64(h.ObjectID)),
+		leaf.Str("phone_id", hex.EncodeToString(h.PhoneID)),
+		leaf.Hash("reason", sha256.Sum256([]byte(reason))),
+		leaf.Str("step", step),
+	))
+}
+
+// Erase destroys what opens a person's records towards a group, unless a hold stands or what
+// was sent must still be kept; then until is when that ends. PIPL Art. 47. The record of it is
+// the certificate: it stands under the object.
+func (d *Desk) Erase(ctx context.Context, tx Tx, phone [16]byte, group, object, by sms.ID) (erased bool, until time.Time, err error) {
+	if err := tx.LockRecipients(ctx, [][16]byte{phone}); err != nil {
+		return false, until, err
+	}
+	held, err := tx.Held(ctx, phone, group)
+	if err != nil {
+		return false, until, err
+	}
+	if held {
+		return false, until, sms.Errorf(sms.LegalHold, "", "")
+	}
+	last, err := tx.LastMessageTo(ctx, phone, group)
+	if err != nil {
+		return false, until, err
+	}
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return false, until, err
+	}
+	if t := time.UnixMilli(last).Add(d.Retention); last != 0 && t.After(now) {
+		return false, t, nil
+	}
+	if erased, err = tx.Erase(ctx, phone, group); err != nil || !erased {
+		return false, until, err
+	}
+	return true, until, evlog.Append(ctx, tx, d.IDs, now.UnixMilli(), leaf.New(KindErasure, int64(object), now.UnixMilli(),
+		leaf.Int("by_staff", int64(by)),
+		leaf.Int("group", int64(group)),
+		leaf.Str("phone_id", hex.EncodeToString(phone[:])),
+	))
+}
+
+func (d *Desk) record(ctx context.Context, tx Tx, r *Request, step string, words string) error {
+	return evlog.Append(ctx, tx, d.IDs, r.UpdatedAt, leaf.New(KindRequest, int64(r.ID), r.UpdatedAt,
+		leaf.Int("by_staff", int64(r.By)),
+		leaf.Int("group", int64(r.GroupID)),
+		leaf.Str("kind", r.Kind),
+		leaf.Str("phone_id", hex.EncodeToString(r.PhoneID)),
+		leaf.Str("state", r.State),
+		leaf.Str("step", step),
+		leaf.Hash("words", sha256.Sum256([]byte(words))),
+	))
+}
+
+// Receive stores a request and its duty.
+func (d *Desk) Receive(ctx context.Context, tx Tx, r Request) (Request, error) {
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return r, err
+	}
+	r.ID, r.State, r.UpdatedAt = d.IDs.Next(), Open, now.UnixMilli()
+	if err := tx.PutRequest(ctx, r); err != nil {
+		return r, err
+	}
+	err = d.Duties.Raise(ctx, tx, duty.Event{
+		Name: rulebook.EventRequest, ObjectID: r.ID, At: time.UnixMilli(r.ReceivedAt), Facts: map[string]any{"request.kind": r.Kind, "request.settled": false},
+	}, now)
+	if err != nil {
+		return r, err
+	}
+	return r, d.record(ctx, tx, &r, "received", "")
+}
+
+// Step reads a request that is not settled, and the time.
+func (d *Desk) Step(ctx context.Context, tx Tx, id, by sms.ID) (Request, error) {
+	r, err := tx.Request(ctx, id, true)
+	switch {
+	case err != nil:
+		return r, err
+	case r.ID == 0:
+		return r, sms.Errorf(sms.NotFound, "path.id", "no request has this id")
+	case r.State != Open && r.State != Locked:
+		return r, sms.Errorf(sms.StateConflict, "path.id", "it is %s", r.State)
+	}
+	now, err := tx.Now(ctx)
+	r.UpdatedAt, r.By = now.UnixMilli(), by
+	return r, err
+}
+
+// Settle ends a request and its duties: answered, or refused with reasons.
+func (d *Desk) Settle(ctx context.Context, tx Tx, r Request, words string) (Request, error) {
+	r.Note = words
+	if err := tx.PutRequest(ctx, r); err != nil {
+		return r, err
+	}
+	if err := d.record(ctx, tx, &r, r.State, words+string(r.Content)); err != nil {
+		return r, err
+	}
+	return r, d.Duties.FinishAll(ctx, tx, r.ID, r.By, r.State, r.UpdatedAt, "PRV-08a", "PRV-09")
+}
+
+// Delete carries a deletion out when nothing stands against it. Else the person is locked:
+// what is theirs is only stored (PIPL Art. 47), nothing but codes that they ask for themselves
+// is sent to them by that provider, and a task is set for the day. Call it last: it may lock
+// the journal's counter.
+func (d *Desk) Delete(ctx context.Context, tx Tx, r Request, words string) (Request, error) {
+	_, until, err := d.Erase(ctx, tx, r.Phone(), r.GroupID, r.ID, r.By)
+	if err != nil {
+		return r, err
+	}
+	if until.IsZero() {
+		r.State = Answered
+		return d.Settle(ctx, tx, r, words)
+	}
+	if r.State == Locked {
+		return r, sms.Errorf(sms.StateConflict, "path.id", "what was sent must be kept until %s", until.In(rulebook.Shanghai).Format(time.DateTime))
+	}
+	r.State, r.KeepUntil, r.Note = Locked, until.UnixMilli(), words
+	if err := tx.PutRequest(ctx, r); err != nil {
+		return r, err
+	}
+	now := time.UnixMilli(r.UpdatedAt)
+	if err := d.Duties.Raise(ctx, tx, duty.Event{Name: rulebook.EventRequestLocked, ObjectID: r.ID, At: until, Facts: map[string]any{"request.held": false}}, now); err != nil {
+		return r, err
+	}
+	if err := d.record(ctx, tx, &r, Locked, words); err != nil {
+		return r, err
+	}
+	if err := d.Duties.FinishAll(ctx, tx, r.ID, r.By, Locked, r.UpdatedAt, "PRV-09"); err != nil {
+		return r, err
+	}
+	return r, d.lock(ctx, tx, &r)
+}
+
+// lock refuses on the person's behalf what the provider may send by itself.
+func (d *Desk) lock(ctx context.Context, tx Tx, r *Request) error {
+	for _, cat := range []sms.Category{sms.MKT, sms.Notice, sms.Public} {
+		_, err := consent.Refuse(ctx, tx, evlog.Recorder(tx, d.IDs), consent.Suppression{
+			ID: d.IDs.Next(), PhoneID: r.Phone(), GroupID: r.GroupID, Scope: string(cat), Source: "request", Reference: r.ID.String(), CreatedAt: r.UpdatedAt,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
