@@ -30,9 +30,11 @@ type Grant struct {
 	GroupID     sms.ID
 	Purpose     sms.Category
 	Grade       Grade
-	Method      string // how it was asked: form, app, reply …
-	Wording     string // version of the words that the person saw
-	Source      string // where: page, shop, event id
+	Method      string   // how it was asked: form, app, reply …
+	Wording     string   // the words that the person saw: id of a registered wording, or the customer's own name
+	TextHash    [32]byte // of a registered wording's text, zero of another
+	Source      string   // where: page, shop, event id
+	Claims      string   // what was stated besides, comma-separated: see Claims of Statement
 	ProofHash   [32]byte
 	PerWeek     int // messages in 7 days that were agreed to, 0 when nothing was said
 	ValidFrom   int64

@@ -28,6 +28,7 @@ const (
 	ObjectTemplate  = "template"
 	ObjectLicence   = "licence"
 	ObjectTraffic   = "traffic"
+	ObjectConsent   = "consent"
 )
 
 // objectFacts are the facts of each object, as factTable has those of messages.
@@ -59,6 +60,18 @@ var objectFacts = map[string][]Info{
 		{Name: "traffic.no_number_percent", Lawful: int64(0), Doc: "of them, those to numbers that do not exist"},
 		{Name: "traffic.people", Lawful: int64(500), Doc: "of their recipients, how many were looked at"},
 		{Name: "traffic.shared_percent", Lawful: int64(0), Doc: "of these, those whom two or more unrelated senders sent marketing in the last week too"},
+	},
+	ObjectConsent: {
+		{Name: "consent.method", Lawful: "WEB_CHECKBOX", Doc: "how it was asked, in capitals"},
+		{Name: "consent.source", Lawful: "OWN", Doc: "where it was given, in capitals; THIRD_PARTY: passed on by somebody else"},
+		{Name: "consent.future", Lawful: false, Doc: "it is given later than now"},
+		{Name: "consent.before_wording", Lawful: false, Doc: "it was given before its registered wording was in use"},
+		{Name: "consent.over_frequency", Lawful: false, Doc: "it claims more messages than its registered wording asks for"},
+		{Name: "consent.over_period", Lawful: false, Doc: "it claims to hold longer than its registered wording asks for"},
+		{Name: "consent.separate", Lawful: false, Doc: "the person agreed separately to the number being passed on"},
+		{Name: "consent.recipient_named", Lawful: false, Doc: "and was told who gets it"},
+		{Name: "consent.under_14", Lawful: false, Doc: "the person is under 14"},
+		{Name: "consent.guardian", Lawful: false, Doc: "a guardian agreed"},
 	},
 	ObjectLicence: {
 		{Name: "licence.own_name", Lawful: true, Doc: "it is issued to the party that registers it"},

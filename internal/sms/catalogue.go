@@ -61,6 +61,8 @@ const (
 	AdForbidden         Code = "AD_FORBIDDEN"
 	AdReview            Code = "AD_REVIEW"
 	ConsentMissing      Code = "CONSENT_MISSING"
+	ConsentForm         Code = "CONSENT_FORM"
+	WordingUsed         Code = "WORDING_USED"
 	RefusalMissing      Code = "REFUSAL_MISSING"
 	OptedOut            Code = "OPTED_OUT"
 	SuppressedScope     Code = "SUPPRESSION_SCOPE"
@@ -135,6 +137,8 @@ var catalogue = []Entry{
 	{AdForbidden, 422, 1, "ZX:A001", "营销短信含有广告法禁止的内容", "the marketing text holds what the Advertising Law forbids", false},
 	{AdReview, 409, 9, "ZX:A002", "营销短信含有绝对化用语，已转人工审核", "the marketing text holds absolute terms and waits for a reviewer", false},
 	{ConsentMissing, 403, 9, "ZX:C001", "没有该号码对本内容提供者的有效同意", "this recipient has given this content provider no valid consent", false},
+	{ConsentForm, 422, 9, "ZX:C002", "该同意不符合法律要求，不能登记", "the consent is not one that the law knows, and can't be recorded", false},
+	{WordingUsed, 409, 9, "ZX:C003", "已有人按这份告知文本表示同意，不能再改，请另登记一份", "people have agreed to this wording, so that it can't be changed; register another", false},
 	{RefusalMissing, 422, 1, "ZX:O001", "营销短信没有写明有效的退订方式，请以“拒收请回复R”结尾", "the marketing text names no way to refuse that works; end it with 拒收请回复R", false},
 	{OptedOut, 403, 9, "ZX:O003", "该号码已退订，不得再次发送", "this recipient has opted out", false},
 	{SuppressedScope, 403, 9, "ZX:O008", "该号码已拒收此类短信", "this recipient refuses messages of this category", false},

@@ -104,23 +104,24 @@ func (t *Tx) Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, err
 
 // InsertGrants stores consents.
 func (t *Tx) InsertGrants(ctx context.Context, grants []consent.Grant) error {
-	args := make([]any, 0, len(grants)*15)
+	args := make([]any, 0, len(grants)*16)
 	for i := range grants {
 		g := &grants[i]
-		args = append(args, g.PhoneID[:], int64(g.GroupID), int64(g.ID), string(g.Purpose), int64(g.Grade), g.Method, g.Wording, g.Source,
-			g.ProofHash[:], int64(g.PerWeek), g.ValidFrom, g.ValidTo, int64(g.LeafID), int64(g.LeafPos))
+		args = append(args, g.PhoneID[:], int64(g.GroupID), int64(g.ID), string(g.Purpose), int64(g.Grade), g.Method, g.Wording, g.TextHash[:], g.Source,
+			g.Claims, g.ProofHash[:], int64(g.PerWeek), g.ValidFrom, g.ValidTo, int64(g.LeafID), int64(g.LeafPos))
 	}
-	return t.insert(ctx, "INSERT INTO consent(phone_id, group_id, id, purpose, grade, method, wording, source, proof_hash, per_week, valid_from, valid_to, leaf_id, leaf_pos) VALUES ",
-		14, "", args)
+	return t.insert(ctx, "INSERT INTO consent(phone_id, group_id, id, purpose, grade, method, wording, text_hash, source, claims, proof_hash, per_week, valid_from, valid_to, leaf_id, leaf_pos) VALUES ",
+		16, "", args)
 }
 
-const grantColumns = "phone_id, group_id, id, purpose, grade, method, wording, source, proof_hash, per_week, valid_from, valid_to, COALESCE(withdrawn_at,0), COALESCE(leaf_id,0), COALESCE(leaf_pos,0), former"
+const grantColumns = "phone_id, group_id, id, purpose, grade, method, wording, text_hash, source, claims, proof_hash, per_week, valid_from, valid_to, COALESCE(withdrawn_at,0), COALESCE(leaf_id,0), COALESCE(leaf_pos,0), former"
 
 func scanGrant(r *sql.Rows) (g consent.Grant, err error) {
-	var phone, proof []byte
-	err = r.Scan(&phone, &g.GroupID, &g.ID, &g.Purpose, &g.Grade, &g.Method, &g.Wording, &g.Source, &proof, &g.PerWeek, &g.ValidFrom, &g.ValidTo,
+	var phone, text, proof []byte
+	err = r.Scan(&phone, &g.GroupID, &g.ID, &g.Purpose, &g.Grade, &g.Method, &g.Wording, &text, &g.Source, &g.Claims, &proof, &g.PerWeek, &g.ValidFrom, &g.ValidTo,
 		&g.WithdrawnAt, &g.LeafID, &g.LeafPos, &g.Former)
 	copy(g.PhoneID[:], phone)
+	copy(g.TextHash[:], text)
 	copy(g.ProofHash[:], proof)
 	return g, err
 }

@@ -35,6 +35,7 @@ import (
 type Tx interface {
 	ledger.Tx
 	consent.Tx
+	consent.WordingTx
 	gate.Reader
 	Now(ctx context.Context) (time.Time, error)
 	Put(ctx context.Context, object any) error
@@ -133,6 +134,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.messages()
 	a.reports()
 	a.people()
+	a.wordings()
 	a.account()
 	a.feed()
 	a.webhooks()

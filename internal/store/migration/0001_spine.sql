@@ -298,6 +298,24 @@ CREATE TABLE portability (
   updated_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What people are asked to agree to. It is never changed once somebody has.
+CREATE TABLE consent_wording (
+  id             INTEGER PRIMARY KEY,
+  group_id       INTEGER NOT NULL,
+  party_id       INTEGER NOT NULL REFERENCES party(id),
+  body           TEXT NOT NULL,            -- exactly what is shown
+  purpose        TEXT NOT NULL,            -- MKT
+  kinds          TEXT NOT NULL,            -- what kinds of messages
+  per_week       INTEGER NOT NULL,         -- messages in 7 days at most
+  days           INTEGER NOT NULL,         -- for which a consent holds
+  notice         TEXT NOT NULL,            -- address of the privacy notice
+  notice_version TEXT NOT NULL,
+  since          INTEGER NOT NULL,         -- when it came into use
+  created_at     INTEGER NOT NULL,
+  used_at        INTEGER NOT NULL          -- by the first consent, 0 before
+) STRICT;
+CREATE INDEX consent_wording_group ON consent_wording(group_id, id);
+
 CREATE TABLE consent (
   phone_id     BLOB NOT NULL,
   group_id     INTEGER NOT NULL,
@@ -305,8 +323,10 @@ CREATE TABLE consent (
   purpose      TEXT NOT NULL,              -- MKT …
   grade        INTEGER NOT NULL,           -- 1 import, 2 signed event, 3 hosted page, 4 double opt-in
   method       TEXT NOT NULL,
-  wording      TEXT NOT NULL,              -- wording version
+  wording      TEXT NOT NULL,              -- id of a registered wording, or the customer's own name of one
+  text_hash    BLOB NOT NULL,              -- SHA-256 of a registered wording, zeros of another
   source       TEXT NOT NULL,
+  claims       TEXT NOT NULL,              -- what was stated besides, comma-separated
   proof_hash   BLOB NOT NULL,
   per_week     INTEGER NOT NULL DEFAULT 0, -- agreed messages in 7 days, 0 is unsaid
   valid_from   INTEGER NOT NULL,
