@@ -173,7 +173,7 @@ func (p *Platform) join() {
 		Busy:    func() bool { return p.Receiver.Backlog() > reportBacklog },
 	}, GateStore{p.DB}, p.Book, p.Keys, p.IDs)
 	p.Receiver = &inbound.Receiver{
-		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, Book: p.Book, Registry: p.Gate.Snapshot, Now: p.Now, Logger: p.Logger,
+		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, Book: p.Book, Codes: p.Codes, Registry: p.Gate.Snapshot, Now: p.Now, Logger: p.Logger,
 		OnReports: p.reported, OnMO: p.told, OnEnded: p.ended,
 	}
 	p.Watch = &risk.Watch{Store: riskStore{p.DB}, Book: p.Book, Codes: p.Codes, IDs: p.IDs, Logger: p.Logger}

@@ -13,6 +13,8 @@ const (
 	KindGrant   = "consent"
 	KindRefusal = "optout"
 	KindWording = "wording"
+	KindLift    = "optout-lifted"
+	KindVacant  = "number-vacant"
 )
 
 // GrantRecord is a consent as evidence. The phone stands as its keyed id, which
@@ -60,6 +62,21 @@ func RefusalRecord(s *Suppression) leaf.Record {
 		leaf.Str("scope", s.Scope),
 		leaf.Str("source", s.Source),
 	)
+}
+
+// LiftRecord says which later consent ended a refusal (OPT-05).
+func LiftRecord(refusal sms.ID, by *Grant, at int64) leaf.Record {
+	return leaf.New(KindLift, int64(refusal), at,
+		leaf.Int("consent", int64(by.ID)),
+		leaf.Int("grade", int64(by.Grade)),
+		leaf.Int("group", int64(by.GroupID)),
+	)
+}
+
+// VacantRecord says that consents of a message's recipient were suspended, because its
+// report says that the number does not exist (CNS-16).
+func VacantRecord(message sms.ID, suspended int, at int64) leaf.Record {
+	return leaf.New(KindVacant, int64(message), at, leaf.Int("suspended", int64(suspended)))
 }
 
 // JoinIDs writes ids with commas between them.

@@ -78,7 +78,7 @@ type WordingTx interface {
 	UseWording(ctx context.Context, id, group sms.ID, at int64) (*Wording, error)
 	Wording(ctx context.Context, id sms.ID) (*Wording, error)
 	Wordings(ctx context.Context, group sms.ID) ([]Wording, error)
-	PutRecord(ctx context.Context, r leaf.Record, leafID sms.ID, pos int) error
+	recordKeeper
 }
 
 // PutWording stores a wording, a new one or one that nobody has agreed to yet.
@@ -127,11 +127,12 @@ func noWording(field string) error {
 	return sms.Errorf(sms.NotFound, field, "no wording of yours has this id")
 }
 
-// note writes a record whose row is nowhere else, with its evidence.
-func note(ctx context.Context, tx interface {
+type recordKeeper interface {
 	PutRecord(ctx context.Context, r leaf.Record, leafID sms.ID, pos int) error
-}, record Recorder, at int64, r leaf.Record,
-) error {
+}
+
+// note writes a record whose row is nowhere else, with its evidence.
+func note(ctx context.Context, tx recordKeeper, record Recorder, at int64, r leaf.Record) error {
 	if err := r.Check(); err != nil {
 		return err
 	}

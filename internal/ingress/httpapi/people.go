@@ -262,6 +262,7 @@ type GrantView struct {
 	ValidFrom   int64        `json:"valid_from"`
 	ValidTo     int64        `json:"valid_to,omitempty"`
 	WithdrawnAt int64        `json:"withdrawn_at,omitempty"`
+	SuspendedAt int64        `json:"suspended_at,omitempty" doc:"when a carrier said that the number does not exist: only a later consent counts"`
 }
 
 // RefusalView is a refusal.
@@ -296,7 +297,7 @@ func (a *API) person(ctx context.Context, in *PersonIn) (*PersonOut, error) {
 	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		if err := tx.Grants(ctx, group, [][16]byte{id}, func(g consent.Grant) {
 			out.Body.Consents = append(out.Body.Consents, GrantView{
-				g.ID, g.Purpose, int(g.Grade), g.Method, g.Wording, g.Source, g.Claims, g.PerWeek, g.ValidFrom, g.ValidTo, g.WithdrawnAt,
+				g.ID, g.Purpose, int(g.Grade), g.Method, g.Wording, g.Source, g.Claims, g.PerWeek, g.ValidFrom, g.ValidTo, g.WithdrawnAt, g.SuspendedAt,
 			})
 		}); err != nil {
 			return err

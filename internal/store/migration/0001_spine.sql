@@ -332,6 +332,7 @@ CREATE TABLE consent (
   valid_from   INTEGER NOT NULL,
   valid_to     INTEGER NOT NULL,
   withdrawn_at INTEGER,
+  suspended_at INTEGER,                    -- the number did not exist then: who has it now did not consent (CNS-16)
   leaf_id      INTEGER,
   leaf_pos     INTEGER,
   former       BLOB,                       -- sealed: the phone_id that its evidence names, if another index key came since
@@ -352,6 +353,12 @@ CREATE TABLE suppression (
   leaf_pos   INTEGER,
   former     BLOB,                         -- as in consent
   PRIMARY KEY (phone_id, group_id, scope)
+) STRICT, WITHOUT ROWID;
+
+-- Numbers that a carrier said do not exist: consents given before count no more (CNS-16).
+CREATE TABLE vacant_number (
+  phone_id BLOB PRIMARY KEY,
+  at       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- The rows stand in the order of time; only the index is spread over all people, and
@@ -391,7 +398,7 @@ INSERT INTO counter(name, value) VALUES ('revocation', 0), ('facts', 1);
 
 CREATE TABLE revocation (
   n         INTEGER PRIMARY KEY,
-  kind      TEXT NOT NULL,                 -- optout | withdrawal | freeze | licence | filing | template | pack | portability
+  kind      TEXT NOT NULL,                 -- optout | withdrawal | suspension | freeze | licence | filing | template | pack | portability
   phone_id  BLOB,
   group_id  INTEGER,
   object_id INTEGER,
@@ -551,7 +558,8 @@ CREATE TABLE orphan_report (
   stat        TEXT NOT NULL,
   received_at INTEGER NOT NULL,
   matched_at  INTEGER,
-  again       INTEGER NOT NULL
+  again       INTEGER NOT NULL,
+  vacant      INTEGER NOT NULL             -- it says that the number does not exist
 ) STRICT;
 CREATE INDEX orphan_report_key ON orphan_report(channel_id, upstream_id) WHERE matched_at IS NULL;
 CREATE INDEX orphan_report_message ON orphan_report(message_id) WHERE matched_at IS NULL AND message_id > 0;
