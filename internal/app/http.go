@@ -38,7 +38,7 @@ func (s apiStore) Read(ctx context.Context, fn func(context.Context, httpapi.Tx)
 func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	mux := http.NewServeMux()
 	httpapi.New(httpapi.Config{
-		Codes: p.Codes, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
+		Lists: p.Lists, Codes: p.Codes, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
 		Gate: p.Gate, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, Wait: p.events.next, Settle: p.settle(),
 		Channels: p.channelStates, SelfTest: p.Channels.SelfTest, Filed: p.Channels.Filed, MaxBody: p.Config.HTTP.MaxBody, Rate: p.Config.HTTP.Rate, Retention: p.Config.Keep, Logger: p.Logger,
 		End: func(ctx context.Context, m *sms.Message, to sms.State, by sms.Actor) error {

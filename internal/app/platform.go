@@ -16,6 +16,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/callback"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/config"
+	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/dispatch"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/inbound"
@@ -46,6 +47,7 @@ type Platform struct {
 	Evidence *Evidence
 	Watch    *risk.Watch
 	Codes    *vendorcode.Table
+	Lists    *consent.Importer
 	Now      func() time.Time
 	Logger   *slog.Logger
 
@@ -176,6 +178,7 @@ func (p *Platform) join() {
 		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, Book: p.Book, Codes: p.Codes, Registry: p.Gate.Snapshot, Now: p.Now, Logger: p.Logger,
 		OnReports: p.reported, OnMO: p.told, OnEnded: p.ended,
 	}
+	p.Lists = &consent.Importer{Store: listStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Book: p.Book}
 	p.Watch = &risk.Watch{Store: riskStore{p.DB}, Book: p.Book, Codes: p.Codes, IDs: p.IDs, Logger: p.Logger}
 	p.Channels = channel.NewSet(channel.Config{
 		Leases: &leases{p.DB, cfg.Node, p.Worker}, Inbound: p.Receiver, OnCredit: p.Worker.Wake, Now: p.Now, Logger: p.Logger,
@@ -252,6 +255,7 @@ func (p *Platform) Start(ctx context.Context) error {
 	p.spawn(p.Gate.Run)
 	p.spawn(p.sweep)
 	p.spawn(p.watch)
+	p.spawn(func(ctx context.Context) { p.Lists.Run(ctx, p.Logger) })
 	p.spawn((&callback.Caller{
 		Store: callbackStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Logger: p.Logger, Private: p.Config.Webhook.Private, Settle: p.settle(),
 	}).Run)

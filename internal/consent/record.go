@@ -15,6 +15,7 @@ const (
 	KindWording = "wording"
 	KindLift    = "optout-lifted"
 	KindVacant  = "number-vacant"
+	KindImport  = "consent-import"
 )
 
 // GrantRecord is a consent as evidence. The phone stands as its keyed id, which

@@ -29,6 +29,7 @@ const (
 	ObjectLicence   = "licence"
 	ObjectTraffic   = "traffic"
 	ObjectConsent   = "consent"
+	ObjectSample    = "sample"
 )
 
 // objectFacts are the facts of each object, as factTable has those of messages.
@@ -72,6 +73,11 @@ var objectFacts = map[string][]Info{
 		{Name: "consent.recipient_named", Lawful: false, Doc: "and was told who gets it"},
 		{Name: "consent.under_14", Lawful: false, Doc: "the person is under 14"},
 		{Name: "consent.guardian", Lawful: false, Doc: "a guardian agreed"},
+	},
+	ObjectSample: {
+		{Name: "sample.rows", Lawful: int64(1000), Doc: "rows of a list of consents that passed the checks"},
+		{Name: "sample.judged", Lawful: int64(30), Doc: "of them, those that a reviewer has judged"},
+		{Name: "sample.failed", Lawful: int64(0), Doc: "of these, those without proof"},
 	},
 	ObjectLicence: {
 		{Name: "licence.own_name", Lawful: true, Doc: "it is issued to the party that registers it"},

@@ -62,6 +62,7 @@ const (
 	AdReview            Code = "AD_REVIEW"
 	ConsentMissing      Code = "CONSENT_MISSING"
 	ConsentSuspended    Code = "CONSENT_SUSPENDED"
+	ImportState         Code = "IMPORT_STATE"
 	ConsentForm         Code = "CONSENT_FORM"
 	WordingUsed         Code = "WORDING_USED"
 	RefusalMissing      Code = "REFUSAL_MISSING"
@@ -139,6 +140,7 @@ var catalogue = []Entry{
 	{AdReview, 409, 9, "ZX:A002", "营销短信含有绝对化用语，已转人工审核", "the marketing text holds absolute terms and waits for a reviewer", false},
 	{ConsentMissing, 403, 9, "ZX:C001", "没有该号码对本内容提供者的有效同意", "this recipient has given this content provider no valid consent", false},
 	{ConsentSuspended, 403, 9, "ZX:C016", "该号码曾被运营商报告为空号，原同意已暂停，须重新取得", "a carrier said that the number does not exist, so that its consent is suspended until there is a new one", false},
+	{ImportState, 409, 9, "ZX:C004", "名单导入的状态不允许此操作，请刷新后再试", "the state of the list does not allow this; look again", false},
 	{ConsentForm, 422, 9, "ZX:C002", "该同意不符合法律要求，不能登记", "the consent is not one that the law knows, and can't be recorded", false},
 	{WordingUsed, 409, 9, "ZX:C003", "已有人按这份告知文本表示同意，不能再改，请另登记一份", "people have agreed to this wording, so that it can't be changed; register another", false},
 	{RefusalMissing, 422, 1, "ZX:O001", "营销短信没有写明有效的退订方式，请以“拒收请回复R”结尾", "the marketing text names no way to refuse that works; end it with 拒收请回复R", false},

@@ -34,8 +34,7 @@ import (
 // Tx is what the interface needs of a transaction.
 type Tx interface {
 	ledger.Tx
-	consent.Tx
-	consent.WordingTx
+	consent.ImportTx
 	gate.Reader
 	Now(ctx context.Context) (time.Time, error)
 	Put(ctx context.Context, object any) error
@@ -105,7 +104,9 @@ type Config struct {
 	// SelfTest logs in at an address as an SGIP channel's gateway would.
 	SelfTest func(ctx context.Context, channel *registry.Channel, address string) error
 	// Filed asks a cloud channel's upstream what it says of templates.
-	Filed   func(ctx context.Context, ch *registry.Channel, list []registry.CloudTemplate) ([]channel.FiledState, error)
+	Filed func(ctx context.Context, ch *registry.Channel, list []registry.CloudTemplate) ([]channel.FiledState, error)
+	// Lists takes lists of consents in.
+	Lists   *consent.Importer
 	MaxBody int
 	Rate    int // requests a second of one key
 	// Retention is how long what was sent must stay provable with its number and text.
@@ -135,6 +136,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.reports()
 	a.people()
 	a.wordings()
+	a.imports()
 	a.account()
 	a.feed()
 	a.webhooks()

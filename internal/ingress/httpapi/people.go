@@ -134,28 +134,7 @@ func (a *API) numbers(list []string) ([]sms.MSISDN, error) {
 // know stores people who are new to the content provider, so that what is recorded
 // of them can be shown to them, and erased.
 func (a *API) know(ctx context.Context, tx Tx, group sms.ID, numbers []sms.MSISDN, at int64) error {
-	ids, known := make([][16]byte, len(numbers)), map[[16]byte]bool{}
-	for i, n := range numbers {
-		ids[i] = a.Keys.PhoneID(n)
-	}
-	if err := tx.LockRecipients(ctx, ids); err != nil {
-		return err
-	}
-	if err := tx.Secrets(ctx, group, ids, func(id [16]byte, _ []byte) error { known[id] = true; return nil }); err != nil {
-		return err
-	}
-	var fresh []sms.Person
-	for i, n := range numbers {
-		if known[ids[i]] {
-			continue
-		}
-		known[ids[i]] = true
-		s := a.Keys.NewSecret()
-		fresh = append(fresh, sms.Person{
-			PhoneID: ids[i], GroupID: group, Number: a.Keys.Seal(vault.PurposeNumber, []byte(n.Reveal())), Secret: a.Keys.SealSecret(s),
-		})
-	}
-	return tx.InsertPeople(ctx, at, fresh)
+	return consent.Know(ctx, tx, a.Keys, group, numbers, at)
 }
 
 func (a *API) recorder(tx Tx) consent.Recorder {

@@ -339,6 +339,70 @@ CREATE TABLE consent (
   PRIMARY KEY (phone_id, group_id, id)
 ) STRICT, WITHOUT ROWID;
 
+-- Lists of consents that customers hand over. Their rows become consents only once a
+-- reviewer has judged a sample of them (CNS-03).
+CREATE TABLE consent_import (
+  id            INTEGER PRIMARY KEY,
+  group_id      INTEGER NOT NULL,
+  party_id      INTEGER NOT NULL REFERENCES party(id),
+  wording_id    INTEGER NOT NULL REFERENCES consent_wording(id),
+  method        TEXT NOT NULL,
+  source        TEXT NOT NULL,
+  claims        TEXT NOT NULL,
+  declarant     TEXT NOT NULL,             -- who declares that the list is true (CNS-04)
+  declaration   TEXT NOT NULL,
+  staff_id      INTEGER NOT NULL,          -- of the staff who handed it over, 0 is nobody
+  seed          BLOB NOT NULL,             -- of the sample
+  state         TEXT NOT NULL,             -- open | receiving | checking | selecting | review | activating | active | rejected | stopped
+  columns       TEXT NOT NULL,
+  file_hash     BLOB NOT NULL,
+  lines         INTEGER NOT NULL,
+  good          INTEGER NOT NULL,
+  bad           INTEGER NOT NULL,
+  activated     INTEGER NOT NULL,
+  repeated      INTEGER NOT NULL,
+  chunks        INTEGER NOT NULL,
+  done          INTEGER NOT NULL,          -- chunks of the present phase
+  whole         INTEGER NOT NULL,          -- every row is reviewed
+  why           TEXT NOT NULL,             -- of a rejection
+  claim         INTEGER NOT NULL,          -- of the node that works on it
+  claimed_until INTEGER NOT NULL,
+  phase_at      INTEGER NOT NULL,
+  created_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX consent_import_group ON consent_import(group_id, id);
+CREATE INDEX consent_import_work ON consent_import(claimed_until) WHERE state IN ('checking', 'selecting', 'activating');
+
+CREATE INDEX consent_import_empty ON consent_import(id) WHERE state IN ('rejected', 'stopped') AND done < chunks;
+CREATE INDEX consent_import_review ON consent_import(state, id);
+
+CREATE TABLE consent_import_chunk (
+  import_id  INTEGER NOT NULL REFERENCES consent_import(id),
+  no         INTEGER NOT NULL,
+  first_line INTEGER NOT NULL,
+  good       INTEGER NOT NULL,
+  content    BLOB NOT NULL,                -- sealed lines, emptied at the end
+  PRIMARY KEY (import_id, no)
+) STRICT;
+
+CREATE TABLE consent_import_fault (
+  import_id INTEGER NOT NULL,
+  line      INTEGER NOT NULL,
+  code      TEXT NOT NULL,
+  number    TEXT NOT NULL,                 -- masked, '' when it is none
+  PRIMARY KEY (import_id, line)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE consent_import_sample (
+  import_id INTEGER NOT NULL,
+  line      INTEGER NOT NULL,
+  state     TEXT NOT NULL,                 -- '' | ok | failed
+  reason    TEXT NOT NULL,
+  by_staff  INTEGER NOT NULL,
+  at        INTEGER NOT NULL,
+  PRIMARY KEY (import_id, line)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE suppression (
   phone_id   BLOB NOT NULL,
   group_id   INTEGER NOT NULL,             -- 0 is platform-wide
