@@ -52,6 +52,8 @@ func TestNoNumberAndNoTextInClear(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.wait("the reply", func() bool { return len(c.mos) == 1 })
+	handed := n.declare(n.wording().ID, "number,given_at,proof\n"+marker+",2026-05-01,"+secretCode+"\n"+marker+",2026-05-01,"+secretCode+"\n")
+	n.untilImport(handed.ID, "review")
 	n.markUpstream(&logged, marker, secretCode)
 	office := n.adminKey()
 	n.complain(office, map[string]any{"source": "direct", "number": marker, "message_id": id})
@@ -73,6 +75,7 @@ func TestNoNumberAndNoTextInClear(t *testing.T) {
 		said.Write(b)
 	}
 	said.Write(n.raw(http.MethodPost, "/v1/people/query", []byte(`{"to":"`+marker+`"}`)))
+	said.Write(n.raw(http.MethodGet, "/v1/consents/imports/"+handed.ID.String()+"/faults", nil))
 	said.Write(n.raw(http.MethodPost, "/v1/messages", []byte(`{"text":"`+text+`","recipients":[{"to":"`+marker+`x"}]}`)))
 	if err := (&Backup{Folder: Folder{Data: dir}, To: filepath.Join(dir, "copy")}).Run(t.Context(), n.Logger); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/callback"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/config"
+	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/dispatch"
 	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/gate"
@@ -48,6 +49,7 @@ type Platform struct {
 	Evidence *Evidence
 	Watch    *risk.Watch
 	Codes    *vendorcode.Table
+	Lists    *consent.Importer
 	Now      func() time.Time
 	Logger   *slog.Logger
 
@@ -173,10 +175,11 @@ func (p *Platform) join() {
 		Busy:    func() bool { return p.Receiver.Backlog() > reportBacklog },
 	}, GateStore{p.DB}, p.Shelf, p.Keys, p.IDs)
 	p.Receiver = &inbound.Receiver{
-		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, InForce: p.Gate.InForce, Now: p.Now, Logger: p.Logger,
+		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, Codes: p.Codes, InForce: p.Gate.InForce, Now: p.Now, Logger: p.Logger,
 		OnReports: p.reported, OnMO: p.told, OnEnded: p.ended,
 	}
-	p.Watch = &risk.Watch{Store: riskStore{p.DB}, InForce: func(ctx context.Context) (*rulebook.Book, error) { return p.Gate.RulesInForce(ctx) }, Codes: p.Codes, IDs: p.IDs, Logger: p.Logger}
+	p.Lists = &consent.Importer{Store: listStore{p.DB}, Keys: p.Keys, IDs: p.IDs, InForce: p.Gate.RulesInForce}
+	p.Watch = &risk.Watch{Store: riskStore{p.DB}, InForce: p.Gate.RulesInForce, Codes: p.Codes, IDs: p.IDs, Logger: p.Logger}
 	p.Channels = channel.NewSet(channel.Config{
 		Leases: &leases{p.DB, cfg.Node, p.Worker}, Inbound: p.Receiver, OnCredit: p.Worker.Wake, Now: p.Now, Logger: p.Logger,
 		ResponseTimeout: cfg.Channel.ResponseTimeout,
@@ -253,6 +256,7 @@ func (p *Platform) Start(ctx context.Context) error {
 	p.spawn(p.sweep)
 	p.spawn(p.watch)
 	p.spawn(p.watchDuties)
+	p.spawn(func(ctx context.Context) { p.Lists.Run(ctx, p.Logger) })
 	p.spawn((&callback.Caller{
 		Store: callbackStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Logger: p.Logger, Private: p.Config.Webhook.Private, Settle: p.settle(),
 	}).Run)

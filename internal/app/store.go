@@ -7,6 +7,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/callback"
 	"github.com/zhunxin/zhunxin/internal/channel"
+	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/dispatch"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/inbound"
@@ -68,6 +69,17 @@ func (s InboundStore) WriteReports(ctx context.Context, fn func(context.Context,
 // WriteMO runs fn before all else: it may be an opt-out.
 func (s InboundStore) WriteMO(ctx context.Context, fn func(context.Context, inbound.MOTx) error) error {
 	return s.DB.Write(ctx, store.TurnOptOut, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+// listStore is the store as lists of consents see it.
+type listStore struct{ db *store.DB }
+
+func (s listStore) Write(ctx context.Context, fn func(context.Context, consent.ImportTx) error) error {
+	return s.db.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+func (s listStore) Read(ctx context.Context, fn func(context.Context, consent.ImportTx) error) error {
+	return s.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 }
 
 // callbackStore is the store as webhooks see it.

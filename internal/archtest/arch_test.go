@@ -125,6 +125,7 @@ func TestSingleWriters(t *testing.T) {
 		"InsertDecisions": {"internal/gate"}, "Redecide": {"internal/gate", "internal/app"},
 		"Post": {"internal/ledger"}, "PutSuppression": {"internal/consent"}, "InsertGrants": {"internal/consent"}, "WithdrawGrants": {"internal/consent"},
 		"PutCase": {"internal/review"}, "CloseCase": {"internal/review"},
+		"SuspendGrants": {"internal/consent"}, "LiftSuppression": {"internal/consent"}, "PutVacant": {"internal/consent"}, "SaveImport": {"internal/consent"},
 		"PutCheckpoint": {"internal/evlog"}, "PutTile": {"internal/evlog"}, "PlaceLeaves": {"internal/evlog"},
 	}
 	for _, p := range packages(t) {

@@ -30,14 +30,17 @@ type Grant struct {
 	GroupID     sms.ID
 	Purpose     sms.Category
 	Grade       Grade
-	Method      string // how it was asked: form, app, reply …
-	Wording     string // version of the words that the person saw
-	Source      string // where: page, shop, event id
+	Method      string   // how it was asked: form, app, reply …
+	Wording     string   // the words that the person saw: id of a registered wording, or the customer's own name
+	TextHash    [32]byte // of a registered wording's text, zero of another
+	Source      string   // where: page, shop, event id
+	Claims      string   // what was stated besides, comma-separated: see Claims of Statement
 	ProofHash   [32]byte
 	PerWeek     int // messages in 7 days that were agreed to, 0 when nothing was said
 	ValidFrom   int64
 	ValidTo     int64 // exclusive
 	WithdrawnAt int64 // 0 while it stands
+	SuspendedAt int64 // when the number was said not to exist, 0 while it stands
 	LeafID      sms.ID
 	LeafPos     int
 	Former      []byte // sealed: the phone id that its evidence names, nil when that is PhoneID
@@ -45,6 +48,10 @@ type Grant struct {
 
 // Holds tells whether the grant covers a category at a moment.
 func (g *Grant) Holds(cat sms.Category, at int64) bool {
+	return g.SuspendedAt == 0 && g.wouldHold(cat, at)
+}
+
+func (g *Grant) wouldHold(cat sms.Category, at int64) bool {
 	return g.Purpose == cat && g.WithdrawnAt == 0 && at >= g.ValidFrom && (g.ValidTo == 0 || at < g.ValidTo)
 }
 
@@ -57,6 +64,17 @@ func Best(grants []Grant, cat sms.Category, at int64) *Grant {
 		}
 	}
 	return best
+}
+
+// Suspended tells whether a consent would hold if the number had not ceased to exist since
+// (CNS-16).
+func Suspended(grants []Grant, cat sms.Category, at int64) bool {
+	for i := range grants {
+		if g := &grants[i]; g.SuspendedAt != 0 && g.wouldHold(cat, at) {
+			return true
+		}
+	}
+	return false
 }
 
 // ScopeAll refuses every category but those that the law lets a person not refuse.
@@ -95,6 +113,9 @@ type Tx interface {
 	InsertGrants(ctx context.Context, grants []Grant) error
 	WithdrawGrants(ctx context.Context, phone [16]byte, group sms.ID, purpose sms.Category, at int64) (int, error)
 	PutSuppression(ctx context.Context, s Suppression) (already bool, err error)
+	LiftSuppression(ctx context.Context, phone [16]byte, group sms.ID, scope string, before, at int64) (sms.ID, error)
+	Vacant(ctx context.Context, ids [][16]byte, each func(id [16]byte, at int64)) error
+	recordKeeper
 	SubmittingTo(ctx context.Context, phone [16]byte, group sms.ID) ([]sms.ID, error)
 	RevokePhone(ctx context.Context, kind string, phone [16]byte, group sms.ID, scope string, at int64) error
 }
@@ -104,7 +125,9 @@ type Tx interface {
 type Recorder func(ctx context.Context, kind string, at int64, hashes [][32]byte) (sms.ID, error)
 
 // Add stores grants and their evidence. The recipients are locked, so a refusal
-// is either before all of it or after.
+// is either before all of it or after. A consent that is proved by a page that the platform
+// serves, or better, lifts an older refusal of the same messages; a list never does (OPT-05).
+// One that was given before its number ceased to exist is stored suspended (CNS-16).
 func Add(ctx context.Context, tx Tx, record Recorder, grants []Grant, at int64) error {
 	phones := make([][16]byte, len(grants))
 	hashes := make([][32]byte, len(grants))
@@ -117,8 +140,16 @@ func Add(ctx context.Context, tx Tx, record Recorder, grants []Grant, at int64) 
 	if err := tx.LockRecipients(ctx, phones); err != nil {
 		return err
 	}
+	gone := map[[16]byte]int64{}
+	if err := tx.Vacant(ctx, phones, func(id [16]byte, at int64) { gone[id] = at }); err != nil {
+		return err
+	}
 	for i := range grants {
-		hashes[i] = GrantRecord(&grants[i]).Hash()
+		g := &grants[i]
+		if since, ok := gone[g.PhoneID]; ok && g.ValidFrom <= since {
+			g.SuspendedAt = since
+		}
+		hashes[i] = GrantRecord(g).Hash()
 	}
 	leaf, err := record(ctx, KindGrant, at, hashes)
 	if err != nil {
@@ -127,7 +158,32 @@ func Add(ctx context.Context, tx Tx, record Recorder, grants []Grant, at int64) 
 	for i := range grants {
 		grants[i].LeafID, grants[i].LeafPos = leaf, i
 	}
-	return tx.InsertGrants(ctx, grants)
+	if err := tx.InsertGrants(ctx, grants); err != nil {
+		return err
+	}
+	return lift(ctx, tx, record, grants, at)
+}
+
+// lift ends the refusals that grants are proof enough against: those of the same group and
+// category alone. Who refused everything, or everybody, has to take that back otherwise.
+func lift(ctx context.Context, tx Tx, record Recorder, grants []Grant, at int64) error {
+	for i := range grants {
+		g := &grants[i]
+		if g.Grade < HostedPage || g.SuspendedAt != 0 {
+			continue
+		}
+		refusal, err := tx.LiftSuppression(ctx, g.PhoneID, g.GroupID, string(g.Purpose), g.ValidFrom, at)
+		if err != nil {
+			return err
+		}
+		if refusal == 0 {
+			continue
+		}
+		if err := note(ctx, tx, record, at, LiftRecord(refusal, g, at)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func check(g *Grant) error {

@@ -18,6 +18,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
+	"github.com/zhunxin/zhunxin/internal/vendorcode"
 	"github.com/zhunxin/zhunxin/protocol/session"
 )
 
@@ -446,8 +447,12 @@ func TestWithoutAChannelAMessageWaits(t *testing.T) {
 // receiver books reports as they come from the carrier, and has the worker told.
 func (d *desk) receiver(worker *dispatch.Worker) func(upstream, number, stat string) {
 	d.T.Helper()
+	codes, err := vendorcode.Builtin()
+	if err != nil {
+		d.T.Fatal(err)
+	}
 	x := &inbound.Receiver{
-		Store: app.InboundStore{DB: d.DB}, IDs: d.World.IDs, Keys: d.Keys, InForce: d.World.Gate.InForce, Now: d.Clock.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Store: app.InboundStore{DB: d.DB}, IDs: d.World.IDs, Keys: d.Keys, Codes: codes, InForce: d.World.Gate.InForce, Now: d.Clock.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		OnReports: func([]inbound.Told) {}, OnMO: func() {}, OnEnded: worker.Reported,
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -164,6 +164,7 @@ func (f *people) fill(facts *rulebook.Facts, p *part, r *recipient, now time.Tim
 	}
 	facts.Int(rulebook.ConsentGrade, grade)
 	facts.Int(rulebook.ConsentPerWeek, perWeek)
+	facts.Bool(rulebook.ConsentSuspended, grant == nil && p.category.Commercial() && consent.Suspended(f.grants[secretKey{r.phone, group}], p.category, at))
 	marketing, category := false, false
 	for i := range f.suppressed[r.phone] {
 		s := &f.suppressed[r.phone][i]

@@ -239,18 +239,7 @@ func (x *Receiver) application(ctx context.Context, tx MOTx, snap *registry.Snap
 
 // know stores a person who writes before anything was sent to them.
 func (x *Receiver) know(ctx context.Context, tx MOTx, group sms.ID, number sms.MSISDN, at int64) error {
-	id, known := x.Keys.PhoneID(number), false
-	if err := tx.LockRecipients(ctx, [][16]byte{id}); err != nil {
-		return err
-	}
-	err := tx.Secrets(ctx, group, [][16]byte{id}, func([16]byte, []byte) error { known = true; return nil })
-	if err != nil || known {
-		return err
-	}
-	secret := x.Keys.NewSecret()
-	return tx.InsertPeople(ctx, at, []sms.Person{{
-		PhoneID: id, GroupID: group, Number: x.Keys.Seal(vault.PurposeNumber, []byte(number.Reveal())), Secret: x.Keys.SealSecret(secret),
-	}})
+	return consent.Know(ctx, tx, x.Keys, group, []sms.MSISDN{number}, at)
 }
 
 // event tells a customer of an MO or an opt-out. The text is not in it: it stays

@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
+	"github.com/zhunxin/zhunxin/internal/vendorcode"
 	"github.com/zhunxin/zhunxin/protocol/session"
 )
 
@@ -36,6 +38,7 @@ type Receiver struct {
 	Store Store
 	IDs   *sms.IDs
 	Keys  *vault.Keys
+	Codes *vendorcode.Table
 	// InForce is the registry and the rulebook as of now.
 	InForce func(ctx context.Context) (*registry.Snapshot, *rulebook.Book, error)
 	Now     func() time.Time
@@ -197,7 +200,11 @@ func (x *Receiver) storeChannel(ctx context.Context, channel sms.ID, list []repo
 	done := make([]bool, len(list))
 	lo, hi, err := batch.Isolate(len(list), func(lo, hi int) error {
 		var n Counts
-		err := x.Store.WriteReports(ctx, func(ctx context.Context, tx Tx) (err error) {
+		err := x.vacant(ctx, channel, plain[lo:hi])
+		if err != nil {
+			return err
+		}
+		err = x.Store.WriteReports(ctx, func(ctx context.Context, tx Tx) (err error) {
 			n, err = Reports(ctx, tx, x.IDs, channel, plain[lo:hi])
 			return err
 		})
@@ -229,6 +236,21 @@ func (x *Receiver) storeChannel(ctx context.Context, channel sms.ID, list []repo
 	for i := range list {
 		list[i].ack(done[i])
 	}
+}
+
+// vacant marks the reports which say that a number does not exist (CNS-16).
+func (x *Receiver) vacant(ctx context.Context, channel sms.ID, list []sms.Report) error {
+	snap, _, err := x.InForce(ctx)
+	if snap == nil { // reports are settled whether or not this node can use the rulebook
+		return fmt.Errorf("read the registry: %w", err)
+	}
+	ch := snap.Channel[channel]
+	for i := range list {
+		if final, delivered := Final(list[i].Stat); final && !delivered && ch != nil {
+			list[i].Vacant = x.Codes.Report(ch, list[i].Stat).Vacant
+		}
+	}
+	return nil
 }
 
 func (x *Receiver) storeMOs(ctx context.Context) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -19,6 +20,7 @@ import (
 // Tx is what the package needs of a transaction.
 type Tx interface {
 	ledger.Tx
+	consent.VacancyTx
 	Now(ctx context.Context) (time.Time, error)
 	LockChannel(ctx context.Context, channel sms.ID) error
 	SegmentsByUpstream(ctx context.Context, channel sms.ID, upstream []string, since int64, each func(upstream string, message sms.ID, no int)) error
@@ -106,6 +108,7 @@ type intake struct {
 	hashes   [][32]byte
 	partial  int
 	told     []Told
+	vacant   []consent.Vacancy // their numbers do not exist
 }
 
 // Reports books the reports of one channel. What matches no submit is kept: the
@@ -291,6 +294,9 @@ func (in *intake) end(t target, r *sms.Report) bool {
 			s.State = sms.SegDelivered
 		}
 		s.Stat, s.ReportAt = r.Stat, in.at
+		if r.Vacant {
+			in.vacant = append(in.vacant, consent.Vacancy{PhoneID: r.PhoneID, MessageID: t.message})
+		}
 		in.ended = append(in.ended, *s)
 		in.hashes = append(in.hashes, ReportRecord(in.rows[t.message], s).Hash())
 		in.touched[t.message] = true
@@ -316,7 +322,17 @@ func (in *intake) write(ctx context.Context) error {
 	if err := in.tx.ReportSegments(ctx, in.ended); err != nil {
 		return fmt.Errorf("store the reports: %w", err)
 	}
-	return in.fold(ctx)
+	suspended, err := consent.Suspend(ctx, in.tx, func(ctx context.Context, kind string, at int64, hashes [][32]byte) (sms.ID, error) {
+		id := in.ids.Next()
+		return id, in.tx.AppendLeaf(ctx, id, kind, at, hashes)
+	}, in.vacant, in.at)
+	if err != nil {
+		return fmt.Errorf("suspend consents: %w", err)
+	}
+	if err := in.fold(ctx); err != nil {
+		return err
+	}
+	return consent.Revoke(ctx, in.tx, suspended, in.at)
 }
 
 // fold derives the messages' states from their segments, and charges what the

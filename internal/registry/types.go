@@ -281,6 +281,8 @@ type ChannelCode struct {
 	Class string `json:"class" enum:"delivered,pending,temporary,number,carrier,blocked,frequency,content,unknown"`
 	Zh    string `json:"zh" minLength:"1" maxLength:"200"`
 	En    string `json:"en" minLength:"1" maxLength:"200"`
+	// Vacant: the number does not exist.
+	Vacant bool `json:"vacant,omitempty" doc:"the number does not exist (空号): the consents of whoever had it are suspended (CNS-16)"`
 }
 
 // Sends tells whether messages leave by the channel at all.

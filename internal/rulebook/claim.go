@@ -123,3 +123,31 @@ func (b *Book) JudgeParty(c *PartyClaim, at time.Time) []Finding {
 		"party.changed": c.Changed, "party.checked_days": int64(c.CheckedDays),
 	}, at)
 }
+
+// ConsentClaim is what is stated of a consent that is to be recorded.
+type ConsentClaim struct {
+	Method          string `yaml:"method"`
+	Source          string `yaml:"source"`
+	Future          bool   `yaml:"future"`         // it is given later than now
+	BeforeWording   bool   `yaml:"before_wording"` // it was given before its registered wording was in use
+	OverFrequency   bool   `yaml:"over_frequency"` // it claims more messages than that asks for
+	OverPeriod      bool   `yaml:"over_period"`    // or a longer time
+	SeparateConsent bool   `yaml:"separate_consent"`
+	RecipientNamed  bool   `yaml:"recipient_named"`
+	Under14         bool   `yaml:"under_14"`
+	Guardian        bool   `yaml:"guardian"`
+}
+
+// word is a name as rules compare it, however it is written.
+func word(s string) string {
+	return strings.ToUpper(strings.NewReplacer("-", "_", " ", "_").Replace(strings.TrimSpace(norm.NFKC.String(s))))
+}
+
+// JudgeConsent says what stands against recording a consent.
+func (b *Book) JudgeConsent(c *ConsentClaim, at time.Time) []Finding {
+	return b.Judge(ObjectConsent, map[string]any{
+		"consent.method": word(c.Method), "consent.source": word(c.Source), "consent.future": c.Future, "consent.before_wording": c.BeforeWording,
+		"consent.over_frequency": c.OverFrequency, "consent.over_period": c.OverPeriod, "consent.separate": c.SeparateConsent,
+		"consent.recipient_named": c.RecipientNamed, "consent.under_14": c.Under14, "consent.guardian": c.Guardian,
+	}, at)
+}

@@ -29,6 +29,8 @@ const (
 	ObjectLicence   = "licence"
 	ObjectTraffic   = "traffic"
 	ObjectParty     = "party"
+	ObjectConsent   = "consent"
+	ObjectSample    = "sample"
 )
 
 // objectFacts are the facts of each object, as factTable has those of messages.
@@ -69,6 +71,23 @@ var objectFacts = map[string][]Info{
 		{Name: "party.processing", Lawful: true, Doc: "an agreement on entrusted processing of personal data is on file"},
 		{Name: "party.changed", Lawful: false, Doc: "name, code, type, representative or handler are not those that were approved"},
 		{Name: "party.checked_days", Lawful: int64(0), Doc: "days since the public register was looked at"},
+	},
+	ObjectConsent: {
+		{Name: "consent.method", Lawful: "WEB_CHECKBOX", Doc: "how it was asked, in capitals"},
+		{Name: "consent.source", Lawful: "OWN", Doc: "where it was given, in capitals; THIRD_PARTY: passed on by somebody else"},
+		{Name: "consent.future", Lawful: false, Doc: "it is given later than now"},
+		{Name: "consent.before_wording", Lawful: false, Doc: "it was given before its registered wording was in use"},
+		{Name: "consent.over_frequency", Lawful: false, Doc: "it claims more messages than its registered wording asks for"},
+		{Name: "consent.over_period", Lawful: false, Doc: "it claims to hold longer than its registered wording asks for"},
+		{Name: "consent.separate", Lawful: false, Doc: "the person agreed separately to the number being passed on"},
+		{Name: "consent.recipient_named", Lawful: false, Doc: "and was told who gets it"},
+		{Name: "consent.under_14", Lawful: false, Doc: "the person is under 14"},
+		{Name: "consent.guardian", Lawful: false, Doc: "a guardian agreed"},
+	},
+	ObjectSample: {
+		{Name: "sample.rows", Lawful: int64(1000), Doc: "rows of a list of consents that passed the checks"},
+		{Name: "sample.judged", Lawful: int64(30), Doc: "of them, those that a reviewer has judged"},
+		{Name: "sample.failed", Lawful: int64(0), Doc: "of these, those without proof"},
 	},
 	ObjectLicence: {
 		{Name: "licence.own_name", Lawful: true, Doc: "it is issued to the party that registers it"},

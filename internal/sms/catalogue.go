@@ -88,6 +88,10 @@ const (
 	AdIncomplete        Code = "AD_INCOMPLETE"
 	NumberRange         Code = "NUMBER_RANGE"
 	ConsentMissing      Code = "CONSENT_MISSING"
+	ConsentSuspended    Code = "CONSENT_SUSPENDED"
+	ImportState         Code = "IMPORT_STATE"
+	ConsentForm         Code = "CONSENT_FORM"
+	WordingUsed         Code = "WORDING_USED"
 	RefusalMissing      Code = "REFUSAL_MISSING"
 	OptedOut            Code = "OPTED_OUT"
 	SuppressedScope     Code = "SUPPRESSION_SCOPE"
@@ -196,6 +200,10 @@ var catalogue = []Entry{
 	{AdIncomplete, 422, 1, "ZX:A013", "广告内容不完整：附赠的数量和期限，专利的号码和种类", "the advertisement lacks particulars: of gifts, or of a patent", false},
 	{ConsentMissing, 403, 9, "ZX:C001", "没有该号码对本内容提供者的有效同意", "this recipient has given this content provider no valid consent", false},
 	{NumberRange, 409, 9, "ZX:C013", "号码大多连号，疑似按号段群发，已转人工审核", "most numbers follow each other, as in a number range; it waits for a reviewer", false},
+	{ConsentSuspended, 403, 9, "ZX:C016", "该号码曾被运营商报告为空号，原同意已暂停，须重新取得", "a carrier said that the number does not exist, so that its consent is suspended until there is a new one", false},
+	{ImportState, 409, 9, "ZX:C004", "名单导入的状态不允许此操作，请刷新后再试", "the state of the list does not allow this; look again", false},
+	{ConsentForm, 422, 9, "ZX:C002", "该同意不符合法律要求，不能登记", "the consent is not one that the law knows, and can't be recorded", false},
+	{WordingUsed, 409, 9, "ZX:C003", "已有人按这份告知文本表示同意，不能再改，请另登记一份", "people have agreed to this wording, so that it can't be changed; register another", false},
 	{RefusalMissing, 422, 1, "ZX:O001", "营销短信没有写明有效的退订方式，请以“拒收请回复R”结尾", "the marketing text names no way to refuse that works; end it with 拒收请回复R", false},
 	{OptedOut, 403, 9, "ZX:O003", "该号码已退订，不得再次发送", "this recipient has opted out", false},
 	{SuppressedScope, 403, 9, "ZX:O008", "该号码已拒收此类短信", "this recipient refuses messages of this category", false},

@@ -44,6 +44,7 @@ type Report struct {
 	ReceivedAt int64
 	MatchedAt  int64 // when a kept report found its submit, 0 before
 	Again      bool  // its segment had its report before
+	Vacant     bool  // it says that the number does not exist
 }
 
 // Breaker is whether a channel is used, as the nodes tell each other.

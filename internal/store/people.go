@@ -102,25 +102,34 @@ func (t *Tx) Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, err
 	return true, t.Exec(ctx, "DELETE FROM person WHERE phone_id = ? AND NOT EXISTS (SELECT 1 FROM person_secret s WHERE s.phone_id = person.phone_id)", phone[:])
 }
 
-// InsertGrants stores consents.
-func (t *Tx) InsertGrants(ctx context.Context, grants []consent.Grant) error {
-	args := make([]any, 0, len(grants)*15)
-	for i := range grants {
-		g := &grants[i]
-		args = append(args, g.PhoneID[:], int64(g.GroupID), int64(g.ID), string(g.Purpose), int64(g.Grade), g.Method, g.Wording, g.Source,
-			g.ProofHash[:], int64(g.PerWeek), g.ValidFrom, g.ValidTo, int64(g.LeafID), int64(g.LeafPos))
+// orNull is a moment, or nothing.
+func orNull(at int64) any {
+	if at == 0 {
+		return nil
 	}
-	return t.insert(ctx, "INSERT INTO consent(phone_id, group_id, id, purpose, grade, method, wording, source, proof_hash, per_week, valid_from, valid_to, leaf_id, leaf_pos) VALUES ",
-		14, "", args)
+	return at
 }
 
-const grantColumns = "phone_id, group_id, id, purpose, grade, method, wording, source, proof_hash, per_week, valid_from, valid_to, COALESCE(withdrawn_at,0), COALESCE(leaf_id,0), COALESCE(leaf_pos,0), former"
+// InsertGrants stores consents.
+func (t *Tx) InsertGrants(ctx context.Context, grants []consent.Grant) error {
+	args := make([]any, 0, len(grants)*17)
+	for i := range grants {
+		g := &grants[i]
+		args = append(args, g.PhoneID[:], int64(g.GroupID), int64(g.ID), string(g.Purpose), int64(g.Grade), g.Method, g.Wording, g.TextHash[:], g.Source,
+			g.Claims, g.ProofHash[:], int64(g.PerWeek), g.ValidFrom, g.ValidTo, orNull(g.SuspendedAt), int64(g.LeafID), int64(g.LeafPos))
+	}
+	return t.insert(ctx, "INSERT INTO consent(phone_id, group_id, id, purpose, grade, method, wording, text_hash, source, claims, proof_hash, per_week, valid_from, valid_to, suspended_at, leaf_id, leaf_pos) VALUES ",
+		17, "", args)
+}
+
+const grantColumns = "phone_id, group_id, id, purpose, grade, method, wording, text_hash, source, claims, proof_hash, per_week, valid_from, valid_to, COALESCE(withdrawn_at,0), COALESCE(suspended_at,0), COALESCE(leaf_id,0), COALESCE(leaf_pos,0), former"
 
 func scanGrant(r *sql.Rows) (g consent.Grant, err error) {
-	var phone, proof []byte
-	err = r.Scan(&phone, &g.GroupID, &g.ID, &g.Purpose, &g.Grade, &g.Method, &g.Wording, &g.Source, &proof, &g.PerWeek, &g.ValidFrom, &g.ValidTo,
-		&g.WithdrawnAt, &g.LeafID, &g.LeafPos, &g.Former)
+	var phone, text, proof []byte
+	err = r.Scan(&phone, &g.GroupID, &g.ID, &g.Purpose, &g.Grade, &g.Method, &g.Wording, &text, &g.Source, &g.Claims, &proof, &g.PerWeek, &g.ValidFrom, &g.ValidTo,
+		&g.WithdrawnAt, &g.SuspendedAt, &g.LeafID, &g.LeafPos, &g.Former)
 	copy(g.PhoneID[:], phone)
+	copy(g.TextHash[:], text)
 	copy(g.ProofHash[:], proof)
 	return g, err
 }
@@ -159,6 +168,39 @@ func (t *Tx) WithdrawGrants(ctx context.Context, phone [16]byte, group sms.ID, p
 		where, args = " AND group_id = ?", append(args, int64(group))
 	}
 	return t.ExecCount(ctx, "UPDATE consent SET withdrawn_at = ? WHERE phone_id = ? AND purpose = ? AND withdrawn_at IS NULL"+where, args...)
+}
+
+// PutVacant stores that a number does not exist.
+func (t *Tx) PutVacant(ctx context.Context, phone [16]byte, at int64) error {
+	return t.Exec(ctx, "INSERT INTO vacant_number(phone_id, at) VALUES (?,?) ON CONFLICT(phone_id) DO UPDATE SET at = excluded.at", phone[:], at)
+}
+
+// Vacant reads since when numbers did not exist, as far as somebody said so.
+func (t *Tx) Vacant(ctx context.Context, ids [][16]byte, each func(id [16]byte, at int64)) error {
+	return t.in(ctx, "SELECT phone_id, at FROM vacant_number WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, func(r *sql.Rows) error {
+		var id []byte
+		var at int64
+		if err := r.Scan(&id, &at); err != nil {
+			return err
+		}
+		each([16]byte(id), at)
+		return nil
+	})
+}
+
+// SuspendGrants suspends the consents of a number that stand, towards anybody.
+func (t *Tx) SuspendGrants(ctx context.Context, phone [16]byte, at int64) (int, error) {
+	return t.ExecCount(ctx, "UPDATE consent SET suspended_at = ? WHERE phone_id = ? AND withdrawn_at IS NULL AND suspended_at IS NULL", at, phone[:])
+}
+
+// LiftSuppression ends a refusal that is older than a moment; it returns its id, 0 when none stands.
+func (t *Tx) LiftSuppression(ctx context.Context, phone [16]byte, group sms.ID, scope string, before, at int64) (id sms.ID, err error) {
+	err = t.Query(ctx, "SELECT id FROM suppression WHERE phone_id = ? AND group_id = ? AND scope = ? AND lifted_at IS NULL AND created_at < ?",
+		[]any{phone[:], int64(group), scope, before}, func(r *sql.Rows) error { return r.Scan(&id) })
+	if err != nil || id == 0 {
+		return 0, err
+	}
+	return id, t.Exec(ctx, "UPDATE suppression SET lifted_at = ? WHERE phone_id = ? AND group_id = ? AND scope = ?", at, phone[:], int64(group), scope)
 }
 
 // PutSuppression stores a refusal; one that stands already keeps its first record.

@@ -179,19 +179,22 @@ func (t *Tx) InDoubtFor(ctx context.Context, channel sms.ID, phone [16]byte, sou
 
 // InsertOrphans keeps reports that match nothing yet, and those that came again.
 func (t *Tx) InsertOrphans(ctx context.Context, ids []sms.ID, list []sms.Report) error {
-	args := make([]any, 0, len(list)*9)
+	args := make([]any, 0, len(list)*10)
 	for i := range list {
 		o := &list[i]
-		matched, again := any(nil), int64(0)
+		matched, again, vacant := any(nil), int64(0), int64(0)
 		if o.MatchedAt != 0 {
 			matched = o.MatchedAt
 		}
 		if o.Again {
 			again = 1
 		}
-		args = append(args, int64(ids[i]), int64(o.ChannelID), o.UpstreamID, int64(max(0, o.MessageID)), o.PhoneID[:], o.Stat, o.ReceivedAt, matched, again)
+		if o.Vacant {
+			vacant = 1
+		}
+		args = append(args, int64(ids[i]), int64(o.ChannelID), o.UpstreamID, int64(max(0, o.MessageID)), o.PhoneID[:], o.Stat, o.ReceivedAt, matched, again, vacant)
 	}
-	return t.insert(ctx, "INSERT INTO orphan_report(id, channel_id, upstream_id, message_id, phone_id, stat, received_at, matched_at, again) VALUES ", 9, "", args)
+	return t.insert(ctx, "INSERT INTO orphan_report(id, channel_id, upstream_id, message_id, phone_id, stat, received_at, matched_at, again, vacant) VALUES ", 10, "", args)
 }
 
 // TakeOrphans reads and marks kept reports whose id has become known.
@@ -215,12 +218,12 @@ func (t *Tx) TakeOrphansOf(ctx context.Context, channel sms.ID, messages []sms.I
 func (t *Tx) takeOrphans(ctx context.Context, which string, channel sms.ID, list []any, at int64) ([]sms.Report, error) {
 	var out []sms.Report
 	var ids []any
-	err := t.in(ctx, "SELECT id, channel_id, upstream_id, message_id, phone_id, stat, received_at FROM orphan_report WHERE "+which+" AND matched_at IS NULL ORDER BY id",
+	err := t.in(ctx, "SELECT id, channel_id, upstream_id, message_id, phone_id, stat, received_at, vacant <> 0 FROM orphan_report WHERE "+which+" AND matched_at IS NULL ORDER BY id",
 		[]any{int64(channel)}, list, nil, func(r *sql.Rows) error {
 			var o sms.Report
 			var id int64
 			var phone []byte
-			if err := r.Scan(&id, &o.ChannelID, &o.UpstreamID, &o.MessageID, &phone, &o.Stat, &o.ReceivedAt); err != nil {
+			if err := r.Scan(&id, &o.ChannelID, &o.UpstreamID, &o.MessageID, &phone, &o.Stat, &o.ReceivedAt, &o.Vacant); err != nil {
 				return err
 			}
 			copy(o.PhoneID[:], phone)

@@ -144,6 +144,7 @@ const (
 	PurposeLogin  = "login"  // protocol secrets
 	PurposeAnswer = "answer" // stored answers of idempotent calls
 	PurposeMO     = "mo"     // texts from recipients
+	PurposeList   = "list"   // lines of lists before they are consents
 	PurposePart   = "part"   // parts of long messages before their decision
 	PurposePerson = "person" // names, addresses and telephones of parties' people
 	PurposeFile   = "file"   // case files, and copies for the persons that they are of

@@ -47,6 +47,8 @@ type Meaning struct {
 	Class Class  `json:"class" enum:"delivered,pending,temporary,number,carrier,blocked,frequency,content,unknown" doc:"what it comes to: temporary may go well later, number never will"`
 	Zh    string `json:"zh"`
 	En    string `json:"en"`
+	// Vacant says that the number does not exist: who held it has given it up (二次放号).
+	Vacant bool `json:"vacant,omitempty" doc:"the number does not exist: the consents of whoever had it are suspended"`
 }
 
 // What a row speaks of.
@@ -64,6 +66,7 @@ type row struct {
 	Zh       string `yaml:"zh"`
 	En       string `yaml:"en"`
 	Source   string `yaml:"source"`
+	Vacant   bool   `yaml:"vacant"`
 }
 
 type key struct{ protocol, on, code string }
@@ -95,10 +98,12 @@ func parse(b []byte) (*Table, error) {
 			return nil, fmt.Errorf("table of codes: %s speaks of %q of %q", r.Code, r.On, r.Protocol)
 		case !slices.Contains(classes, r.Class):
 			return nil, fmt.Errorf("table of codes: %s has the class %q", r.Code, r.Class)
+		case r.Vacant && (r.Class != Number || r.On != onReport):
+			return nil, fmt.Errorf("table of codes: %s is vacant, which is said by reports of the class number", r.Code)
 		case r.Code == "", r.Zh == "", r.En == "", r.Source == "":
 			return nil, fmt.Errorf("table of codes: %s %s %q lacks its code, a language or its source", r.Protocol, r.On, r.Code)
 		}
-		t.rows[k] = Meaning{r.Class, r.Zh, r.En}
+		t.rows[k] = Meaning{r.Class, r.Zh, r.En, r.Vacant}
 	}
 	return t, nil
 }
@@ -106,7 +111,7 @@ func parse(b []byte) (*Table, error) {
 // protocol is the family of a channel's protocol, without its version.
 func protocol(ch *registry.Channel) string { return strings.TrimRight(ch.Protocol, "0123456789") }
 
-var unknown = Meaning{Unknown, "含义未知；可在通道的 codes 中补充", "Nobody has said what it means; the channel's codes may."}
+var unknown = Meaning{Class: Unknown, Zh: "含义未知；可在通道的 codes 中补充", En: "Nobody has said what it means; the channel's codes may."}
 
 // Report is what a report's status means on a channel: STAT, or STAT:ERR.
 func (t *Table) Report(ch *registry.Channel, stat string) Meaning {
@@ -161,7 +166,7 @@ func lookup(code string, of func(string) (Meaning, bool)) (Meaning, bool) {
 func own(list []registry.ChannelCode, on, code string) (Meaning, bool) {
 	for _, c := range list {
 		if c.Code == code && onOf(c) == on {
-			return Meaning{Class(c.Class), c.Zh, c.En}, true
+			return Meaning{Class(c.Class), c.Zh, c.En, c.Vacant}, true
 		}
 	}
 	return Meaning{}, false
@@ -189,6 +194,9 @@ func Check(ch *registry.Channel) error {
 		}
 		if _, err := strconv.ParseUint(c.Code, 10, 32); k.on == onResult && err != nil && !ch.ByWeb() {
 			return fmt.Errorf("%s: an answer is a number", c.Code)
+		}
+		if c.Vacant && (Class(c.Class) != Number || k.on != onReport) {
+			return fmt.Errorf("%s: vacant is said by reports of the class number", c.Code)
 		}
 		seen[k] = true
 	}

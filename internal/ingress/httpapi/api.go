@@ -41,7 +41,7 @@ import (
 // Tx is what the interface needs of a transaction.
 type Tx interface {
 	ledger.Tx
-	consent.Tx
+	consent.ImportTx
 	gate.Reader
 	review.Tx
 	document.Tx
@@ -148,7 +148,9 @@ type Config struct {
 	// SelfTest logs in at an address as an SGIP channel's gateway would.
 	SelfTest func(ctx context.Context, channel *registry.Channel, address string) error
 	// Filed asks a cloud channel's upstream what it says of templates.
-	Filed   func(ctx context.Context, ch *registry.Channel, list []registry.CloudTemplate) ([]channel.FiledState, error)
+	Filed func(ctx context.Context, ch *registry.Channel, list []registry.CloudTemplate) ([]channel.FiledState, error)
+	// Lists takes lists of consents in.
+	Lists   *consent.Importer
 	MaxBody int
 	Rate    int // requests a second of one key
 	// Retention is how long what was sent must stay provable with its number and text.
@@ -184,6 +186,8 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.messages()
 	a.reports()
 	a.people()
+	a.wordings()
+	a.imports()
 	a.account()
 	a.assessment()
 	a.feed()

@@ -7,12 +7,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/evlog"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
@@ -34,9 +36,14 @@ const MaxPeople = 1000
 type ConsentBody struct {
 	To        []string     `json:"to" minItems:"1" doc:"numbers, at most 1,000"`
 	Purpose   sms.Category `json:"purpose" enum:"MKT"`
-	Method    string       `json:"method" minLength:"1" maxLength:"200" doc:"how it was asked: form, app, counter …"`
-	Wording   string       `json:"wording" minLength:"1" maxLength:"200" doc:"version of the words that the person saw"`
-	Source    string       `json:"source" minLength:"1" maxLength:"200" doc:"where: page, shop, event id"`
+	Method    string       `json:"method" minLength:"1" maxLength:"200" doc:"how it was asked: form, app, counter …; DEFAULT_ON, IMPLIED, TOS_ONLY and NO_REPLY are no consent"`
+	Wording   string       `json:"wording,omitempty" maxLength:"200" doc:"your own name of the words that the person saw, when they are not registered"`
+	WordingID sms.ID       `json:"wording_id,omitempty" doc:"the registered words that the person saw, whose frequency and period then bind"`
+	Source    string       `json:"source" minLength:"1" maxLength:"200" doc:"where: page, shop, event id; THIRD_PARTY when somebody else passed the number on"`
+	Separate  bool         `json:"separate_consent,omitempty" doc:"the person agreed separately to that"`
+	Named     bool         `json:"recipient_named,omitempty" doc:"and was told that you get it"`
+	AgeBand   string       `json:"age_band,omitempty" enum:",UNDER_14,14_TO_17,ADULT"`
+	Guardian  bool         `json:"guardian,omitempty" doc:"a guardian agreed"`
 	Proof     string       `json:"proof,omitempty" maxLength:"65536" doc:"what proves it; only its hash is kept"`
 	PerWeek   int          `json:"per_week,omitempty" minimum:"0" maximum:"50" doc:"messages in 7 days that were agreed to; 0 when nothing was said"`
 	GivenAt   time.Time    `json:"given_at" doc:"when the person agreed"`
@@ -134,28 +141,7 @@ func (a *API) numbers(list []string) ([]sms.MSISDN, error) {
 // know stores people who are new to the content provider, so that what is recorded
 // of them can be shown to them, and erased.
 func (a *API) know(ctx context.Context, tx Tx, group sms.ID, numbers []sms.MSISDN, at int64) error {
-	ids, known := make([][16]byte, len(numbers)), map[[16]byte]bool{}
-	for i, n := range numbers {
-		ids[i] = a.Keys.PhoneID(n)
-	}
-	if err := tx.LockRecipients(ctx, ids); err != nil {
-		return err
-	}
-	if err := tx.Secrets(ctx, group, ids, func(id [16]byte, _ []byte) error { known[id] = true; return nil }); err != nil {
-		return err
-	}
-	var fresh []sms.Person
-	for i, n := range numbers {
-		if known[ids[i]] {
-			continue
-		}
-		known[ids[i]] = true
-		s := a.Keys.NewSecret()
-		fresh = append(fresh, sms.Person{
-			PhoneID: ids[i], GroupID: group, Number: a.Keys.Seal(vault.PurposeNumber, []byte(n.Reveal())), Secret: a.Keys.SealSecret(s),
-		})
-	}
-	return tx.InsertPeople(ctx, at, fresh)
+	return consent.Know(ctx, tx, a.Keys, group, numbers, at)
 }
 
 func (a *API) addConsents(ctx context.Context, in *ConsentIn) (*ConsentOut, error) {
@@ -164,8 +150,8 @@ func (a *API) addConsents(ctx context.Context, in *ConsentIn) (*ConsentOut, erro
 	if err != nil {
 		return nil, err
 	}
-	if b.GivenAt.After(a.Now()) {
-		return nil, sms.Errorf(sms.BadRequest, "body.given_at", "it is in the future")
+	if (b.Wording == "") == (b.WordingID == 0) {
+		return nil, sms.Errorf(sms.BadRequest, "body.wording", "name the words that the person saw: wording_id when they are registered, else wording")
 	}
 	group := c.snap.Party[c.app.PartyID].GroupID
 	out := &ConsentOut{}
@@ -177,22 +163,66 @@ func (a *API) addConsents(ctx context.Context, in *ConsentIn) (*ConsentOut, erro
 		if err := a.know(ctx, tx, group, numbers, now.UnixMilli()); err != nil {
 			return err
 		}
+		said, err := a.statement(ctx, tx, b, group, now)
+		if err != nil {
+			return err
+		}
 		grants := make([]consent.Grant, len(numbers))
 		out.Body.IDs = make([]sms.ID, len(numbers))
 		for i, n := range numbers {
-			grants[i] = consent.Grant{
-				ID: a.IDs.Next(), PhoneID: a.Keys.PhoneID(n), GroupID: group, Purpose: b.Purpose, Grade: consent.Import, Method: b.Method, Wording: b.Wording,
-				Source: b.Source, ProofHash: sha256.Sum256([]byte(b.Proof)), PerWeek: b.PerWeek, ValidFrom: b.GivenAt.UnixMilli(),
+			grants[i] = said.Grant(a.IDs.Next(), a.Keys.PhoneID(n), group, consent.Import)
+			if said.Wording == nil {
+				grants[i].Wording = b.Wording
 			}
-			if !b.ExpiresAt.IsZero() {
-				grants[i].ValidTo = b.ExpiresAt.UnixMilli()
-			}
+			grants[i].Purpose, grants[i].ProofHash = b.Purpose, sha256.Sum256([]byte(b.Proof))
 			out.Body.IDs[i] = grants[i].ID
 		}
 		return consent.Add(ctx, tx, evlog.Recorder(tx, a.IDs), grants, now.UnixMilli())
 	})
 	out.Body.Grade = int(consent.Import)
 	return out, err
+}
+
+// statement is what the request says of its consents, judged by the rules.
+func (a *API) statement(ctx context.Context, tx Tx, b *ConsentBody, group sms.ID, now time.Time) (*consent.Statement, error) {
+	s := &consent.Statement{
+		Method: b.Method, Source: b.Source, PerWeek: b.PerWeek, GivenAt: b.GivenAt.UnixMilli(), SeparateConsent: b.Separate, RecipientNamed: b.Named,
+		AgeBand: b.AgeBand, Guardian: b.Guardian,
+	}
+	if !b.ExpiresAt.IsZero() {
+		s.ValidTo = b.ExpiresAt.UnixMilli()
+	}
+	if b.WordingID != 0 {
+		w, err := tx.UseWording(ctx, b.WordingID, group, now.UnixMilli())
+		if err != nil {
+			return nil, err
+		}
+		if w == nil {
+			return nil, sms.Errorf(sms.NotFound, "body.wording_id", "no wording of yours has this id")
+		}
+		s.Wording = w
+	}
+	book, err := a.Gate.RulesInForce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if found := s.Judge(book, now); len(found) > 0 {
+		return nil, refused("body", found)
+	}
+	return s, nil
+}
+
+// refused is a problem that tells in both languages which rules stand against an object, and
+// what to do.
+func refused(field string, found []rulebook.Finding) *Problem {
+	p := newProblem(found[0].Code, 0, field, "")
+	var zh, en []string
+	for _, f := range found {
+		zh = append(zh, f.Rule+" "+f.Reason.Zh+"。"+f.Remedy.Zh+"（"+strings.Join(f.Articles, "；")+"）")
+		en = append(en, f.Rule+": "+f.Reason.En+". "+f.Remedy.En+".")
+	}
+	p.Zh, p.Detail = strings.Join(zh, "\n"), strings.Join(en, "\n")
+	return p
 }
 
 // PersonIn asks about a number. It stands in the body, because addresses are logged.
@@ -210,10 +240,12 @@ type GrantView struct {
 	Method      string       `json:"method"`
 	Wording     string       `json:"wording"`
 	Source      string       `json:"source"`
+	Claims      string       `json:"claims,omitempty" doc:"what was stated besides"`
 	PerWeek     int          `json:"per_week,omitempty"`
 	ValidFrom   int64        `json:"valid_from"`
 	ValidTo     int64        `json:"valid_to,omitempty"`
 	WithdrawnAt int64        `json:"withdrawn_at,omitempty"`
+	SuspendedAt int64        `json:"suspended_at,omitempty" doc:"when a carrier said that the number does not exist: only a later consent counts"`
 }
 
 // RefusalView is a refusal.
@@ -228,7 +260,7 @@ type RefusalView struct {
 }
 
 func grantView(g *consent.Grant) GrantView {
-	return GrantView{g.ID, g.Purpose, int(g.Grade), g.Method, g.Wording, g.Source, g.PerWeek, g.ValidFrom, g.ValidTo, g.WithdrawnAt}
+	return GrantView{g.ID, g.Purpose, int(g.Grade), g.Method, g.Wording, g.Source, g.Claims, g.PerWeek, g.ValidFrom, g.ValidTo, g.WithdrawnAt, g.SuspendedAt}
 }
 
 func refusalView(s *consent.Suppression) RefusalView {

@@ -432,6 +432,24 @@ CREATE TABLE portability (
   updated_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What people are asked to agree to. It is never changed once somebody has.
+CREATE TABLE consent_wording (
+  id             INTEGER PRIMARY KEY,
+  group_id       INTEGER NOT NULL,
+  party_id       INTEGER NOT NULL REFERENCES party(id),
+  body           TEXT NOT NULL,            -- exactly what is shown
+  purpose        TEXT NOT NULL,            -- MKT
+  kinds          TEXT NOT NULL,            -- what kinds of messages
+  per_week       INTEGER NOT NULL,         -- messages in 7 days at most
+  days           INTEGER NOT NULL,         -- for which a consent holds
+  notice         TEXT NOT NULL,            -- address of the privacy notice
+  notice_version TEXT NOT NULL,
+  since          INTEGER NOT NULL,         -- when it came into use
+  created_at     INTEGER NOT NULL,
+  used_at        INTEGER NOT NULL          -- by the first consent, 0 before
+) STRICT;
+CREATE INDEX consent_wording_group ON consent_wording(group_id, id);
+
 CREATE TABLE consent (
   phone_id     BLOB NOT NULL,
   group_id     INTEGER NOT NULL,
@@ -439,17 +457,84 @@ CREATE TABLE consent (
   purpose      TEXT NOT NULL,              -- MKT …
   grade        INTEGER NOT NULL,           -- 1 import, 2 signed event, 3 hosted page, 4 double opt-in
   method       TEXT NOT NULL,
-  wording      TEXT NOT NULL,              -- wording version
+  wording      TEXT NOT NULL,              -- id of a registered wording, or the customer's own name of one
+  text_hash    BLOB NOT NULL,              -- SHA-256 of a registered wording, zeros of another
   source       TEXT NOT NULL,
+  claims       TEXT NOT NULL,              -- what was stated besides, comma-separated
   proof_hash   BLOB NOT NULL,
   per_week     INTEGER NOT NULL DEFAULT 0, -- agreed messages in 7 days, 0 is unsaid
   valid_from   INTEGER NOT NULL,
   valid_to     INTEGER NOT NULL,
   withdrawn_at INTEGER,
+  suspended_at INTEGER,                    -- the number did not exist then: who has it now did not consent (CNS-16)
   leaf_id      INTEGER,
   leaf_pos     INTEGER,
   former       BLOB,                       -- sealed: the phone_id that its evidence names, if another index key came since
   PRIMARY KEY (phone_id, group_id, id)
+) STRICT, WITHOUT ROWID;
+
+-- Lists of consents that customers hand over. Their rows become consents only once a
+-- reviewer has judged a sample of them (CNS-03).
+CREATE TABLE consent_import (
+  id            INTEGER PRIMARY KEY,
+  group_id      INTEGER NOT NULL,
+  party_id      INTEGER NOT NULL REFERENCES party(id),
+  wording_id    INTEGER NOT NULL REFERENCES consent_wording(id),
+  method        TEXT NOT NULL,
+  source        TEXT NOT NULL,
+  claims        TEXT NOT NULL,
+  declarant     TEXT NOT NULL,             -- who declares that the list is true (CNS-04)
+  declaration   TEXT NOT NULL,
+  staff_id      INTEGER NOT NULL,          -- of the staff who handed it over, 0 is nobody
+  seed          BLOB NOT NULL,             -- of the sample
+  state         TEXT NOT NULL,             -- open | receiving | checking | selecting | review | activating | active | rejected | stopped
+  columns       TEXT NOT NULL,
+  file_hash     BLOB NOT NULL,
+  lines         INTEGER NOT NULL,
+  good          INTEGER NOT NULL,
+  bad           INTEGER NOT NULL,
+  activated     INTEGER NOT NULL,
+  repeated      INTEGER NOT NULL,
+  chunks        INTEGER NOT NULL,
+  done          INTEGER NOT NULL,          -- chunks of the present phase
+  whole         INTEGER NOT NULL,          -- every row is reviewed
+  why           TEXT NOT NULL,             -- of a rejection
+  claim         INTEGER NOT NULL,          -- of the node that works on it
+  claimed_until INTEGER NOT NULL,
+  phase_at      INTEGER NOT NULL,
+  created_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX consent_import_group ON consent_import(group_id, id);
+CREATE INDEX consent_import_work ON consent_import(claimed_until) WHERE state IN ('checking', 'selecting', 'activating');
+
+CREATE INDEX consent_import_empty ON consent_import(id) WHERE state IN ('rejected', 'stopped') AND done < chunks;
+CREATE INDEX consent_import_review ON consent_import(state, id);
+
+CREATE TABLE consent_import_chunk (
+  import_id  INTEGER NOT NULL REFERENCES consent_import(id),
+  no         INTEGER NOT NULL,
+  first_line INTEGER NOT NULL,
+  good       INTEGER NOT NULL,
+  content    BLOB NOT NULL,                -- sealed lines, emptied at the end
+  PRIMARY KEY (import_id, no)
+) STRICT;
+
+CREATE TABLE consent_import_fault (
+  import_id INTEGER NOT NULL,
+  line      INTEGER NOT NULL,
+  code      TEXT NOT NULL,
+  number    TEXT NOT NULL,                 -- masked, '' when it is none
+  PRIMARY KEY (import_id, line)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE consent_import_sample (
+  import_id INTEGER NOT NULL,
+  line      INTEGER NOT NULL,
+  state     TEXT NOT NULL,                 -- '' | ok | failed
+  reason    TEXT NOT NULL,
+  by_staff  INTEGER NOT NULL,
+  at        INTEGER NOT NULL,
+  PRIMARY KEY (import_id, line)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE suppression (
@@ -466,6 +551,12 @@ CREATE TABLE suppression (
   leaf_pos   INTEGER,
   former     BLOB,                         -- as in consent
   PRIMARY KEY (phone_id, group_id, scope)
+) STRICT, WITHOUT ROWID;
+
+-- Numbers that a carrier said do not exist: consents given before count no more (CNS-16).
+CREATE TABLE vacant_number (
+  phone_id BLOB PRIMARY KEY,
+  at       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- The rows stand in the order of time; only the index is spread over all people, and
@@ -505,7 +596,7 @@ INSERT INTO counter(name, value) VALUES ('revocation', 0), ('facts', 1);
 
 CREATE TABLE revocation (
   n         INTEGER PRIMARY KEY,
-  kind      TEXT NOT NULL,                 -- optout | withdrawal | freeze | licence | filing | template | pack | portability
+  kind      TEXT NOT NULL,                 -- optout | withdrawal | suspension | freeze | licence | filing | template | pack | portability
   phone_id  BLOB,
   group_id  INTEGER,
   object_id INTEGER,
@@ -666,7 +757,8 @@ CREATE TABLE orphan_report (
   stat        TEXT NOT NULL,
   received_at INTEGER NOT NULL,
   matched_at  INTEGER,
-  again       INTEGER NOT NULL
+  again       INTEGER NOT NULL,
+  vacant      INTEGER NOT NULL             -- it says that the number does not exist
 ) STRICT;
 CREATE INDEX orphan_report_key ON orphan_report(channel_id, upstream_id) WHERE matched_at IS NULL;
 CREATE INDEX orphan_report_message ON orphan_report(message_id) WHERE matched_at IS NULL AND message_id > 0;
