@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/config"
+	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
@@ -280,5 +281,31 @@ func TestBadLists(t *testing.T) {
 	}
 	if n.rows(v.ID, list(601, 3), &p); p.Code != sms.ImportState {
 		t.Errorf("rows twice: %+v", p)
+	}
+}
+
+// Whoever handed a list over does not judge it, in whatever role.
+func TestWhoDeclaresAListDoesNotJudgeIt(t *testing.T) {
+	n := start(t, config.Default())
+	n.key = n.adminKey()
+	staff, _ := n.staffKey("reviewer")
+	snap, err := n.Registry(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for app, a := range snap.Application {
+		if snap.Party[a.PartyID].Kind == registry.Operator {
+			var out struct{ Key string }
+			n.do(http.MethodPost, "/v1/admin/keys", map[string]any{"application_id": app, "staff_id": staff, "scopes": "admin,read,consent"}, &out)
+			n.key = out.Key
+		}
+	}
+	v := n.declare(n.wording().ID, list(701, 5))
+	n.untilImport(v.ID, "review")
+	if got := n.judge(v.ID, n.key); got.Code != sms.SamePerson {
+		t.Errorf("%+v", got)
+	}
+	if got := n.untilImport(v.ID, "review"); got.Judged != 0 {
+		t.Errorf("%+v", got)
 	}
 }
