@@ -51,6 +51,7 @@ func main() {
 			Test   app.RulebookTest   `cmd:"" help:"Run the examples of every rule, and scenarios."`
 			Diff   app.RulebookDiff   `cmd:"" help:"What packs would change."`
 			Mutate app.RulebookMutate `cmd:"" help:"Change every rule a little: some example or scenario must notice."`
+			Pages  app.RulebookPages  `cmd:"" help:"Write the documentation of every rule, and which of them run."`
 			Replay app.RulebookReplay `cmd:"" help:"What packs would have decided otherwise in the past."`
 
 			Propose  app.RulebookPropose  `cmd:"" help:"Propose a pack to a running node."`

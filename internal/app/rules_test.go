@@ -82,3 +82,27 @@ func TestClassifierIsTrainedFromFiles(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The documentation of the rules is what the packs say, and all 160 rules are accounted for.
+func TestRulebookPagesAreUpToDate(t *testing.T) {
+	pages, err := rulePages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, p := range pages {
+		names[p.Name] = true
+		if have, err := os.ReadFile(filepath.Join("../../docs/rulebook", p.Name)); err != nil || string(have) != p.Text {
+			t.Errorf("docs/rulebook/%s is not what the packs say: run zhunxin rulebook pages docs/rulebook (%v)", p.Name, err)
+		}
+	}
+	have, err := os.ReadDir("../../docs/rulebook")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range have {
+		if !names[f.Name()] {
+			t.Errorf("docs/rulebook/%s is of no rule", f.Name())
+		}
+	}
+}
