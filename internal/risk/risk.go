@@ -179,7 +179,7 @@ func (w *Watch) count(ctx context.Context, tx WatchTx, snap *registry.Snapshot, 
 }
 
 func (w *Watch) noSuchNumber(ch *registry.Channel, stat string) bool {
-	return ch != nil && w.Codes.Report(ch, stat).Class == vendorcode.Number
+	return ch != nil && w.Codes.Report(ch, stat).Vacant
 }
 
 // outcomes of rules about traffic, as measures.
