@@ -122,7 +122,7 @@ func TestKilledBetweenProposeAndActivate(t *testing.T) {
 	if out, err := s.command(t, one.Key, "status"); err != nil || !strings.Contains(out, m[1]) {
 		t.Fatalf("after the kill: %v %s", err, out)
 	}
-	if out, err := s.command(t, one.Key, "activate", m[1]); err == nil || !strings.Contains(out, "SECOND_PERSON_NEEDED") {
+	if out, err := s.command(t, one.Key, "activate", m[1]); err == nil || !strings.Contains(out, "SAME_PERSON") {
 		t.Errorf("by the same person: %v %s", err, out)
 	}
 	if out, err := s.command(t, two.Key, "activate", m[1]); err != nil {

@@ -60,6 +60,8 @@ func TestPeriodicDutiesAriseOnce(t *testing.T) {
 func TestRenewedLicence(t *testing.T) {
 	n := start(t, config.Default())
 	office := n.adminKey()
+	n.key = office
+	_, reviewer := n.staffKey("reviewer")
 	if err := n.sweepDuties(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +77,9 @@ func TestRenewedLicence(t *testing.T) {
 		l.To = time.UnixMilli(l.To).AddDate(5, 0, 0).UnixMilli()
 		if status := n.as(office, http.MethodPut, "/v1/admin/licences/"+l.ID.String(), l, nil); status != http.StatusOK {
 			t.Fatal(status)
+		}
+		if got := n.verdict(reviewer, "licences/"+l.ID.String(), "approve"); got.State != "approved" {
+			t.Fatalf("%+v", got)
 		}
 	}
 	if err := n.sweepDuties(t.Context()); err != nil {

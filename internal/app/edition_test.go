@@ -14,6 +14,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/gate/gatetest/housepack"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
@@ -255,11 +256,15 @@ func TestPacksOfTheProgramAreInTheLog(t *testing.T) {
 		}
 		return records
 	}
-	if got := count(n); got != 3 {
+	packs, err := rulebook.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := count(n); got != len(packs) {
 		t.Errorf("%d records of the first start", got)
 	}
 	n.stop()
-	if got := count(startIn(t, dir, config.Default())); got != 3 {
+	if got := count(startIn(t, dir, config.Default())); got != len(packs) {
 		t.Errorf("%d records after the second start", got)
 	}
 }

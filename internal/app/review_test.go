@@ -200,7 +200,7 @@ func TestReviewFollowsTheRules(t *testing.T) {
 	if f := blocked.Review.Findings[0]; len(f.Articles) == 0 || f.Reason.Zh == "" || f.Reason.En == "" || f.Remedy.Zh == "" || f.Remedy.En == "" {
 		t.Errorf("what stands against it is said by halves: %+v", f)
 	}
-	if got := n.verdict(reviewer, "signatures/"+blocked.ID.String(), "approve", "SIG-10"); got.Code != sms.SignatureForm || !strings.Contains(got.Detail, "SIG-10") {
+	if got := n.verdict(reviewer, "signatures/"+blocked.ID.String(), "approve", "SIG-10"); got.Code != sms.SignatureEntity || !strings.Contains(got.Detail, "SIG-10") {
 		t.Errorf("%+v", got)
 	}
 	if got := n.verdict(reviewer, "signatures/"+blocked.ID.String(), "reject"); got.State != "rejected" || n.registry().Signature[blocked.ID].State != registry.Rejected {
@@ -331,7 +331,7 @@ func TestCustomerApplies(t *testing.T) {
 	if got := n.verdict(admin, "template-versions/"+tid+"/1", "approve"); got.State != "approved" { // the customer submitted it
 		t.Fatalf("%+v", got)
 	}
-	if n.as(key, http.MethodPost, "/v1/templates/"+tid+"/versions", map[string]any{"body": "${all:text}"}, &tpl); len(tpl.Versions) != 2 || !slices.Equal(tpl.Versions[1].Review.rules(), []string{"TPL-05"}) {
+	if n.as(key, http.MethodPost, "/v1/templates/"+tid+"/versions", map[string]any{"body": "${all:text}"}, &tpl); len(tpl.Versions) != 2 || !slices.Equal(tpl.Versions[1].Review.rules(), []string{"PORT-05a", "TPL-05"}) {
 		t.Fatalf("%+v", tpl)
 	}
 	if got := n.verdict(reviewer, "template-versions/"+tid+"/2", "approve"); got.Code != sms.TemplateForm {
@@ -411,7 +411,10 @@ func TestApprovedGoesOnUntilItsChangeIs(t *testing.T) {
 	if got := n.verdict(reviewer, "template-versions/"+template.String()+"/2", "approve"); got.State != "approved" {
 		t.Fatalf("%+v", got)
 	}
-	sends(newText, "", "14200000103")
+	sends(newText, sms.TemplateUnfiled, "14200000103") // carriers have the former wording
+	valid := n.period()
+	n.as(admin, http.MethodPut, "/v1/admin/template-filings/"+template.String(), map[string]any{"version": 2, "carrier": "mobile", "state": "approved", "valid_from": valid.From, "valid_to": valid.To}, nil)
+	sends(newText, "", "14200000110")
 	if got := n.verdict(reviewer, "template-versions/"+template.String()+"/2", "reject"); got.State != "rejected" {
 		t.Fatalf("%+v", got)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -41,7 +42,7 @@ func program(t *testing.T, version string) (*edition.Shelf, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	law := strings.Replace(string(packs[0]), "version: 2026.11.2", "version: "+version, 1)
+	law := regexp.MustCompile(`(?m)^version: .*$`).ReplaceAllString(string(packs[0]), "version: "+version)
 	packs[0] = []byte(law)
 	s, err := edition.NewShelf(packs)
 	if err != nil {

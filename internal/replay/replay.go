@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/gate"
@@ -28,13 +29,14 @@ type Replayer struct {
 	channel   []string
 	unlike    map[rulebook.Stage][]string // rules that the book in force lacks or has otherwise
 	unlikeSet map[string]bool
+	alike     map[string]string // facts of lexicons that both have, by the pack in force
 }
 
 // New compares a draft with the book in force.
 func New(draft, inForce *rulebook.Book) *Replayer {
 	r := &Replayer{
 		draft: draft, inForce: inForce.Versions(), rules: draft.Rules(), shared: draft.FactsOf(rulebook.StageShared), channel: draft.FactsOf(rulebook.StageChannel),
-		unlike: map[rulebook.Stage][]string{}, unlikeSet: map[string]bool{},
+		unlike: map[rulebook.Stage][]string{}, unlikeSet: map[string]bool{}, alike: draft.Alike(inForce),
 	}
 	for _, stage := range []rulebook.Stage{rulebook.StageRecipient, rulebook.StageChannel} {
 		r.unlike[stage] = draft.Unlike(inForce, stage)
@@ -59,6 +61,7 @@ func (v verdict) String() string {
 // of it. Decisions of the same facts share it, while no rule begins or ends between them.
 type past struct {
 	*Replayer
+	packs    []string // under which they were made
 	at       time.Time
 	until    time.Time // zero is never
 	facts    *rulebook.Facts
@@ -74,7 +77,7 @@ type past struct {
 // Session decides decisions again in their order. It is used by one goroutine.
 type Session struct {
 	*Replayer
-	seen map[string]*past // by facts
+	seen map[string]*past // by packs and facts
 }
 
 // Session begins one.
@@ -82,13 +85,14 @@ func (r *Replayer) Session() *Session { return &Session{r, map[string]*past{}} }
 
 // Decide decides one again and adds what comes of it to a tally.
 func (s *Session) Decide(d *sms.Decision, t *Tally) error {
-	p, at := s.seen[string(d.Facts)], time.UnixMilli(d.At)
+	key := d.Packs + "\n" + string(d.Facts)
+	p, at := s.seen[key], time.UnixMilli(d.At)
 	if p == nil || at.Before(p.at) || !p.until.IsZero() && !at.Before(p.until) {
 		var err error
-		if p, err = s.past(d.Facts, at); err != nil {
+		if p, err = s.past(d, at); err != nil {
 			return fmt.Errorf("facts of decision %d: %w", d.ID, err)
 		}
-		s.seen[string(d.Facts)] = p
+		s.seen[key] = p
 	}
 	var verdicts []gate.Verdict
 	if err := json.Unmarshal(d.Verdicts, &verdicts); err != nil {
@@ -114,12 +118,12 @@ func (s *Session) Decide(d *sms.Decision, t *Tally) error {
 	return nil
 }
 
-func (r *Replayer) past(facts []byte, at time.Time) (*past, error) {
+func (r *Replayer) past(d *sms.Decision, at time.Time) (*past, error) {
 	var doc map[string]any
-	if err := json.Unmarshal(facts, &doc); err != nil {
+	if err := json.Unmarshal(d.Facts, &doc); err != nil {
 		return nil, err
 	}
-	p := &past{Replayer: r, at: at, facts: r.draft.NewFacts(), found: map[sms.Carrier][]rulebook.Finding{}, lacks: map[string]Reason{}}
+	p := &past{Replayer: r, packs: strings.Split(d.Packs, ","), at: at, facts: r.draft.NewFacts(), found: map[sms.Carrier][]rulebook.Finding{}, lacks: map[string]Reason{}}
 	if err := p.read(doc); err != nil {
 		return nil, err
 	}
@@ -178,7 +182,8 @@ func (p *past) read(doc map[string]any) error {
 func (p *past) lack(names []string, doc map[string]any) {
 	var missing []string
 	for _, name := range names {
-		if _, ok := doc[name]; !ok {
+		pack := p.alike[name]
+		if _, ok := doc[name]; !ok && (pack == "" || !slices.Contains(p.packs, pack)) {
 			missing = append(missing, name)
 		}
 	}

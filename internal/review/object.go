@@ -130,7 +130,7 @@ func (s *Signature) judge(_ context.Context, _ Tx, book *rulebook.Book, snap *re
 // it is filed anew.
 func (s *Signature) approved(ctx context.Context, tx Tx, snap *registry.Snapshot, c *Case) error {
 	old := snap.Signature[s.ID]
-	s.UpdatedAt = c.ReviewedAt
+	s.UpdatedAt, s.Unique = c.ReviewedAt, snap.SignatureElsewhere(&s.Signature) == 0 // RN-06
 	if err := tx.Put(ctx, s.in(registry.Approved)); err != nil || old == nil || old.Text == s.Text {
 		return err
 	}

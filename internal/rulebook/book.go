@@ -166,6 +166,7 @@ func Load(packs ...[]byte) (*Book, error) {
 		}
 		for i := range p.Lexicon {
 			l := &p.Lexicon[i]
+			l.pack = p.Name + "@" + p.Version
 			if l.For == ObjectSignature {
 				names = append(names, lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless})
 				continue

@@ -162,6 +162,8 @@ type Lexicon struct {
 	Exceptions []Exception         `yaml:"exceptions,omitempty"` // phrases of which a reviewer is told that they may be allowed
 	Industry   string              `yaml:"industry,omitempty"`   // the trade that the words offer: only channels that name it take them (CNT-08)
 	Signature  bool                `yaml:"signature,omitempty"`  // the signature is searched too
+
+	pack string // name@version of the pack that holds it
 }
 
 // Exception is a kind of phrase in which the law may allow a word. It changes no verdict: the

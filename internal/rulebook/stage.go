@@ -68,3 +68,17 @@ func (b *Book) Unlike(other *Book, stage Stage) []string {
 	}
 	return out
 }
+
+// Alike names the facts of the lexicons that another book has word for word, each with the
+// pack and version that holds it there: a decision under that pack which does not name such a
+// fact found no word of it.
+func (b *Book) Alike(other *Book) map[string]string {
+	words := func(l *Lexicon) string { return fmt.Sprint(l.Words, l.Harmless, l.Spellings, l.With) }
+	out := map[string]string{}
+	for name, l := range b.lexicons {
+		if o := other.lexicons[name]; o != nil && words(l) == words(o) {
+			out[lexPrefix+name] = o.pack
+		}
+	}
+	return out
+}

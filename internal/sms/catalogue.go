@@ -218,9 +218,9 @@ var catalogue = []Entry{
 	{RuleRefused, 403, 9, "ZX:R000", "规则不允许发送", "a rule stands against this message", false},
 	{Revoked, 403, 9, "ZX:R001", "决定之后有撤销，提交前已取消", "revoked after the decision; cancelled before submission", false},
 	{MarketingStopped, 403, 9, "ZX:K010", "本主体的营销短信因查实的投诉已停止", "the party's marketing is stopped after a complaint that was found true", false},
-	{StateConflict, 409, 9, "ZX:0040", "该事项的当前状态不允许此操作", "the case is not in a state in which this may be done", false},
-	{DutyOpen, 409, 9, "ZX:0041", "还有未完成的法定任务，不能进行此操作", "a duty is still open that must be done before this", false},
-	{LegalHold, 409, 9, "ZX:0042", "处于诉讼或调查保全中，不得删除", "a legal hold stands: nothing of it may be erased", false},
+	{StateConflict, 409, 9, "ZX:0043", "该事项的当前状态不允许此操作", "the case is not in a state in which this may be done", false},
+	{DutyOpen, 409, 9, "ZX:0044", "还有未完成的法定任务，不能进行此操作", "a duty is still open that must be done before this", false},
+	{LegalHold, 409, 9, "ZX:0045", "处于诉讼或调查保全中，不得删除", "a legal hold stands: nothing of it may be erased", false},
 }
 
 var byCode = func() map[Code]Entry {
