@@ -87,12 +87,11 @@ func errNotWaiting() error {
 
 // allowed tells why what the rules found can't be approved.
 func allowed(found []rulebook.Finding, confirmed []string) error {
+	if f := rulebook.Refusing(found); f != nil && f.Outcome == rulebook.Block {
+		return sms.Errorf(f.Code, "body.verdict", "%s: %s. %s", f.Rule, f.Reason.En, f.Remedy.En)
+	}
 	for i := range found {
-		f := &found[i]
-		switch {
-		case f.Outcome == rulebook.Block:
-			return sms.Errorf(f.Code, "body.verdict", "%s: %s. %s", f.Rule, f.Reason.En, f.Remedy.En)
-		case f.Outcome == rulebook.Hold && !slices.Contains(confirmed, f.Rule):
+		if f := &found[i]; f.Outcome == rulebook.Hold && !slices.Contains(confirmed, f.Rule) {
 			return sms.Errorf(sms.ReviewUnconfirmed, "body.confirmed", "%s: %s; name the rule in confirmed, and say in reason why it may be", f.Rule, f.Reason.En)
 		}
 	}
