@@ -59,17 +59,18 @@ func (n *node) record(wording sms.ID, with map[string]any, to ...string) (p prob
 
 type standing struct {
 	Consents []struct {
-		ID                       sms.ID
-		Grade                    int
-		Wording, Claims          string
-		PerWeek                  int   `json:"per_week"`
-		ValidFrom                int64 `json:"valid_from"`
-		ValidTo                  int64 `json:"valid_to"`
-		WithdrawnAt, SuspendedAt int64
+		ID              sms.ID
+		Grade           int
+		Wording, Claims string
+		PerWeek         int   `json:"per_week"`
+		ValidFrom       int64 `json:"valid_from"`
+		ValidTo         int64 `json:"valid_to"`
+		WithdrawnAt     int64 `json:"withdrawn_at"`
 	}
 	Refusals []struct {
 		ID       sms.ID
 		Scope    string
+		Source   string
 		LiftedAt int64 `json:"lifted_at"`
 	}
 }

@@ -54,6 +54,7 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 			return err
 		},
 	}, mux)
+	p.pages(mux)
 	mux.Handle(channel.CallbackPattern, p.Channels)
 	mux.HandleFunc("GET /evidence/key", p.serveKey)
 	mux.HandleFunc("GET /evidence/checkpoint", p.serveCheckpoint)

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,7 +34,7 @@ func (m *memory) Write(p []byte) (int, error) {
 // P7: a number and a text that went through every feature are nowhere in clear: not
 // in the data folder, not in the log, not in what the API and the metrics say.
 func TestNoNumberAndNoTextInClear(t *testing.T) {
-	const marker, secretCode = "14277777777", "918273"
+	const marker, pageMarker, secretCode = "14277777777", "14277777778", "918273"
 	text := "【准信示例】您的验证码是" + secretCode + "，5分钟内有效。"
 	var logged memory
 	testLogger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -54,6 +55,13 @@ func TestNoNumberAndNoTextInClear(t *testing.T) {
 	c.wait("the reply", func() bool { return len(c.mos) == 1 })
 	handed := n.declare(n.wording().ID, "number,given_at,proof\n"+marker+",2026-05-01,"+secretCode+"\n"+marker+",2026-05-01,"+secretCode+"\n")
 	n.untilImport(handed.ID, "review")
+	w := n.page()
+	token, pageCode := n.code(w.OwnPage, pageMarker)
+	for _, path := range []string{"/open", "/withdraw"} {
+		n.browse(w.OwnPage+path, url.Values{"token": {token}, "code": {pageCode}, "group": {n.group().String()}})
+	}
+	n.browse(w.OwnPage+"/code", url.Values{"to": {pageMarker}}) // refused: frequency
+	n.browse(w.OwnPage+"/code", url.Values{"to": {pageMarker + "x"}})
 	n.markUpstream(&logged, marker, secretCode)
 	office := n.adminKey()
 	n.complain(office, map[string]any{"source": "direct", "number": marker, "message_id": id})
@@ -97,7 +105,7 @@ func TestNoNumberAndNoTextInClear(t *testing.T) {
 	}
 	for where, b := range files {
 		for name, clear := range map[string][]byte{
-			"the number": []byte(marker), "the code": []byte(secretCode), "the text": []byte("您的验证码是" + secretCode), "the text in UTF-16": wide("验证码是" + secretCode),
+			"the number": []byte(marker), "the page's number": []byte(pageMarker), "the code": []byte(secretCode), "the text": []byte("您的验证码是" + secretCode), "the text in UTF-16": wide("验证码是" + secretCode),
 			"the reply": []byte("退订 " + secretCode),
 		} {
 			if bytes.Contains(b, clear) {

@@ -115,7 +115,7 @@ func (p *Platform) timeouts(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := errors.Join(p.forgetKeys(ctx, now), p.forgetUploads(ctx, now)); err != nil {
+	if err := errors.Join(p.forgetKeys(ctx, now), p.forgetUploads(ctx, now), p.forgetCodes(ctx, now)); err != nil {
 		return err
 	}
 	return p.expireQueued(ctx, snap, late)

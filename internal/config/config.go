@@ -41,6 +41,7 @@ type Config struct {
 	Channel  Channel       `koanf:"channel"`
 	Evidence Evidence      `koanf:"evidence"`
 	Webhook  Webhook       `koanf:"webhook"`
+	Pages    Pages         `koanf:"pages"`
 	Keep     time.Duration `koanf:"keep" doc:"how long what was sent stays provable with its number and text; erasure is refused before"`
 	NotAfter NotAfter      `koanf:"not_after"`
 	Log      Log           `koanf:"log"`
@@ -135,6 +136,17 @@ type Webhook struct {
 	Private bool `koanf:"private" doc:"let webhooks reach addresses of private networks; customers choose the addresses"`
 }
 
+// Pages are those on which people give and withdraw consent.
+type Pages struct {
+	CodesPerNumber  int           `koanf:"codes_per_number" doc:"most codes to one number in an hour"`
+	CodesPerAddress int           `koanf:"codes_per_address" doc:"most codes that one address (of IPv6: /64) asks for in an hour; see proxy.from when a balancer stands in front"`
+	CodesPerGroup   int           `koanf:"codes_per_group" doc:"most codes in an hour at the cost of one content provider group"`
+	Attempts        int           `koanf:"attempts" doc:"guesses at one code"`
+	CodeLife        time.Duration `koanf:"code_life" doc:"until a code ends"`
+	PageLife        time.Duration `koanf:"page_life" doc:"until a person's own page ends after the code was given"`
+	MaxBody         int           `koanf:"max_body" doc:"most bytes of a form"`
+}
+
 // Evidence is the transparency log.
 type Evidence struct {
 	Every     time.Duration `koanf:"every" doc:"how often leaves get their place and the tree its signature"`
@@ -175,6 +187,9 @@ func Default() Config {
 				DownAfter: 15 * time.Second, Window: 30 * time.Second, Refused: 50, Answers: 50, Failing: 90, Reports: 200,
 				CoolDown: 5 * time.Second, CoolMost: 5 * time.Minute, Probes: 3, ProbeTime: time.Minute,
 			},
+		},
+		Pages: Pages{
+			CodesPerNumber: 3, CodesPerAddress: 30, CodesPerGroup: 2000, Attempts: 5, CodeLife: 5 * time.Minute, PageLife: 15 * time.Minute, MaxBody: 4 << 10,
 		},
 		Evidence: Evidence{Every: time.Second, Witnesses: []string{}},
 		NotAfter: NotAfter{OTP: 5 * time.Minute, Notice: 24 * time.Hour, Public: 24 * time.Hour, MKT: 12 * time.Hour, Consent: 24 * time.Hour},
@@ -263,6 +278,8 @@ func (c Config) Validate() error {
 	for key, n := range map[string]int{
 		"gate.batch_recipients": c.Gate.BatchRecipients, "gate.queue": c.Gate.Queue, "gate.workers": c.Gate.Workers,
 		"http.max_body": c.HTTP.MaxBody, "http.rate": c.HTTP.Rate, "cmpp.max_connections": c.CMPP.MaxConnections, "cmpp.max_per_address": c.CMPP.MaxPerAddress,
+		"pages.codes_per_number": c.Pages.CodesPerNumber, "pages.codes_per_address": c.Pages.CodesPerAddress, "pages.codes_per_group": c.Pages.CodesPerGroup,
+		"pages.attempts": c.Pages.Attempts, "pages.max_body": c.Pages.MaxBody,
 	} {
 		if n < 1 {
 			wrong(key, "%d is below 1", n)
@@ -273,6 +290,7 @@ func (c Config) Validate() error {
 		"channel.response_timeout": c.Channel.ResponseTimeout, "channel.report_timeout": c.Channel.ReportTimeout, "evidence.every": c.Evidence.Every,
 		"not_after.otp": c.NotAfter.OTP, "not_after.notice": c.NotAfter.Notice, "not_after.public": c.NotAfter.Public, "not_after.mkt": c.NotAfter.MKT,
 		"not_after.consent": c.NotAfter.Consent, "cmpp.repeat_window": c.CMPP.RepeatWindow, "cmpp.parts_within": c.CMPP.PartsWithin,
+		"pages.code_life": c.Pages.CodeLife, "pages.page_life": c.Pages.PageLife,
 	} {
 		if d <= 0 {
 			wrong(key, "%s is not above 0", d)

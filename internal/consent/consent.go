@@ -55,11 +55,12 @@ func (g *Grant) wouldHold(cat sms.Category, at int64) bool {
 	return g.Purpose == cat && g.WithdrawnAt == 0 && at >= g.ValidFrom && (g.ValidTo == 0 || at < g.ValidTo)
 }
 
-// Best is the grant of the highest grade that holds, or nil.
-func Best(grants []Grant, cat sms.Category, at int64) *Grant {
+// Best is the grant of the highest grade that holds and was given after a former refusal
+// (see Lifted), or nil.
+func Best(grants []Grant, cat sms.Category, at, refused int64) *Grant {
 	var best *Grant
 	for i := range grants {
-		if g := &grants[i]; g.Holds(cat, at) && (best == nil || g.Grade > best.Grade || g.Grade == best.Grade && g.ValidFrom > best.ValidFrom) {
+		if g := &grants[i]; g.Holds(cat, at) && g.ValidFrom > refused && (best == nil || g.Grade > best.Grade || g.Grade == best.Grade && g.ValidFrom > best.ValidFrom) {
 			best = g
 		}
 	}
@@ -95,6 +96,18 @@ type Suppression struct {
 	LeafID    sms.ID
 	LeafPos   int
 	Former    []byte // as of a Grant
+}
+
+// Lifted is when a person had refused marketing of a group before agreeing again, 0 for
+// never. What they had agreed to until then counts no more (OPT-05), however late it is
+// recorded.
+func Lifted(list []Suppression, group sms.ID) (last int64) {
+	for i := range list {
+		if s := &list[i]; s.LiftedAt != 0 && s.GroupID == group && s.Scope == string(sms.MKT) {
+			last = max(last, s.CreatedAt)
+		}
+	}
+	return last
 }
 
 // Against tells whether the refusal stands against a category of a group.

@@ -16,6 +16,7 @@ const (
 	KindLift    = "optout-lifted"
 	KindVacant  = "number-vacant"
 	KindImport  = "consent-import"
+	KindServed  = "consent-page"
 )
 
 // GrantRecord is a consent as evidence. The phone stands as its keyed id, which

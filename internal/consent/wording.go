@@ -38,7 +38,8 @@ type Wording struct {
 	NoticeVersion string
 	Since         int64 // when it came into use, which may be before it was registered
 	CreatedAt     int64
-	UsedAt        int64 // by the first consent, 0 before
+	UsedAt        int64 // by the first consent, or page that showed it, 0 before
+	Page          bool  // the platform serves a page on which people agree to it
 }
 
 // Hash is what a consent's evidence says of the text.
@@ -78,6 +79,7 @@ type WordingTx interface {
 	UseWording(ctx context.Context, id, group sms.ID, at int64) (*Wording, error)
 	Wording(ctx context.Context, id sms.ID) (*Wording, error)
 	Wordings(ctx context.Context, group sms.ID) ([]Wording, error)
+	PageOfWording(ctx context.Context, id sms.ID, open bool) error
 	recordKeeper
 }
 
@@ -113,7 +115,7 @@ func PutWording(ctx context.Context, tx WordingTx, record Recorder, w *Wording, 
 	if old == nil || old.GroupID != w.GroupID {
 		return noWording("path.id")
 	}
-	w.CreatedAt = old.CreatedAt
+	w.CreatedAt, w.Page = old.CreatedAt, old.Page
 	if ok, err := tx.ChangeWording(ctx, *w); err != nil || !ok {
 		if err == nil {
 			err = sms.Errorf(sms.WordingUsed, "path.id", "")
@@ -121,6 +123,19 @@ func PutWording(ctx context.Context, tx WordingTx, record Recorder, w *Wording, 
 		return err
 	}
 	return note(ctx, tx, record, at, WordingRecord(w, at))
+}
+
+// OpenPage opens or closes a wording's page.
+func OpenPage(ctx context.Context, tx WordingTx, id, group sms.ID, open bool) (*Wording, error) {
+	w, err := tx.Wording(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if w == nil || w.GroupID != group {
+		return nil, noWording("path.id")
+	}
+	w.Page = open
+	return w, tx.PageOfWording(ctx, id, open)
 }
 
 func noWording(field string) error {

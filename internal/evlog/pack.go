@@ -39,6 +39,7 @@ type PackTx interface {
 	PastSegments(ctx context.Context, message sms.ID) ([]sms.Segment, error)
 	Endings(ctx context.Context, message sms.ID) ([]sms.Ending, error)
 	Grant(ctx context.Context, phone [16]byte, group, id sms.ID) (consent.Grant, error)
+	RecordsOf(ctx context.Context, object sms.ID, limit int) ([]Stored, error)
 	Suppressions(ctx context.Context, ids [][16]byte, each func(consent.Suppression)) error
 	Leaf(ctx context.Context, id sms.ID) (Placed, error)
 	CheckpointAt(ctx context.Context, origin string, atLeast int64) (size int64, note string, ok bool, err error)
@@ -81,12 +82,6 @@ func (l *Log) Pack(ctx context.Context, tx PackTx, keys *vault.Keys, message sms
 	return b.pack.Marshal(l.Signer)
 }
 
-// RecordTx is what a pack of records is read from.
-type RecordTx interface {
-	PackTx
-	RecordsOf(ctx context.Context, object sms.ID, limit int) ([]Stored, error)
-}
-
 // Stored is a record that no other table holds, and its place.
 type Stored struct {
 	Record leaf.Record
@@ -96,7 +91,7 @@ type Stored struct {
 
 // PackOf writes all records that stand under an object's id as one file: the steps of a
 // complaint or a request, a duty, a hold, the certificate of an erasure.
-func (l *Log) PackOf(ctx context.Context, tx RecordTx, object sms.ID, seen string) ([]byte, error) {
+func (l *Log) PackOf(ctx context.Context, tx PackTx, object sms.ID, seen string) ([]byte, error) {
 	list, err := tx.RecordsOf(ctx, object, bundle.MaxRecords)
 	if err != nil {
 		return nil, err
@@ -178,6 +173,16 @@ func (b *builder) people(ctx context.Context, m *sms.Message) error {
 		}
 		if err := b.add(ctx, g.LeafID, g.LeafPos, consent.GrantRecord(&g)); err != nil {
 			return err
+		}
+		// What a page showed, or a reply said, when it was given.
+		list, err := b.tx.RecordsOf(ctx, g.ID, bundle.MaxRecords)
+		if err != nil {
+			return err
+		}
+		for _, x := range list {
+			if err := b.add(ctx, x.LeafID, x.Pos, x.Record); err != nil {
+				return err
+			}
 		}
 	}
 	var refusals []consent.Suppression

@@ -155,7 +155,7 @@ func (f *people) fill(facts *rulebook.Facts, p *part, r *recipient, now time.Tim
 	at, group := now.UnixMilli(), p.job.party.GroupID
 	var grant *consent.Grant
 	if p.category.Commercial() {
-		grant = consent.Best(f.grants[secretKey{r.phone, group}], p.category, at)
+		grant = consent.Best(f.grants[secretKey{r.phone, group}], p.category, at, consent.Lifted(f.suppressed[r.phone], group))
 	}
 	facts.Bool(rulebook.ConsentValid, grant != nil)
 	grade, perWeek := 0, 0

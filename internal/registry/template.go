@@ -206,6 +206,20 @@ func (w *Wording) has(name string) bool {
 	return false
 }
 
+// Only is the name of the one variable, if there is just one and it has this type.
+func (w *Wording) Only(kind string) (name string, ok bool) {
+	for _, p := range w.parts {
+		if p.name == "" {
+			continue
+		}
+		if name != "" || p.kind != kind {
+			return "", false
+		}
+		name = p.name
+	}
+	return name, name != ""
+}
+
 func (w *Wording) misfit(values map[string]string) error {
 	for _, p := range w.parts {
 		if p.name == "" {
@@ -223,4 +237,20 @@ func clip(s string) string {
 		return strings.ToValidUTF8(s[:40], "") + "…"
 	}
 	return s
+}
+
+// CodeTemplate finds a template by which a party sends codes: approved now, of
+// verification codes, with the code as its only variable, whose name it returns.
+func (s *Snapshot) CodeTemplate(party sms.ID, at int64) (w *ApprovedWording, variable string) {
+	for _, t := range s.TemplatesOf(party) {
+		if t.Category != sms.OTP || t.State != Active {
+			continue
+		}
+		if w := s.Wording(t.ID); w != nil && w.Version.Holds(at) {
+			if name, ok := w.Wording.Only("code"); ok {
+				return w, name
+			}
+		}
+	}
+	return nil, ""
 }

@@ -105,6 +105,11 @@ const (
 	UnitsMismatch       Code = "UNITS_MISMATCH"
 	RuleRefused         Code = "RULE_REFUSED"
 	Revoked             Code = "REVOKED"
+	PageNotOffered      Code = "PAGE_NOT_OFFERED"
+	CodeNotSent         Code = "CODE_NOT_SENT"
+	CodeWrong           Code = "CODE_WRONG"
+	NotAgreed           Code = "NOT_AGREED"
+	PageEnded           Code = "PAGE_ENDED"
 	MarketingStopped    Code = "MARKETING_STOPPED"
 	StateConflict       Code = "STATE_CONFLICT"
 	DutyOpen            Code = "DUTY_OPEN"
@@ -217,6 +222,11 @@ var catalogue = []Entry{
 	{UnitsMismatch, 422, 6, "ZX:B001", "计费条数与内容长度不符", "the billed units don't match the text", false},
 	{RuleRefused, 403, 9, "ZX:R000", "规则不允许发送", "a rule stands against this message", false},
 	{Revoked, 403, 9, "ZX:R001", "决定之后有撤销，提交前已取消", "revoked after the decision; cancelled before submission", false},
+	{PageNotOffered, 409, 9, "ZX:G001", "该内容提供者尚无已审核通过的验证码模板和签名，本页面暂不可用", "this sender has no approved template and signature for codes, so that its page can't be offered", false},
+	{CodeNotSent, 409, 9, "ZX:G002", "暂时无法向该号码发送验证码，请稍后再试", "a code can't be sent to this number now; try again later", true},
+	{CodeWrong, 422, 9, "ZX:G003", "验证码错误、已使用或已过期，请核对后重试或重新获取", "the code is wrong, used or too old; check it, or get a new one", false},
+	{NotAgreed, 422, 9, "ZX:G004", "未勾选同意，没有登记任何同意", "the box was not ticked; no consent was recorded", false},
+	{PageEnded, 403, 9, "ZX:G005", "页面已过期，请重新验证号码", "the page has ended; prove the number again", false},
 	{MarketingStopped, 403, 9, "ZX:K010", "本主体的营销短信因查实的投诉已停止", "the party's marketing is stopped after a complaint that was found true", false},
 	{StateConflict, 409, 9, "ZX:0043", "该事项的当前状态不允许此操作", "the case is not in a state in which this may be done", false},
 	{DutyOpen, 409, 9, "ZX:0044", "还有未完成的法定任务，不能进行此操作", "a duty is still open that must be done before this", false},

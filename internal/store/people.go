@@ -146,6 +146,17 @@ func (t *Tx) Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func
 		})
 }
 
+// GrantsOf reads all consents of a person, towards anybody.
+func (t *Tx) GrantsOf(ctx context.Context, phone [16]byte, each func(consent.Grant)) error {
+	return t.Query(ctx, "SELECT "+grantColumns+" FROM consent WHERE phone_id = ? ORDER BY group_id, id", []any{phone[:]}, func(r *sql.Rows) error {
+		g, err := scanGrant(r)
+		if err == nil {
+			each(g)
+		}
+		return err
+	})
+}
+
 // Grant reads one consent by its id.
 func (t *Tx) Grant(ctx context.Context, phone [16]byte, group, id sms.ID) (g consent.Grant, err error) {
 	found := false

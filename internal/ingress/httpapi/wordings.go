@@ -33,7 +33,9 @@ type WordingView struct {
 	WordingBody
 	TextHash  string `json:"text_hash" doc:"SHA-256 of the text, as the evidence of each consent has it"`
 	CreatedAt int64  `json:"created_at"`
-	UsedAt    int64  `json:"used_at,omitempty" doc:"by the first consent; from then on it can't be changed"`
+	UsedAt    int64  `json:"used_at,omitempty" doc:"by the first consent, or page that showed it; from then on it can't be changed"`
+	Page      string `json:"page,omitempty" doc:"path of the page on which people agree to it, while that is open"`
+	OwnPage   string `json:"own_page" doc:"path of the page on which people see what they agreed to, and withdraw it"`
 }
 
 // WordingIn stores one.
@@ -75,11 +77,20 @@ func (a *API) wordings() {
 	operation(a, ScopeConsent, huma.Operation{
 		OperationID: "wording", Method: http.MethodGet, Path: "/v1/consents/wordings/{id}", Summary: "One wording 同意文本", Tags: []string{"people"},
 	}, a.wording)
+	operation(a, ScopeConsent, huma.Operation{
+		OperationID: "wording-page", Method: http.MethodPut, Path: "/v1/consents/wordings/{id}/page", Summary: "Open or close a wording's page 开关授权页面", Tags: []string{"people"},
+		Description: "On the page people agree to these words after a code has proved that they hold the number: a consent of grade 3. The code is an ordinary message of yours and needs an approved template and signature.",
+	}, a.wordingPage)
 }
 
 func wordingView(w *consent.Wording) WordingView {
 	h := w.Hash()
-	return WordingView{ID: w.ID, PartyID: w.PartyID, TextHash: hex.EncodeToString(h[:]), CreatedAt: w.CreatedAt, UsedAt: w.UsedAt, WordingBody: WordingBody{
+	page := ""
+	if w.Page {
+		page = "/c/in/" + w.ID.String()
+	}
+	own := "/c/me/" + w.GroupID.String()
+	return WordingView{ID: w.ID, PartyID: w.PartyID, TextHash: hex.EncodeToString(h[:]), CreatedAt: w.CreatedAt, UsedAt: w.UsedAt, Page: page, OwnPage: own, WordingBody: WordingBody{
 		Text: w.Text, Purpose: w.Purpose, Kinds: w.Kinds, PerWeek: w.PerWeek, Days: w.Days, Notice: w.Notice, NoticeVersion: w.NoticeVersion, Since: time.UnixMilli(w.Since).UTC(),
 	}}
 }
@@ -110,6 +121,31 @@ func (a *API) putWording(ctx context.Context, id sms.ID, b *WordingBody) (*Wordi
 		}
 		out.Body = wordingView(&w)
 		return nil
+	})
+	return out, err
+}
+
+// WordingPageIn opens or closes a page.
+type WordingPageIn struct {
+	ID   string `path:"id" maxLength:"20"`
+	Body struct {
+		Open bool `json:"open"`
+	}
+}
+
+func (a *API) wordingPage(ctx context.Context, in *WordingPageIn) (*WordingOut, error) {
+	c, out := callerOf(ctx), &WordingOut{}
+	id, err := sms.ParseID(in.ID)
+	if err != nil {
+		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+	}
+	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		w, err := consent.OpenPage(ctx, tx, id, c.snap.Party[c.app.PartyID].GroupID, in.Body.Open)
+		if err != nil {
+			return err
+		}
+		out.Body = wordingView(w)
+		return a.record(ctx, tx, c.key, "page of wording", id, in.Body.Open)
 	})
 	return out, err
 }

@@ -446,7 +446,8 @@ CREATE TABLE consent_wording (
   notice_version TEXT NOT NULL,
   since          INTEGER NOT NULL,         -- when it came into use
   created_at     INTEGER NOT NULL,
-  used_at        INTEGER NOT NULL          -- by the first consent, 0 before
+  used_at        INTEGER NOT NULL,         -- by the first consent, or page that showed it, 0 before
+  page           INTEGER NOT NULL          -- 1 while the platform serves its page
 ) STRICT;
 CREATE INDEX consent_wording_group ON consent_wording(group_id, id);
 
@@ -536,6 +537,27 @@ CREATE TABLE consent_import_sample (
   at        INTEGER NOT NULL,
   PRIMARY KEY (import_id, line)
 ) STRICT, WITHOUT ROWID;
+
+-- Codes by which people prove to a page that they hold a number, for an hour.
+CREATE TABLE possession (
+  id         INTEGER PRIMARY KEY,
+  token      BLOB NOT NULL,                -- keyed hash of what the page holds
+  phone_id   BLOB NOT NULL,
+  group_id   INTEGER NOT NULL,             -- whose application sent the code
+  wording_id INTEGER NOT NULL,             -- 0 is the person's own page
+  code       BLOB NOT NULL,                -- keyed hash of token and code
+  address    BLOB NOT NULL,                -- keyed hash of where the request came from
+  message_id INTEGER NOT NULL DEFAULT 0,   -- that brought the code
+  attempts   INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  proved_at  INTEGER
+) STRICT;
+CREATE UNIQUE INDEX possession_token ON possession(token);
+CREATE INDEX possession_phone ON possession(phone_id, created_at);
+CREATE INDEX possession_address ON possession(address, created_at);
+CREATE INDEX possession_group ON possession(group_id, created_at);
+CREATE INDEX possession_age ON possession(created_at);
 
 CREATE TABLE suppression (
   phone_id   BLOB NOT NULL,
