@@ -17,6 +17,7 @@ const (
 	KindVacant  = "number-vacant"
 	KindImport  = "consent-import"
 	KindServed  = "consent-page"
+	KindReply   = "consent-reply"
 )
 
 // GrantRecord is a consent as evidence. The phone stands as its keyed id, which

@@ -176,6 +176,8 @@ type Tx interface {
 	InsertPeople(ctx context.Context, at int64, people []sms.Person) error
 	Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Grant)) error
 	Suppressions(ctx context.Context, ids [][16]byte, each func(consent.Suppression)) error
+	ConsentRequests(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Request)) error
+	PutConsentRequests(ctx context.Context, list []consent.Request) error
 	Recent(ctx context.Context, ids [][16]byte, since int64, each func(sms.RecipientEvent)) error
 	InsertDecisions(ctx context.Context, list []sms.Decision) error
 	InsertMessages(ctx context.Context, list []*sms.Message) error

@@ -38,6 +38,7 @@ type batchRun struct {
 	hashes   [][32]byte
 	records  []*sms.Message // in the order of hashes
 	events   []sms.RecipientEvent
+	requests []consent.Request
 	removed  []*sms.Message
 	told     []sms.Event
 	fresh    []Ready // permitted just now
@@ -481,6 +482,9 @@ func (b *batchRun) write(ctx context.Context, live []int) error {
 	}
 	if err := b.tx.InsertRecipientEvents(ctx, b.events); err != nil {
 		return fmt.Errorf("store the recipient events: %w", err)
+	}
+	if err := b.tx.PutConsentRequests(ctx, b.requests); err != nil {
+		return fmt.Errorf("store the requests for consent: %w", err)
 	}
 	if err := b.tx.InsertEvents(ctx, b.told); err != nil {
 		return err

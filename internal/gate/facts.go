@@ -23,6 +23,7 @@ type people struct {
 	ported     map[[16]byte]sms.Carrier
 	secrets    map[secretKey]vault.Secret
 	grants     map[secretKey][]consent.Grant
+	requests   map[secretKey]*consent.Request
 	suppressed map[[16]byte][]consent.Suppression
 	recent     map[[16]byte][]sms.RecipientEvent
 	counts     Counts
@@ -32,7 +33,7 @@ type people struct {
 func (f *people) read(ctx context.Context, b *batchRun, live []int) error {
 	*f = people{
 		ported: map[[16]byte]sms.Carrier{}, secrets: map[secretKey]vault.Secret{}, grants: map[secretKey][]consent.Grant{},
-		suppressed: map[[16]byte][]consent.Suppression{}, recent: map[[16]byte][]sms.RecipientEvent{}, oldChains: map[sms.ID][]ledger.Line{},
+		requests: map[secretKey]*consent.Request{}, suppressed: map[[16]byte][]consent.Suppression{}, recent: map[[16]byte][]sms.RecipientEvent{}, oldChains: map[sms.ID][]ledger.Line{},
 		counts: CountAt(b.law.book, b.now),
 	}
 	var phones [][16]byte
@@ -66,13 +67,16 @@ func (f *people) read(ctx context.Context, b *batchRun, live []int) error {
 }
 
 func (f *people) readGroup(ctx context.Context, b *batchRun, group sms.ID, jobs []*job) error {
-	var unsealed, marketed [][16]byte
+	var unsealed, marketed, asked [][16]byte
 	for _, j := range jobs {
 		for _, p := range j.parts {
 			for i := range p.recipients {
 				r := &p.recipients[i]
-				if p.category.Commercial() {
+				switch {
+				case p.category.Commercial():
 					marketed = append(marketed, r.phone)
+				case p.category == sms.Consent:
+					marketed, asked = append(marketed, r.phone), append(asked, r.phone)
 				}
 				if r.sealed == nil || r.sealed.fresh {
 					unsealed = append(unsealed, r.phone)
@@ -84,6 +88,9 @@ func (f *people) readGroup(ctx context.Context, b *batchRun, group sms.ID, jobs 
 		k := secretKey{g.PhoneID, group}
 		f.grants[k] = append(f.grants[k], g)
 	}); err != nil {
+		return err
+	}
+	if err := b.tx.ConsentRequests(ctx, group, asked, func(x consent.Request) { f.requests[secretKey{x.PhoneID, group}] = &x }); err != nil {
 		return err
 	}
 	// What was sealed ahead is good while the generation stands, for an erasure moves
@@ -177,6 +184,8 @@ func (f *people) fill(facts *rulebook.Facts, p *part, r *recipient, now time.Tim
 	if r.old != nil {
 		subject.Message = r.old.ID
 	}
+	key := secretKey{r.phone, group}
+	facts.Bool(rulebook.ConsentAsked, consent.Asked(f.requests[key], f.grants[key], subject.Message))
 	if p.signature != nil {
 		subject.Signature = p.signature.ID
 	}

@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 
+	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
@@ -55,6 +56,11 @@ func (b *batchRun) book(p *part, r *recipient, m *sms.Message, view *carrierView
 		}
 		b.events = append(b.events, e)
 		b.facts.recent[m.PhoneID] = append(b.facts.recent[m.PhoneID], e)
+		if m.Category == sms.Consent {
+			x := consent.Request{PhoneID: m.PhoneID, GroupID: m.GroupID, MessageID: m.ID, SignatureID: m.SignatureID, AskedAt: b.now.UnixMilli()}
+			b.requests = append(b.requests, x)
+			b.facts.requests[secretKey{m.PhoneID, m.GroupID}] = &x
+		}
 	case m.State != sms.Queued && from == sms.Queued:
 		b.removed = append(b.removed, m)
 	}

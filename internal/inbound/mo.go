@@ -17,7 +17,7 @@ import (
 
 // MOTx is what storing a message from a handset needs of a transaction.
 type MOTx interface {
-	consent.Tx
+	consent.ReplyTx
 	Now(ctx context.Context) (time.Time, error)
 	InsertMO(ctx context.Context, m sms.MO) (bool, error)
 	MarketedFrom(ctx context.Context, phone [16]byte, source string, since int64) ([]sms.ID, error)
@@ -84,6 +84,7 @@ type arrival struct {
 	sub    *registry.Subcode
 	m      sms.MO
 	number sms.MSISDN
+	yes    string // the word by which it confirms consent, "" when it does not
 }
 
 func (x *Receiver) received(l law, channel sms.ID, number sms.MSISDN, dest, upstream, text string) *arrival {
@@ -95,6 +96,7 @@ func (x *Receiver) received(l law, channel sms.ID, number sms.MSISDN, dest, upst
 		a.m.UpstreamID = "own " + a.m.ID.String()
 	}
 	a.m.OptOut, _ = l.book.OptOut(text)
+	a.yes, _ = l.book.OptIn(text)
 	if a.sub != nil {
 		if p := l.snap.Party[a.sub.PartyID]; p != nil {
 			a.m.GroupID = p.GroupID
@@ -107,6 +109,17 @@ func (a *arrival) store(ctx context.Context, tx MOTx) (word string, err error) {
 	fresh, err := a.x.insert(ctx, tx, a.snap, a.sub, &a.m, a.number)
 	if err != nil || !fresh {
 		return "", err
+	}
+	if a.yes != "" && a.sub != nil {
+		record := func(ctx context.Context, kind string, at int64, hashes [][32]byte) (sms.ID, error) {
+			id := a.x.IDs.Next()
+			return id, tx.AppendLeaf(ctx, id, kind, at, hashes)
+		}
+		if _, err := consent.Confirm(ctx, tx, record, a.x.IDs.Next(), consent.Reply{
+			PhoneID: a.m.PhoneID, GroupID: a.m.GroupID, SignatureID: a.sub.SignatureID, MO: a.m.ID, Word: a.yes, At: a.m.ReceivedAt,
+		}); err != nil {
+			return "", fmt.Errorf("confirm a consent: %w", err)
+		}
 	}
 	return a.m.OptOut, nil
 }

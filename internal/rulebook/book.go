@@ -76,6 +76,7 @@ type Book struct {
 	model    *classify.Model
 
 	optOut, optOutForms OptOutWords // as written, and folded
+	optIn, optInForms   []string
 	instruments         map[string]*Instrument
 	calendar            *Calendar
 
@@ -178,6 +179,7 @@ func Load(packs ...[]byte) (*Book, error) {
 		b.optOut.Whole = append(b.optOut.Whole, p.OptOut.Whole...)
 		b.optOut.Prefix = append(b.optOut.Prefix, p.OptOut.Prefix...)
 		b.optOut.Contains = append(b.optOut.Contains, p.OptOut.Contains...)
+		b.optIn = append(b.optIn, p.OptIn...)
 		for _, r := range p.Rules {
 			if seen[r.ID] {
 				return nil, fmt.Errorf("pack %s: rule %s stands in another pack already", p.Name, r.ID)
@@ -191,6 +193,12 @@ func Load(packs ...[]byte) (*Book, error) {
 	}
 	b.versions = strings.Join(versions, ",")
 	b.optOutForms = b.optOut.forms()
+	b.optInForms = (&OptOutWords{Whole: b.optIn}).forms().Whole
+	for i, w := range b.optIn {
+		if _, confirms := b.OptIn(w); !confirms || b.optInForms[i] == "" {
+			return nil, fmt.Errorf("opt_in: %q is a reply that refuses, or says nothing", w)
+		}
+	}
 	var err error
 	if b.words, err = lexicon.NewWords(b.lists); err != nil {
 		return nil, err

@@ -87,6 +87,7 @@ func (b *Book) beside() map[string]map[string]bool {
 	add("opt_out whole", b.optOut.Whole...)
 	add("opt_out prefix", b.optOut.Prefix...)
 	add("opt_out contains", b.optOut.Contains...)
+	add("opt_in", b.optIn...)
 	for _, l := range b.lexicons {
 		add("lexicon "+l.Name, l.Words...)
 		add("lexicon "+l.Name+" harmless", l.Harmless...)

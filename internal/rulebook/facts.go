@@ -82,6 +82,7 @@ const (
 	ConsentValid
 	ConsentGrade
 	ConsentPerWeek
+	ConsentAsked
 	ConsentSuspended
 	SuppressionMarketing
 	SuppressionCategory
@@ -175,6 +176,7 @@ var factTable = [numFacts]Info{
 	ConsentGrade:          {"consent.grade", "int", StageRecipient, int64(4), "1 import, 2 signed event, 3 hosted page, 4 double opt-in; 0 none"},
 	ConsentPerWeek:        {"consent.per_week", "int", StageRecipient, int64(0), "messages in 7 days that the person agreed to, 0 when nothing was said"},
 	ConsentSuspended:      {"consent.suspended", "bool", StageRecipient, false, "a consent would hold, had a carrier not said since that the number does not exist"},
+	ConsentAsked:          {"consent.asked", "bool", StageRecipient, false, "the recipient had a message of category CONSENT from this provider group, and has not asked for another since"},
 	SuppressionMarketing:  {"suppression.marketing", "bool", StageRecipient, false, "the recipient refuses marketing of this provider group or of everybody"},
 	SuppressionCategory:   {"suppression.category", "bool", StageRecipient, false, "the recipient refuses exactly this category, or all"},
 	FilingApproved:        {"filing.approved", "bool", StageChannel, true, "the signature is filed and approved with the channel's carrier"},

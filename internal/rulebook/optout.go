@@ -36,6 +36,24 @@ func (b *Book) OptOut(reply string) (word string, ok bool) {
 	return "", false
 }
 
+// OptIn finds the word by which a reply confirms consent. A reply that refuses confirms
+// nothing.
+func (b *Book) OptIn(reply string) (word string, ok bool) {
+	if len(reply) > MaxReply {
+		return "", false
+	}
+	if _, refuses := b.OptOut(reply); refuses {
+		return "", false
+	}
+	text := fold(reply)
+	for i, w := range b.optInForms {
+		if text == w {
+			return b.optIn[i], true
+		}
+	}
+	return "", false
+}
+
 // forms folds the words once, for they are compared with every reply and with what every
 // marketing text says.
 func (w *OptOutWords) forms() OptOutWords {

@@ -188,6 +188,7 @@ type Pack struct {
 	Layer   string      `yaml:"layer"` // law | channel | house
 	Windows []Window    `yaml:"windows,omitempty"`
 	OptOut  OptOutWords `yaml:"opt_out,omitempty"`
+	OptIn   []string    `yaml:"opt_in,omitempty"` // replies that confirm consent, each only as the whole reply; only of a law pack
 	Lexicon []Lexicon   `yaml:"lexicons,omitempty"`
 
 	Instruments []Instrument `yaml:"instruments,omitempty"` // only of a law pack
@@ -216,6 +217,9 @@ func Parse(b []byte) (*Pack, error) {
 	}
 	if p.Layer != House && len(p.Adjust) > 0 {
 		return nil, fmt.Errorf("pack %s: only a house pack adjusts parameters", p.Name)
+	}
+	if p.Layer != "law" && len(p.OptIn) > 0 {
+		return nil, fmt.Errorf("pack %s: only a law pack says which replies confirm consent", p.Name)
 	}
 	if p.Layer != "law" && len(p.Instruments) > 0 {
 		return nil, fmt.Errorf("pack %s: only a law pack says when instruments are in force", p.Name)

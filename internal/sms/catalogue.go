@@ -92,6 +92,7 @@ const (
 	ImportState         Code = "IMPORT_STATE"
 	ConsentForm         Code = "CONSENT_FORM"
 	WordingUsed         Code = "WORDING_USED"
+	AlreadyAsked        Code = "ALREADY_ASKED"
 	RefusalMissing      Code = "REFUSAL_MISSING"
 	OptedOut            Code = "OPTED_OUT"
 	SuppressedScope     Code = "SUPPRESSION_SCOPE"
@@ -209,6 +210,7 @@ var catalogue = []Entry{
 	{ImportState, 409, 9, "ZX:C004", "名单导入的状态不允许此操作，请刷新后再试", "the state of the list does not allow this; look again", false},
 	{ConsentForm, 422, 9, "ZX:C002", "该同意不符合法律要求，不能登记", "the consent is not one that the law knows, and can't be recorded", false},
 	{WordingUsed, 409, 9, "ZX:C003", "已有人按这份告知文本表示同意，不能再改，请另登记一份", "people have agreed to this wording, so that it can't be changed; register another", false},
+	{AlreadyAsked, 403, 9, "ZX:C007", "已向该号码发送过授权征询，不得再次征询", "this recipient was asked for consent before and must not be asked again", false},
 	{RefusalMissing, 422, 1, "ZX:O001", "营销短信没有写明有效的退订方式，请以“拒收请回复R”结尾", "the marketing text names no way to refuse that works; end it with 拒收请回复R", false},
 	{OptedOut, 403, 9, "ZX:O003", "该号码已退订，不得再次发送", "this recipient has opted out", false},
 	{SuppressedScope, 403, 9, "ZX:O008", "该号码已拒收此类短信", "this recipient refuses messages of this category", false},

@@ -535,6 +535,9 @@ func (t *Tx) RemoveEvents(ctx context.Context, messages ...sms.ID) error {
 	if err := t.unindex(ctx, list); err != nil {
 		return err
 	}
+	if _, err := t.inExec(ctx, "DELETE FROM consent_request WHERE message_id IN (%s)", nil, list); err != nil {
+		return err
+	}
 	_, err := t.inExec(ctx, "DELETE FROM recipient_event WHERE message_id IN (%s)", nil, list)
 	return err
 }

@@ -27,7 +27,7 @@ const (
 )
 
 var (
-	reindexByPhone = []string{"person", "person_secret", "portability", "consent", "suppression", "vacant_number", "recipient_index"}
+	reindexByPhone = []string{"person", "person_secret", "portability", "consent", "suppression", "vacant_number", "consent_request", "recipient_index"}
 	reindexByRow   = []struct{ table, key string }{
 		{"recipient_event", "message_id"}, {"message", "id"}, {"revocation", "n"}, {"orphan_report", "id"}, {"mo", "id"}, {"possession", "id"}, {"complaint", "id"}, {"person_request", "id"}, {"legal_hold", "id"},
 	}

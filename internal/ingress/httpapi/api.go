@@ -187,6 +187,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.reports()
 	a.people()
 	a.wordings()
+	a.confirmations()
 	a.imports()
 	a.account()
 	a.assessment()

@@ -538,6 +538,18 @@ CREATE TABLE consent_import_sample (
   PRIMARY KEY (import_id, line)
 ) STRICT, WITHOUT ROWID;
 
+-- The last message of category CONSENT that left, or is about to leave, to a person (CNS-07).
+CREATE TABLE consent_request (
+  phone_id     BLOB NOT NULL,
+  group_id     INTEGER NOT NULL,
+  message_id   INTEGER NOT NULL,
+  signature_id INTEGER NOT NULL,
+  asked_at     INTEGER NOT NULL,
+  confirmed_at INTEGER,
+  PRIMARY KEY (phone_id, group_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX consent_request_message ON consent_request(message_id);
+
 -- Codes by which people prove to a page that they hold a number, for an hour.
 CREATE TABLE possession (
   id         INTEGER PRIMARY KEY,
