@@ -300,7 +300,7 @@ func TestDeletionIsLockedHeldAndThenCarriedOut(t *testing.T) {
 			Code    sms.Code
 		}
 		at := "/v1/admin/requests/" + n.ask(office, "delete", member).String()
-		n.as(office, http.MethodPost, at+"/answer", map[string]any{"note": "must be kept for now"}, &out)
+		n.as(office, http.MethodPost, at+"/answer", map[string]any{"note": "the term to keep it runs still"}, &out)
 		if out.Request.State != privacy.Locked || out.Request.KeepUntil < n.Now().Add(n.Config.Keep-time.Hour).UnixMilli() {
 			n.t.Fatalf("%+v", out)
 		}

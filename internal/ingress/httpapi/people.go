@@ -101,7 +101,7 @@ func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 		erased, until, err := a.privacy().Erase(ctx, tx, id, group, out.Body.ID, c.key.StaffID)
 		switch {
 		case held(err): // whose case it is concerns the operator and the authority
-			return sms.Errorf(sms.Forbidden, "body.to", "what was sent must be kept for now; until then the number is only stored (PIPL Art. 47)")
+			return sms.Errorf(sms.Forbidden, "body.to", "what was sent must still be kept; until that term is over the number is only stored (PIPL Art. 47)")
 		case err != nil:
 			return err
 		case !until.IsZero():
