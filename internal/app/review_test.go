@@ -255,6 +255,32 @@ func TestReviewJudgesAnew(t *testing.T) {
 	}
 }
 
+// SIG-06, RN-03: somebody else's trademark is approved with a letter of its holder, and of no
+// other.
+func TestAuthorisedMark(t *testing.T) {
+	n := start(t, config.Default())
+	admin, reviewer, customer := n.staffed()
+	n.key = admin
+	body := mark(customer, "小示")
+	body["holder"] = "另一家示例公司"
+	var out reviewed
+	if n.do(http.MethodPut, "/v1/admin/signatures/new", body, &out); !slices.Equal(out.Review.rules(), []string{"SIG-06"}) {
+		t.Fatalf("%+v", out)
+	}
+	valid, path := n.period(), "signatures/"+out.ID.String()
+	letter := func(grantor string) {
+		n.put("authorisations", "new", map[string]any{"signature_id": out.ID, "grantor": grantor, "state": "active", "valid_from": valid.From, "valid_to": valid.To})
+	}
+	letter("第三家示例公司")
+	if got := n.verdict(reviewer, path, "approve"); got.Code != sms.SignatureForm {
+		t.Errorf("by a letter of a stranger: %+v", got)
+	}
+	letter("另一家示例公司")
+	if got := n.verdict(reviewer, path, "approve"); got.State != "approved" {
+		t.Errorf("by a letter of the holder: %+v", got)
+	}
+}
+
 // Of two reviewers at the same moment one decides.
 func TestTwoReviewersAtOnce(t *testing.T) {
 	everywhere(t, func(n *node) {

@@ -47,7 +47,7 @@ func TestRegisteredFactsDecide(t *testing.T) {
 			return registry.Authorisation{ID: 93, SignatureID: gatetest.Signature, Grantor: "a group's mother", Period: p, State: state}
 		}
 		by      = func(c *registry.Channel) { c.UpstreamID = 91 }
-		foreign = func(s *registry.Signature) { s.ThirdParty = true }
+		foreign = func(s *registry.Signature) { s.Holder = "a group's mother" }
 		filing  = func(p registry.Period, state string, version int64) registry.TemplateFiling {
 			return registry.TemplateFiling{TemplateID: gatetest.TemplateOTP, Version: version, Carrier: sms.Unicom, State: state, Period: p}
 		}
@@ -79,6 +79,7 @@ func TestRegisteredFactsDecide(t *testing.T) {
 		"OPT-06 a channel that only sends":         {[]any{channel(func(c *registry.Channel) { c.Protocol, c.Options.Mode = "smpp34", "send" })}, gatetest.MKTText, "OPT-06", false},
 		"RN-03 somebody else's signature":          {[]any{signature(foreign)}, gatetest.OTPText, "RN-03", false},
 		"RN-03 with a letter":                      {[]any{signature(foreign), letter(soon, "active")}, gatetest.OTPText, "", true},
+		"RN-03 with a letter of another":           {[]any{signature(func(s *registry.Signature) { s.Holder = "a stranger" }), letter(soon, "active")}, gatetest.OTPText, "RN-03", false},
 		"RN-03 with one that ended":                {[]any{signature(foreign), letter(past, "active")}, gatetest.OTPText, "RN-03", false},
 		"RN-03 with one that was revoked":          {[]any{signature(foreign), letter(soon, "revoked")}, gatetest.OTPText, "RN-03", false},
 		"RN-05 a signature without qualification":  {[]any{signature(func(s *registry.Signature) { s.QualificationID = 0 })}, gatetest.MKTText, "RN-05", false},

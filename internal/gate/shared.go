@@ -202,8 +202,8 @@ func (g *Gate) senderFacts(p *part, f *rulebook.Facts, at int64) {
 	f.Bool(rulebook.SignatureEntity, sig != nil && sig.QualificationID != 0 && p.job.party.USCC != "")
 	f.Bool(rulebook.SignatureUnique, sig != nil && sig.Unique)
 	authorised := sig != nil
-	if authorised && sig.ThirdParty {
-		letter := p.job.snap.Authorisation(sig.ID, at)
+	if authorised && sig.Foreign(p.job.party.Name) {
+		letter := p.job.snap.Authorisation(sig, at)
 		if authorised = letter != nil; authorised {
 			p.ends(letter.To)
 		}

@@ -412,12 +412,12 @@ func (s *Snapshot) TemplateFiling(w *ApprovedWording, c sms.Carrier) *TemplateFi
 	return s.tfilings[templateFilingKey{w.Template.ID, w.Version.Version, c}]
 }
 
-// Authorisation is a letter that lets a signature's party use it at the moment, the one
-// that holds longest, or nil.
-func (s *Snapshot) Authorisation(signature sms.ID, at int64) *Authorisation {
+// Authorisation is a letter of its holder that lets a signature's party use it at the
+// moment, the one that holds longest, or nil.
+func (s *Snapshot) Authorisation(signature *Signature, at int64) *Authorisation {
 	var best *Authorisation
-	for _, a := range s.authorised[signature] {
-		if a.State == Active && a.Holds(at) && (best == nil || best.To != 0 && (a.To == 0 || a.To > best.To)) {
+	for _, a := range s.authorised[signature.ID] {
+		if a.State == Active && a.Grantor == signature.Holder && a.Holds(at) && (best == nil || best.To != 0 && (a.To == 0 || a.To > best.To)) {
 			best = a
 		}
 	}

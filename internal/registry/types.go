@@ -136,21 +136,24 @@ type Signature struct {
 	Source          string `db:"source" json:"source" enum:"company_full,company_short,trademark,app,site" doc:"site is of old ones only"`
 	Mark            string `db:"mark" json:"mark,omitempty" maxLength:"50" doc:"name of the trademark or app, as registered"`
 	Registration    string `db:"registration" json:"registration,omitempty" maxLength:"64" doc:"number of the trademark, or of the app's ICP record"`
-	Holder          string `db:"holder" json:"holder,omitempty" maxLength:"200" doc:"whom that is registered to, when not the party"`
+	Holder          string `db:"holder" json:"holder,omitempty" maxLength:"200" doc:"whom that is registered to, when not the party: it then needs a letter of authorisation of the holder (RN-03)"`
 	QualificationID sms.ID `db:"qualification_id" json:"qualification_id,omitempty" doc:"what the signature rests on: its sub-codes have the same"`
 	// What is not known stands against the signature: its text must then name the party.
-	Unique     bool   `db:"unique_name" json:"unique_name,omitempty" doc:"nobody else is called so; otherwise each text must hold the party's full registered name (RN-06)"`
-	ThirdParty bool   `db:"third_party" json:"third_party,omitempty" doc:"the name, mark or App belongs to somebody else: it needs a letter of authorisation (RN-03)"`
-	State      string `db:"state" json:"state" enum:"draft,review,approved,rejected,frozen"`
-	CreatedAt  int64  `db:"created_at" json:"created_at,omitempty"`
-	UpdatedAt  int64  `db:"updated_at" json:"updated_at,omitempty"`
+	Unique    bool   `db:"unique_name" json:"unique_name,omitempty" doc:"nobody else is called so; otherwise each text must hold the party's full registered name (RN-06)"`
+	State     string `db:"state" json:"state" enum:"draft,review,approved,rejected,frozen"`
+	CreatedAt int64  `db:"created_at" json:"created_at,omitempty"`
+	UpdatedAt int64  `db:"updated_at" json:"updated_at,omitempty"`
 }
+
+// Foreign tells whether the mark or the app that the signature names is somebody else's than
+// of the party with a name: it then needs a letter of authorisation (RN-03).
+func (s *Signature) Foreign(party string) bool { return s.Holder != "" && s.Holder != party }
 
 // Authorisation 授权委托书 lets a party use a signature that belongs to somebody else.
 type Authorisation struct {
 	ID          sms.ID `db:"id" json:"id,omitempty"`
 	SignatureID sms.ID `db:"signature_id" json:"signature_id"`
-	Grantor     string `db:"grantor" json:"grantor" minLength:"1" maxLength:"200" doc:"who owns the name, mark or App"`
+	Grantor     string `db:"grantor" json:"grantor" minLength:"1" maxLength:"200" doc:"who owns the mark or app: the signature's holder"`
 	Period
 	State string `db:"state" json:"state" enum:"pending,active,revoked"`
 }

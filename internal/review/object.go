@@ -122,7 +122,8 @@ func (s *Signature) judge(_ context.Context, _ Tx, book *rulebook.Book, snap *re
 	p := snap.Party[s.PartyID]
 	return book.JudgeSignature(&rulebook.SignatureClaim{
 		Text: s.Text, Source: s.Source, Name: p.Name, Entity: p.EntityType, Mark: s.Mark, Registration: s.Registration, Holder: s.Holder,
-		Elsewhere: snap.SignatureElsewhere(&s.Signature),
+		Authorised: snap.Authorisation(&s.Signature, now.UnixMilli()) != nil,
+		Elsewhere:  snap.SignatureElsewhere(&s.Signature),
 	}, now), nil
 }
 

@@ -24,6 +24,7 @@ type SignatureClaim struct {
 	Mark         string `yaml:"mark"`         // name of the trademark or app, as registered
 	Registration string `yaml:"registration"` // number of the trademark, or of the app's ICP record
 	Holder       string `yaml:"holder"`       // whom that is registered to, when not the applicant
+	Authorised   bool   `yaml:"authorised"`   // a letter of that holder is in force
 	Elsewhere    int    `yaml:"elsewhere"`    // other parties with an approved signature of this text
 }
 
@@ -45,7 +46,7 @@ func (b *Book) signatureFacts(c *SignatureClaim) map[string]any {
 		"signature.length": int64(utf8.RuneCountInString(text)), "signature.plain": plain, "signature.chinese": chinese,
 		"signature.test_word": strings.Contains(folded, "测试") || strings.Contains(folded, "test"), "signature.neutral": neutral,
 		"signature.source": c.Source, "signature.full_name": text == name, "signature.in_name": text != "" && strings.Contains(name, text),
-		"signature.registration": c.Registration != "", "signature.is_mark": text == norm.NFC.String(c.Mark), "signature.own_mark": c.Holder == "" || c.Holder == c.Name,
+		"signature.registration": c.Registration != "", "signature.is_mark": text == norm.NFC.String(c.Mark), "signature.own_mark": c.Holder == "" || c.Holder == c.Name || c.Authorised,
 		"signature.elsewhere": int64(c.Elsewhere),
 	}
 }

@@ -46,7 +46,7 @@ var objectFacts = map[string][]Info{
 		{Name: "signature.in_name", Lawful: true, Doc: "it stands in the registered name in one piece"},
 		{Name: "signature.registration", Lawful: true, Doc: "the number of the trademark, or of the app's record, is on file"},
 		{Name: "signature.is_mark", Lawful: true, Doc: "it is the trademark's or the app's name, letter by letter"},
-		{Name: "signature.own_mark", Lawful: true, Doc: "the trademark, or the app, is the applicant's own"},
+		{Name: "signature.own_mark", Lawful: true, Doc: "the trademark, or the app, is the applicant's own, or its holder has authorised the applicant"},
 		{Name: "signature.elsewhere", Lawful: int64(0), Doc: "other parties with an approved signature of the same text"},
 	},
 	ObjectTemplate: {

@@ -87,7 +87,6 @@ CREATE TABLE signature (
   holder           TEXT NOT NULL,          -- whom it is registered to, '' is the party
   qualification_id INTEGER NOT NULL,
   unique_name      INTEGER NOT NULL DEFAULT 0, -- nobody else is called so
-  third_party      INTEGER NOT NULL DEFAULT 0, -- somebody else's: needs an authorisation
   state            TEXT NOT NULL,          -- draft | review | approved | rejected | frozen
   created_at       INTEGER NOT NULL,
   updated_at       INTEGER NOT NULL
