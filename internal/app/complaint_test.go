@@ -13,6 +13,7 @@ import (
 	"github.com/zhunxin/zhunxin/evidence/bundle"
 	"github.com/zhunxin/zhunxin/internal/complaint"
 	"github.com/zhunxin/zhunxin/internal/config"
+	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
@@ -220,7 +221,7 @@ func (n *node) unmakeConsents() {
 	}
 }
 
-// CMP-05, CMP-10a: marketing without a record of consent is confirmed at once. The party's
+// CMP-05, CMP-10: marketing without a record of consent is confirmed at once. The party's
 // marketing stops, also what waits, until a person lifts it with a reason.
 func TestMarketingWithoutConsentStopsTheParty(t *testing.T) {
 	everywhere(t, func(n *node) {
@@ -246,7 +247,7 @@ func TestMarketingWithoutConsentStopsTheParty(t *testing.T) {
 		if c.State != complaint.Verified || c.Verdict != complaint.Confirmed || c.Cause != complaint.NoConsent || c.Party == 0 {
 			n.t.Fatalf("%+v", c)
 		}
-		if r := n.send(mktText, third).Results[0]; r.State != sms.Refused || r.Code != sms.MarketingStopped || r.Rule != "CMP-10a" {
+		if r := n.send(mktText, third).Results[0]; r.State != sms.Refused || r.Code != sms.PartySuspended || r.Rule != "CMP-10" {
 			n.t.Errorf("marketing of the stopped party: %+v", r)
 		}
 		if r := n.send(otpText, third).Results[0]; r.State != sms.Queued {
@@ -261,29 +262,24 @@ func TestMarketingWithoutConsentStopsTheParty(t *testing.T) {
 			n.t.Fatal(err)
 		}
 		n.until(waiting, sms.Refused)
-		var stops struct {
-			Stops []struct {
-				ID       sms.ID
-				LiftedAt int64 `json:"lifted_at"`
-			}
-		}
-		n.as(office, http.MethodGet, "/v1/admin/marketing-stops", nil, &stops)
-		if len(stops.Stops) != 1 {
+		var stops struct{ Measures []registry.Measure }
+		n.as(office, http.MethodGet, "/v1/admin/measures", nil, &stops)
+		if len(stops.Measures) != 1 || stops.Measures[0].Rule != "CMP-10a" || stops.Measures[0].Kind != registry.Suspended || n.toldOf("measure") != 1 {
 			n.t.Fatalf("%+v", stops)
 		}
-		lift := "/v1/admin/marketing-stops/" + stops.Stops[0].ID.String() + "/lift"
+		lift := "/v1/admin/measures/" + stops.Measures[0].ID.String() + "/lift"
 		customer := n.key
 		n.key = office
 		_, clerk := n.staffKey("finance")
 		n.key = customer
 		var p struct{ Code sms.Code }
-		if n.as(clerk, http.MethodPost, lift, map[string]any{"reason": "they mended it"}, &p); p.Code != sms.Forbidden {
+		if n.as(clerk, http.MethodPost, lift, map[string]any{"why": "they mended it"}, &p); p.Code != sms.Forbidden {
 			n.t.Errorf("a clerk lifts it: %+v", p)
 		}
-		if n.as(office, http.MethodPost, lift, map[string]any{"reason": ""}, &p); p.Code != sms.BadRequest {
+		if n.as(office, http.MethodPost, lift, map[string]any{"why": ""}, &p); p.Code != sms.BadRequest {
 			n.t.Errorf("without a reason: %+v", p)
 		}
-		if status := n.as(office, http.MethodPost, lift, map[string]any{"reason": "list deleted, consents shown"}, nil); status != http.StatusOK {
+		if status := n.as(office, http.MethodPost, lift, map[string]any{"why": "list deleted, consents shown"}, nil); status != http.StatusOK {
 			n.t.Errorf("%d", status)
 		}
 		if r := n.send(mktText, third).Results[0]; r.State != sms.Queued {

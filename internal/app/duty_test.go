@@ -486,7 +486,7 @@ func TestAuditorReadsAndChangesNothing(t *testing.T) {
 	for _, path := range []string{
 		"/v1/messages/" + sent.String(), "/v1/messages/" + sent.String() + "/evidence?reason=yearly+audit", "/v1/admin/rules", "/v1/admin/duties", "/v1/admin/complaints",
 		"/v1/admin/complaints/" + c.ID.String(), "/v1/admin/complaints/" + c.ID.String() + "/file?reason=yearly+audit", "/v1/admin/complaint-figures?month=2026-11",
-		"/v1/admin/evidence/" + c.ID.String(), "/v1/admin/marketing-stops", "/v1/admin/requests", "/v1/admin/holds", "/v1/admin/accesses", "/v1/admin/occurrences",
+		"/v1/admin/evidence/" + c.ID.String(), "/v1/admin/measures", "/v1/admin/requests", "/v1/admin/holds", "/v1/admin/accesses", "/v1/admin/occurrences",
 	} {
 		status, b := n.fetch(http.MethodGet, path, nil, "Authorization", "Bearer "+auditor)
 		if status != http.StatusOK || strings.Contains(string(b), member) {

@@ -89,6 +89,9 @@ func TestMarketingToNumbersThatDoNotExist(t *testing.T) {
 		if r := n.send(mktText, people[0]).Results[0]; r.Code == sms.PartyHeld {
 			n.t.Errorf("after it was lifted: %+v", r)
 		}
+		if again := n.watched(); len(again) != 1 || again[0].LiftedAt == 0 {
+			n.t.Errorf("what a person has judged is held again: %+v", again)
+		}
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/duty"
 	"github.com/zhunxin/zhunxin/internal/evlog"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/risk"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
@@ -74,12 +76,10 @@ func (c *Case) Phone() (id [16]byte) {
 type Tx interface {
 	duty.Tx
 	consent.Tx
-	Now(ctx context.Context) (time.Time, error)
+	risk.AskTx
 	PutComplaint(ctx context.Context, c Case) error
 	// Case reads one and, with lock, keeps others from it until commit; none has the id 0.
 	Case(ctx context.Context, id sms.ID, lock bool) (Case, error)
-	Put(ctx context.Context, object any) error
-	Revoke(ctx context.Context, r sms.Revocation) (int64, error)
 	Held(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
 	Grants
 	PutCaseFile(ctx context.Context, id sms.ID, at int64, hash [32]byte, sealed []byte) error
@@ -147,27 +147,24 @@ func (d *Desk) Open(ctx context.Context, tx Tx, c Case, m *sms.Message, n Counts
 	if err := d.record(ctx, tx, &c, "opened", by, c.Note); err != nil {
 		return c, err
 	}
-	stop := c.Verdict == Confirmed
-	if stop {
+	if c.Verdict == Confirmed {
 		if err := d.count(ctx, tx, &c, n); err != nil {
 			return c, err
 		}
-		if err := d.stop(ctx, tx, &c, 0, "no record of consent for a marketing message"); err != nil {
+		if err := d.stop(ctx, tx, &c, 0); err != nil {
 			return c, err
 		}
 	}
 	_, err = consent.Refuse(ctx, tx, evlog.Recorder(tx, d.IDs), consent.Suppression{
 		ID: d.IDs.Next(), PhoneID: c.Phone(), GroupID: 0, Scope: string(sms.MKT), Source: "complaint", Reference: c.ID.String(), CreatedAt: now.UnixMilli(),
 	})
-	if err == nil && stop {
-		err = d.revoke(ctx, tx, &c)
-	}
 	return c, err
 }
 
-// Grants are the consents that a message may rest on.
+// Grants are the consents that a message may rest on, and when that was decided.
 type Grants interface {
 	Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Grant)) error
+	Decision(ctx context.Context, id sms.ID) (sms.Decision, error)
 }
 
 // Unproved tells what the records alone prove: a marketing message without a consent that held
@@ -177,10 +174,14 @@ func Unproved(ctx context.Context, tx Grants, c *Case, m *sms.Message) (bool, er
 	if m == nil || m.Category != sms.MKT || c.About != "marketing" {
 		return false, nil
 	}
-	proved := false
-	err := tx.Grants(ctx, m.GroupID, [][16]byte{m.PhoneID}, func(g consent.Grant) {
-		g.WithdrawnAt = held(g.WithdrawnAt, m.CreatedAt)
-		proved = proved || g.ID == m.ConsentID && g.Holds(m.Category, m.CreatedAt)
+	decision, err := tx.Decision(ctx, m.DecisionID)
+	if err != nil {
+		return false, fmt.Errorf("decision of message %d: %w", m.ID, err)
+	}
+	proved, at := false, decision.At
+	err = tx.Grants(ctx, m.GroupID, [][16]byte{m.PhoneID}, func(g consent.Grant) {
+		g.WithdrawnAt, g.SuspendedAt = held(g.WithdrawnAt, at), held(g.SuspendedAt, at)
+		proved = proved || g.ID == m.ConsentID && g.Holds(m.Category, at)
 	})
 	return !proved, err
 }
@@ -194,7 +195,7 @@ func (d *Desk) find(ctx context.Context, tx Tx, c *Case, m *sms.Message) error {
 	return nil
 }
 
-// held forgets a withdrawal that came after the message.
+// held forgets a withdrawal, or a suspension, that came after the decision.
 func held(withdrawn, at int64) int64 {
 	if withdrawn > at {
 		return 0
@@ -202,23 +203,29 @@ func held(withdrawn, at int64) int64 {
 	return withdrawn
 }
 
-// stop stops a party's marketing and owes it the reason (CMP-10a, FRD-04).
-func (d *Desk) stop(ctx context.Context, tx Tx, c *Case, by sms.ID, reason string) error {
+// stop has the rules judge a party whose marketing was shown to have no proof of consent, and
+// owes it the reason of what follows (CMP-10a, FRD-04). The registry's generation and the
+// journal's counter are locked from here on.
+func (d *Desk) stop(ctx context.Context, tx Tx, c *Case, by sms.ID) error {
 	if c.PartyID == 0 {
 		return nil
 	}
-	s := registry.MarketingStop{ID: d.IDs.Next(), PartyID: c.PartyID, ComplaintID: c.ID, Reason: reason, By: by, At: c.UpdatedAt}
-	if err := tx.Put(ctx, s); err != nil {
+	book, err := d.Duties.InForce(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := risk.Ask(ctx, tx, d.IDs, book, c.PartyID, &risk.Figures{Unproved: 1}, by)
+	if err != nil {
 		return err
 	}
 	at := time.UnixMilli(c.UpdatedAt)
-	return d.Duties.Raise(ctx, tx, duty.Event{Name: rulebook.EventRestricted, ObjectID: s.ID, At: at, Facts: map[string]any{"restriction.of": "marketing"}}, at)
-}
-
-// revoke has what waits of the party decided anew.
-func (d *Desk) revoke(ctx context.Context, tx Tx, c *Case) error {
-	_, err := tx.Revoke(ctx, sms.Revocation{Kind: "freeze", ObjectID: int64(c.PartyID), At: c.UpdatedAt})
-	return err
+	for _, m := range list {
+		err := d.Duties.Raise(ctx, tx, duty.Event{Name: rulebook.EventRestricted, ObjectID: m.ID, At: at, Facts: map[string]any{"restriction.of": "marketing"}}, at)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Counts are the figures of a party's month and day before a case is confirmed.
@@ -282,10 +289,7 @@ func (d *Desk) Name(ctx context.Context, tx Tx, id sms.ID, m *sms.Message, snap 
 	if err := d.count(ctx, tx, &c, n); err != nil {
 		return c, err
 	}
-	if err := d.stop(ctx, tx, &c, 0, "no record of consent for a marketing message"); err != nil {
-		return c, err
-	}
-	return c, d.revoke(ctx, tx, &c)
+	return c, d.stop(ctx, tx, &c, 0)
 }
 
 // Judge is a person's verdict on an open case. Marketing without consent stops the party's.
@@ -309,13 +313,10 @@ func (d *Desk) Judge(ctx context.Context, tx Tx, id sms.ID, verdict, cause, note
 			return c, err
 		}
 	}
-	if c.Cause != NoConsent || c.PartyID == 0 {
+	if c.Cause != NoConsent {
 		return c, nil
 	}
-	if err := d.stop(ctx, tx, &c, by, note); err != nil {
-		return c, err
-	}
-	return c, d.revoke(ctx, tx, &c)
+	return c, d.stop(ctx, tx, &c, by)
 }
 
 // Answer notes what the complainant or the centre was told, which is what the periods of

@@ -189,7 +189,6 @@ func (g *Gate) sharedFacts(p *part, now time.Time) {
 	f.Int(rulebook.TemplateLongest, p.values.longest)
 	f.Bool(rulebook.ReviewApproved, p.job.review)
 	f.Int(rulebook.PartyMeasure, snap.Severity(p.job.party.ID))
-	f.Bool(rulebook.PartyMarketingStopped, snap.Stopped(p.job.party.ID))
 	f.Int(rulebook.UnitsLength, p.length)
 	f.Int(rulebook.UnitsBilled, p.units)
 	p.facts = f

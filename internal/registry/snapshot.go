@@ -33,7 +33,6 @@ type Tables struct {
 	Staff        []Staff
 	Measures     []Measure
 	RulePacks    []RulePack // the active ones
-	Stops        []MarketingStop
 }
 
 // Snapshot is an immutable view of the registry at one generation. Balances in
@@ -55,7 +54,6 @@ type Snapshot struct {
 
 	Channels []*Channel // by priority, cost, id
 	Subcodes []*Subcode // the active ones
-	Stops    []MarketingStop
 
 	RulePacks []RulePack // the active ones
 
@@ -115,7 +113,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		Application: byID(t.Applications, func(a *Application) sms.ID { return a.ID }), Signature: byID(t.Signatures, func(a *Signature) sms.ID { return a.ID }),
 		Channel: byID(t.Channels, func(c *Channel) sms.ID { return c.ID }), AccessCode: byID(t.AccessCodes, func(c *AccessCode) sms.ID { return c.ID }),
 		Template: byID(t.Templates, func(c *Template) sms.ID { return c.ID }), Contract: byID(t.Contracts, func(c *Contract) sms.ID { return c.ID }),
-		Staff: byID(t.Staff, func(x *Staff) sms.ID { return x.ID }), Stops: t.Stops,
+		Staff:    byID(t.Staff, func(x *Staff) sms.ID { return x.ID }),
 		measures: group(t.Measures, func(m *Measure) sms.ID { return m.PartyID }),
 		licences: group(t.Licences, func(l *Licence) sms.ID { return l.PartyID }), contracts: group(t.Contracts, func(c *Contract) sms.ID { return c.PartyID }),
 		signatures: map[signatureKey]*Signature{}, filings: map[filingKey]*Filing{}, tfilings: map[templateFilingKey]*TemplateFiling{},
@@ -165,11 +163,6 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 	}
 	s.indexFiled()
 	return s, s.indexAccess(t)
-}
-
-// Stopped tells whether a party's marketing is stopped.
-func (s *Snapshot) Stopped(party sms.ID) bool {
-	return slices.ContainsFunc(s.Stops, func(x MarketingStop) bool { return x.PartyID == party && x.LiftedAt == 0 })
 }
 
 func byID[T any](list []T, id func(*T) sms.ID) map[sms.ID]*T {
@@ -304,6 +297,16 @@ func (s *Snapshot) Chain(id sms.ID) []*Party {
 
 // Measures lists what was done about a party, oldest first, lifted ones too.
 func (s *Snapshot) Measures(party sms.ID) []*Measure { return s.measures[party] }
+
+// Standing is the measure of a kind that a rule asked for about a party, if it stands, or nil.
+func (s *Snapshot) Standing(party sms.ID, rule, kind string) *Measure {
+	for _, m := range s.measures[party] {
+		if m.LiftedAt == 0 && m.Rule == rule && m.Kind == kind {
+			return m
+		}
+	}
+	return nil
+}
 
 // Severity is that of the strongest measure in force on a party or above it.
 func (s *Snapshot) Severity(party sms.ID) (worst int) {

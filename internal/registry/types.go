@@ -441,20 +441,6 @@ type RulePack struct {
 // Proposed is the state of a rule pack that waits for its second person.
 const Proposed = "proposed"
 
-// MarketingStop 停发营销 keeps a party's marketing back after a complaint was found true
-// (CMP-10a), until a person of the staff lifts it with a reason.
-type MarketingStop struct {
-	ID          sms.ID `db:"id" json:"id"`
-	PartyID     sms.ID `db:"party_id" json:"party_id"`
-	ComplaintID sms.ID `db:"complaint_id" json:"complaint_id"`
-	Reason      string `db:"reason" json:"reason"`
-	By          sms.ID `db:"by_staff" json:"by" doc:"0 is the program: the record of consent was missing"`
-	At          int64  `db:"at" json:"at"`
-	LiftedAt    int64  `db:"lifted_at" json:"lifted_at,omitempty"`
-	LiftedBy    sms.ID `db:"lifted_by" json:"lifted_by,omitempty"`
-	LiftReason  string `db:"lift_reason" json:"lift_reason,omitempty"`
-}
-
 // APIKey is a bearer key, stored as its hash.
 type APIKey struct {
 	ID            sms.ID `db:"id" json:"id,omitempty"`

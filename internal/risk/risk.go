@@ -48,10 +48,16 @@ type Tx interface {
 	Revoke(ctx context.Context, r sms.Revocation) (int64, error)
 }
 
+// AskTx is what asking the rules needs besides.
+type AskTx interface {
+	Tx
+	MoveGeneration(ctx context.Context) error
+	Registry(ctx context.Context) (*registry.Snapshot, error)
+}
+
 // WatchTx is what the watch needs besides.
 type WatchTx interface {
-	Tx
-	Registry(ctx context.Context) (*registry.Snapshot, error)
+	AskTx
 	Ended(ctx context.Context, account sms.ID, category sms.Category, since sms.ID, limit int, each func(sms.Ended)) error
 	Recent(ctx context.Context, ids [][16]byte, since int64, each func(sms.RecipientEvent)) error
 }
@@ -64,10 +70,11 @@ type Store interface {
 
 // Figures are what an account's marketing shows.
 type Figures struct {
-	Reported int `json:"reported"`  // with a report, of the newest within a day
-	NoNumber int `json:"no_number"` // of them, to numbers that do not exist
-	People   int `json:"people"`    // recipients who were looked up
-	Shared   int `json:"shared"`    // of them, reached by several unrelated senders too
+	Reported int `json:"reported"`           // with a report, of the newest within a day
+	NoNumber int `json:"no_number"`          // of them, to numbers that do not exist
+	People   int `json:"people"`             // recipients who were looked up
+	Shared   int `json:"shared"`             // of them, reached by several unrelated senders too
+	Unproved int `json:"unproved,omitempty"` // messages without proof of consent, by complaints that were found true
 }
 
 func percent(part, whole int) int64 {
@@ -81,6 +88,7 @@ func (f *Figures) facts() map[string]any {
 	return map[string]any{
 		"traffic.reported": int64(f.Reported), "traffic.no_number_percent": percent(f.NoNumber, f.Reported),
 		"traffic.people": int64(f.People), "traffic.shared_percent": percent(f.Shared, f.People),
+		"traffic.unproved": int64(f.Unproved),
 	}
 }
 
@@ -133,19 +141,35 @@ func (w *Watch) judge(ctx context.Context, book *rulebook.Book, snap *registry.S
 	if err != nil || f.Reported == 0 {
 		return err
 	}
-	for _, found := range book.Judge(rulebook.ObjectTraffic, f.facts(), now) {
-		if err := w.act(ctx, a.PartyID, &found, &f); err != nil {
-			return err
+	if len(book.Judge(rulebook.ObjectTraffic, f.facts(), now)) == 0 {
+		return nil
+	}
+	return w.Store.Write(ctx, func(ctx context.Context, tx WatchTx) error {
+		list, err := Ask(ctx, tx, w.IDs, book, a.PartyID, &f, 0)
+		for _, m := range list {
+			w.Logger.Warn("a measure was imposed", "party", m.PartyID, "kind", m.Kind, "rule", m.Rule)
+		}
+		return err
+	})
+}
+
+// since is from when the account's messages count: a day ago, or when a person last lifted
+// what the rules had asked for, who has judged what was sent until then.
+func since(snap *registry.Snapshot, party sms.ID, now time.Time) time.Time {
+	from := now.Add(-sampleSpan)
+	for _, m := range snap.Measures(party) {
+		if lifted := time.UnixMilli(m.LiftedAt); m.Rule != "" && m.LiftedAt != 0 && lifted.After(from) {
+			from = lifted
 		}
 	}
-	return nil
+	return from
 }
 
 // count works the figures out.
 func (w *Watch) count(ctx context.Context, tx WatchTx, snap *registry.Snapshot, a *registry.Account, now time.Time) (f Figures, err error) {
 	var people [][16]byte
 	seen := map[[16]byte]bool{}
-	err = tx.Ended(ctx, a.ID, sms.MKT, sms.FirstID(now.Add(-sampleSpan)), sampleRows, func(e sms.Ended) {
+	err = tx.Ended(ctx, a.ID, sms.MKT, sms.FirstID(since(snap, a.PartyID, now)), sampleRows, func(e sms.Ended) {
 		f.Reported++
 		if e.State == sms.Failed && w.noSuchNumber(snap.Channel[e.ChannelID], e.Stat) {
 			f.NoNumber++
@@ -185,36 +209,44 @@ func (w *Watch) noSuchNumber(ch *registry.Channel, stat string) bool {
 // outcomes of rules about traffic, as measures.
 var measures = map[string]string{rulebook.Warn: registry.Reminded, rulebook.Hold: registry.Withheld, rulebook.Block: registry.Suspended}
 
-// act imposes what a rule asks for, unless it stands already.
-func (w *Watch) act(ctx context.Context, party sms.ID, found *rulebook.Finding, f *Figures) error {
+// Ask imposes what the rules about traffic ask for by a party's figures, unless it stands
+// already, and returns what is new. The registry's generation is locked from here on, so that
+// two that ask at once impose it once, and then the journal's counter: call it late.
+func Ask(ctx context.Context, tx AskTx, ids *sms.IDs, book *rulebook.Book, party sms.ID, f *Figures, by sms.ID) (list []registry.Measure, err error) {
 	figures, err := json.Marshal(f)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return w.Store.Write(ctx, func(ctx context.Context, tx WatchTx) error {
-		snap, err := tx.Registry(ctx)
-		if err != nil {
-			return err
-		}
+	if err := tx.MoveGeneration(ctx); err != nil {
+		return nil, err
+	}
+	snap, err := tx.Registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, found := range book.Judge(rulebook.ObjectTraffic, f.facts(), now) {
 		m := registry.Measure{
-			PartyID: party, Kind: measures[found.Outcome], Rule: found.Rule, Figures: string(figures),
+			PartyID: party, Kind: measures[found.Outcome], Rule: found.Rule, Figures: string(figures), ImposedBy: by,
 			Zh: found.Reason.Zh + "。" + found.Remedy.Zh + "（" + strings.Join(found.Articles, "；") + "）",
 			En: found.Reason.En + ". " + found.Remedy.En + ".",
 		}
-		for _, old := range snap.Measures(party) {
-			if old.LiftedAt == 0 && old.Rule == m.Rule && old.Kind == m.Kind {
-				return nil
-			}
+		if snap.Standing(party, m.Rule, m.Kind) != nil {
+			continue
 		}
-		if err := Impose(ctx, tx, w.IDs, snap, &m); err != nil {
-			return err
+		if err := Impose(ctx, tx, ids, snap, &m); err != nil {
+			return nil, err
 		}
-		w.Logger.Warn("a measure was imposed", "party", party, "kind", m.Kind, "rule", m.Rule)
-		return nil
-	})
+		list = append(list, m)
+	}
+	return list, nil
 }
 
-// Impose stores a measure, tells the party, and has what waits ask the gate again.
+// Impose stores a measure, tells the party, and has what waits ask the gate again. The
+// journal's counter is locked from here on: call it last.
 func Impose(ctx context.Context, tx Tx, ids *sms.IDs, snap *registry.Snapshot, m *registry.Measure) error {
 	now, err := tx.Now(ctx)
 	if err != nil {

@@ -59,6 +59,7 @@ var objectFacts = map[string][]Info{
 		{Name: "traffic.no_number_percent", Lawful: int64(0), Doc: "of them, those to numbers that do not exist"},
 		{Name: "traffic.people", Lawful: int64(500), Doc: "of their recipients, how many were looked at"},
 		{Name: "traffic.shared_percent", Lawful: int64(0), Doc: "of these, those whom two or more unrelated senders sent marketing in the last week too"},
+		{Name: "traffic.unproved", Lawful: int64(0), Doc: "messages that had no proof of consent, by a complaint that was found true"},
 	},
 	ObjectParty: {
 		{Name: "party.kind", Lawful: "customer", Doc: "customer, agent or operator"},

@@ -111,7 +111,6 @@ const (
 	CodeWrong           Code = "CODE_WRONG"
 	NotAgreed           Code = "NOT_AGREED"
 	PageEnded           Code = "PAGE_ENDED"
-	MarketingStopped    Code = "MARKETING_STOPPED"
 	StateConflict       Code = "STATE_CONFLICT"
 	DutyOpen            Code = "DUTY_OPEN"
 	LegalHold           Code = "LEGAL_HOLD"
@@ -229,7 +228,6 @@ var catalogue = []Entry{
 	{CodeWrong, 422, 9, "ZX:G003", "验证码错误、已使用或已过期，请核对后重试或重新获取", "the code is wrong, used or too old; check it, or get a new one", false},
 	{NotAgreed, 422, 9, "ZX:G004", "未勾选同意，没有登记任何同意", "the box was not ticked; no consent was recorded", false},
 	{PageEnded, 403, 9, "ZX:G005", "页面已过期，请重新验证号码", "the page has ended; prove the number again", false},
-	{MarketingStopped, 403, 9, "ZX:K010", "本主体的营销短信因查实的投诉已停止", "the party's marketing is stopped after a complaint that was found true", false},
 	{StateConflict, 409, 9, "ZX:0043", "该事项的当前状态不允许此操作", "the case is not in a state in which this may be done", false},
 	{DutyOpen, 409, 9, "ZX:0044", "还有未完成的法定任务，不能进行此操作", "a duty is still open that must be done before this", false},
 	{LegalHold, 409, 9, "ZX:0045", "处于诉讼或调查保全中，不得删除", "a legal hold stands: nothing of it may be erased", false},

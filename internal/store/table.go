@@ -188,7 +188,6 @@ var (
 	tStaff    = tableOf("staff", 1, registry.Staff{})
 	tMeasure  = tableOf("measure", 1, registry.Measure{})
 	tRulePack = tableOf("rule_pack", 1, registry.RulePack{})
-	tStop     = tableOf("marketing_stop", 1, registry.MarketingStop{})
 	// A price's key is spread over its columns; see PutPrice.
 	tPrice = tableOf("price", 1, registry.Price{})
 )
@@ -225,7 +224,6 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		{tSP, &all.SPAccounts},
 		{tStaff, &all.Staff},
 		{tMeasure, &all.Measures},
-		{tStop, &all.Stops},
 	} {
 		if err := x.t.all(ctx, t, x.dest); err != nil {
 			return nil, err
@@ -282,8 +280,6 @@ func (t *Tx) Put(ctx context.Context, object any) error {
 		err = tStaff.put(ctx, t, o, "created_at")
 	case registry.Measure:
 		err = tMeasure.put(ctx, t, o)
-	case registry.MarketingStop:
-		err = tStop.put(ctx, t, o)
 	default:
 		return fmt.Errorf("%T is no object of the registry", object)
 	}

@@ -104,13 +104,6 @@ type FiguresOut struct {
 	}
 }
 
-// StopsOut lists stops of marketing.
-type StopsOut struct {
-	Body struct {
-		Stops []registry.MarketingStop `json:"stops"`
-	}
-}
-
 // ReasonIn is a reason for something.
 type ReasonIn struct {
 	ID   string `path:"id" maxLength:"20"`
@@ -119,19 +112,11 @@ type ReasonIn struct {
 	}
 }
 
-// StopOut is one stop of marketing.
-type StopOut struct{ Body registry.MarketingStop }
-
 func (a *API) complaints() {
 	overseen(a, "complaints", "/v1/admin/complaints", "Complaints 投诉", a.listCases)
 	overseen(a, "complaint", "/v1/admin/complaints/{id}", "A complaint 投诉案卷", a.showCase)
 	overseen(a, "complaint-file", "/v1/admin/complaints/{id}/file", "The newest case file 证据包", a.caseFile)
 	overseen(a, "complaint-figures", "/v1/admin/complaint-figures", "Complaints per million delivered 投诉率", a.figures)
-	overseen(a, "marketing-stops", "/v1/admin/marketing-stops", "Parties whose marketing is stopped 停发营销", func(ctx context.Context, _ *struct{}) (*StopsOut, error) {
-		out := &StopsOut{}
-		out.Body.Stops = slices.Concat([]registry.MarketingStop{}, callerOf(ctx).snap.Stops)
-		return out, nil
-	})
 	office(a, huma.Operation{
 		OperationID: "new-complaint", Path: "/v1/admin/complaints", Summary: "Open a case 受理投诉",
 		Description: "From the moment of the answer nobody sends the complainant marketing any more; service messages go on, and no proof of identity is asked for. A marketing message without a record of consent is confirmed at once, and its party's marketing is stopped.",
@@ -141,7 +126,6 @@ func (a *API) complaints() {
 	office(a, huma.Operation{OperationID: "complaint-assemble", Path: "/v1/admin/complaints/{id}/file", Summary: "Assemble the case file anew 重新汇集证据"}, a.assembleCase)
 	office(a, huma.Operation{OperationID: "complaint-answer", Path: "/v1/admin/complaints/{id}/answer", Summary: "What was answered 答复"}, a.answerCase)
 	office(a, huma.Operation{OperationID: "complaint-close", Path: "/v1/admin/complaints/{id}/close", Summary: "Close a case 结案"}, a.closeCase)
-	office(a, huma.Operation{OperationID: "lift-marketing-stop", Path: "/v1/admin/marketing-stops/{id}/lift", Summary: "Let a party market again 恢复营销"}, a.liftStop)
 }
 
 func (a *API) cases() *complaint.Desk { return &complaint.Desk{Duties: a.duties(), IDs: a.IDs} }
@@ -433,57 +417,32 @@ func (a *API) assembleCase(ctx context.Context, by *registry.Staff, in *MessageI
 }
 
 func (a *API) answerCase(ctx context.Context, by *registry.Staff, in *CaseAnswerIn) (*CaseOut, error) {
-	id, err := pathID(in.ID)
-	if err == nil {
-		err = allWords("body.text", in.Body.Text, "body.receipt", in.Body.Receipt)
-	}
-	if err != nil {
+	if err := allWords("body.text", in.Body.Text, "body.receipt", in.Body.Receipt); err != nil {
 		return nil, err
 	}
-	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+	return a.stepCase(ctx, in.ID, func(ctx context.Context, tx Tx, id sms.ID) error {
 		_, err := a.cases().Answer(ctx, tx, id, in.Body.Text, in.Body.Receipt, by.ID)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return a.caseView(ctx, id)
 }
 
 func (a *API) closeCase(ctx context.Context, by *registry.Staff, in *MessageIn) (*CaseOut, error) {
-	id, err := pathID(in.ID)
-	if err != nil {
-		return nil, err
-	}
-	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+	return a.stepCase(ctx, in.ID, func(ctx context.Context, tx Tx, id sms.ID) error {
 		_, err := a.cases().Close(ctx, tx, id, by.ID)
 		return err
 	})
+}
+
+// stepCase takes a case a step further, and shows it.
+func (a *API) stepCase(ctx context.Context, text string, step func(ctx context.Context, tx Tx, id sms.ID) error) (*CaseOut, error) {
+	id, err := pathID(text)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error { return step(ctx, tx, id) }); err != nil {
 		return nil, err
 	}
 	return a.caseView(ctx, id)
-}
-
-func (a *API) liftStop(ctx context.Context, by *registry.Staff, in *ReasonIn) (*StopOut, error) {
-	id, err := pathID(in.ID)
-	if err == nil {
-		err = words("body.reason", in.Body.Reason)
-	}
-	if err != nil {
-		return nil, err
-	}
-	stops := callerOf(ctx).snap.Stops
-	i := slices.IndexFunc(stops, func(s registry.MarketingStop) bool { return s.ID == id })
-	switch {
-	case i < 0:
-		return nil, sms.Errorf(sms.NotFound, "path.id", "no stop of marketing has this id")
-	case stops[i].LiftedAt != 0:
-		return nil, sms.Errorf(sms.StateConflict, "path.id", "it was lifted already")
-	}
-	out := &StopOut{Body: stops[i]}
-	out.Body.LiftedAt, out.Body.LiftedBy, out.Body.LiftReason = a.Now().UnixMilli(), by.ID, in.Body.Reason
-	return out, a.store(ctx, callerOf(ctx), "lift marketing stop", id, out.Body, "")
 }
 
 // countsOf are the figures that a case needs which its records confirm at once. They are not

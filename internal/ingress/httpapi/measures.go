@@ -1,8 +1,11 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -43,32 +46,38 @@ type MeasureOut struct{ Body registry.Measure }
 func (a *API) measures() {
 	operation(a, ScopeRead, huma.Operation{
 		OperationID: "measures", Method: http.MethodGet, Path: "/v1/measures", Summary: "Measures about you 处置", Tags: []string{"account"},
-		Description: "Reminders, holds and suspensions that reach you, with their reasons, also those of the parties above you. An operator's administrator sees all.",
+		Description: "Reminders, holds and suspensions that reach you, with their reasons, also those of the parties above you.",
 	}, a.listMeasures)
 	operation(a, ScopeSend, huma.Operation{
 		OperationID: "appeal", Method: http.MethodPost, Path: "/v1/measures/{id}/appeal", Summary: "Appeal against a measure 申诉", Tags: []string{"account"},
 		Description: "The operator's compliance reads it. A later appeal takes the place of an earlier one; both are in the evidence.",
 	}, a.appeal)
+	overseen(a, "all-measures", "/v1/admin/measures", "Measures about parties 全部处置", a.allMeasures)
 	operation(a, ScopeAdmin, adminOp("impose-measure", http.MethodPost, "/v1/admin/measures", "Impose a measure 处置主体"), a.impose)
 	operation(a, ScopeAdmin, adminOp("lift-measure", http.MethodPost, "/v1/admin/measures/{id}/lift", "Lift a measure 解除处置"), a.lift)
 }
 
 func (a *API) listMeasures(ctx context.Context, _ *struct{}) (*MeasuresOut, error) {
-	c, out := callerOf(ctx), &MeasuresOut{}
+	c := callerOf(ctx)
+	return measuresOf(c.snap, c.snap.Chain(c.app.PartyID)), nil
+}
+
+func (a *API) allMeasures(ctx context.Context, _ *struct{}) (*MeasuresOut, error) {
+	snap := callerOf(ctx).snap
+	return measuresOf(snap, slices.Collect(maps.Values(snap.Party))), nil
+}
+
+// measuresOf lists those of parties, oldest first.
+func measuresOf(snap *registry.Snapshot, parties []*registry.Party) *MeasuresOut {
+	out := &MeasuresOut{}
 	out.Body.Measures = []registry.Measure{}
-	parties := c.snap.Chain(c.app.PartyID)
-	if operatorAdmin(c) {
-		parties = parties[:0]
-		for _, p := range c.snap.Party {
-			parties = append(parties, p)
-		}
-	}
 	for _, p := range parties {
-		for _, m := range c.snap.Measures(p.ID) {
+		for _, m := range snap.Measures(p.ID) {
 			out.Body.Measures = append(out.Body.Measures, *m)
 		}
 	}
-	return out, nil
+	slices.SortFunc(out.Body.Measures, func(a, b registry.Measure) int { return cmp.Compare(a.ID, b.ID) })
+	return out
 }
 
 func (a *API) appeal(ctx context.Context, in *AppealIn) (*MeasureOut, error) {

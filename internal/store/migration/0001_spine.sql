@@ -249,19 +249,6 @@ CREATE UNIQUE INDEX review_waiting ON review(kind, object_id, version) WHERE sta
 CREATE INDEX review_object ON review(kind, object_id, version, id);
 CREATE INDEX review_party ON review(party_id, kind, id);
 CREATE INDEX review_queue ON review(kind, due_at, id) WHERE state = 'waiting';
--- Marketing of parties that was stopped after a complaint was found true (CMP-10).
-CREATE TABLE marketing_stop (
-  id           INTEGER PRIMARY KEY,
-  party_id     INTEGER NOT NULL REFERENCES party(id),
-  complaint_id INTEGER NOT NULL,
-  reason       TEXT NOT NULL,              -- words of the staff, without numbers
-  by_staff     INTEGER NOT NULL,           -- 0 is the program
-  at           INTEGER NOT NULL,
-  lifted_at    INTEGER NOT NULL,
-  lifted_by    INTEGER NOT NULL,
-  lift_reason  TEXT NOT NULL
-) STRICT;
-
 -- Channels, accounts, access ------------------------------------------------
 
 CREATE TABLE channel (
