@@ -89,6 +89,10 @@ func (c *candidate) ownFacts(snap *registry.Snapshot, at int64) {
 	c.String(rulebook.ChannelCarrier, string(c.ch.Carrier))
 	c.Bool(rulebook.ChannelCarries, c.ch.Carries(c.p.category))
 	c.Bool(rulebook.ChannelReplies, snap.HearsReplies(c.ch))
+	c.String(rulebook.ChannelVendor, c.ch.Vendor())
+	if longest := c.ch.Options.SignatureMax; longest != 0 {
+		c.Int(rulebook.ChannelSignatureMax, longest)
+	}
 	c.Bool(rulebook.ChannelMKTVariables, c.ch.Options.MKTVariables)
 	c.Industries(c.ch.Options.Industries)
 	if o := &c.ch.Options; o.MKTOpen != 0 || o.MKTClose != 0 {

@@ -84,10 +84,12 @@ func TestRegisteredFactsDecide(t *testing.T) {
 		"RN-03 with one that was revoked":          {[]any{signature(foreign), letter(soon, "revoked")}, gatetest.OTPText, "RN-03", false},
 		"RN-05 a signature without qualification":  {[]any{signature(func(s *registry.Signature) { s.QualificationID = 0 })}, gatetest.MKTText, "RN-05", false},
 		"RN-06 a name that nobody called unique":   {[]any{signature(func(s *registry.Signature) { s.Unique = false })}, gatetest.OTPText, "RN-06", false},
+		"SIG-02 longer than the channel takes":     {[]any{channel(func(c *registry.Channel) { c.Options.SignatureMax = 3 })}, gatetest.OTPText, "SIG-02a", false},
+		"SIG-02 as long as the channel takes":      {[]any{channel(func(c *registry.Channel) { c.Options.SignatureMax = 4 })}, gatetest.OTPText, "", false},
 		"TPL-02 filed for a while":                 {[]any{filing(soon, registry.Approved, 1)}, gatetest.OTPText, "", true},
-		"TPL-02 whose filing ended":                {[]any{filing(past, registry.Approved, 1)}, gatetest.OTPText, "TPL-02", false},
-		"TPL-02 whose filing waits":                {[]any{filing(soon, "submitted", 1)}, gatetest.OTPText, "TPL-02", false},
-		"TPL-02 another wording than the filed":    {[]any{registry.TemplateVersion{TemplateID: gatetest.TemplateOTP, Version: 2, Body: "您的验证码是${code:code}，5分钟内有效。", State: registry.Approved, Period: registry.Period{From: 1}}}, gatetest.OTPText, "TPL-02", false},
+		"TPL-02 whose filing ended":                {[]any{filing(past, registry.Approved, 1)}, gatetest.OTPText, "TPL-02unicom", false},
+		"TPL-02 whose filing waits":                {[]any{filing(soon, "submitted", 1)}, gatetest.OTPText, "TPL-02unicom", false},
+		"TPL-02 another wording than the filed":    {[]any{registry.TemplateVersion{TemplateID: gatetest.TemplateOTP, Version: 2, Body: "您的验证码是${code:code}，5分钟内有效。", State: registry.Approved, Period: registry.Period{From: 1}}}, gatetest.OTPText, "TPL-02unicom", false},
 		"TPL-02 the other wording, filed as well ": {[]any{registry.TemplateVersion{TemplateID: gatetest.TemplateOTP, Version: 2, Body: "您的验证码是${code:code}，5分钟内有效。", State: registry.Approved, Period: registry.Period{From: 1}}, filing(soon, registry.Approved, 2)}, gatetest.OTPText, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,6 +102,25 @@ func TestRegisteredFactsDecide(t *testing.T) {
 					w.T.Errorf("%s %s %s", r.State, r.Code, r.Rule)
 				case v.ends && w.Message(r.MessageID).ValidUntil != soon.To:
 					w.T.Errorf("the permit does not end with what it rests on: %d", w.Message(r.MessageID).ValidUntil)
+				}
+			})
+		})
+	}
+}
+
+// A vendor's rules hold on the channels that name it, and on no other.
+func TestVendorsRulesHoldOnItsChannels(t *testing.T) {
+	const loan = "您的贷款将于12月1日到期"
+	for vendor, rule := range map[string]string{"tencent": "CNT-08tencent", "aliyun": "", "": ""} {
+		t.Run(vendor, func(t *testing.T) {
+			gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+				approve(w, 901, sms.Notice, loan)
+				w.Put(registry.Channel{
+					ID: gatetest.Channel, Name: "unicom", Carrier: sms.Unicom, Protocol: "cmpp30", AccessCodeID: gatetest.Code, Sessions: 1, Window: 16, State: registry.Active,
+					Options: registry.ChannelOptions{Replies: true, Vendor: vendor},
+				})
+				if r := w.Send("【准信科技】"+loan, gatetest.Member)[0]; r.Rule != rule || (r.State == sms.Queued) != (rule == "") {
+					w.T.Errorf("%+v", r)
 				}
 			})
 		})

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/lexicon"
@@ -172,6 +173,7 @@ func (g *Gate) sharedFacts(p *part, now time.Time) {
 	f.Bool(rulebook.AgentsReferralOwns, owns)
 	f.Bool(rulebook.SignatureBrackets, p.brackets)
 	f.Bool(rulebook.SignatureFound, p.signature != nil)
+	f.Int(rulebook.SignatureLength, utf8.RuneCountInString(p.name))
 	f.Bool(rulebook.SignatureApproved, p.signature != nil && p.signature.State == registry.Approved)
 	g.senderFacts(p, f, at)
 	f.Bool(rulebook.TemplateMatched, p.template != nil)

@@ -265,6 +265,9 @@ type ChannelOptions struct {
 	Cloud       *CloudUpstream `json:"cloud,omitempty" doc:"aliyun and tencent; of http, when the upstream takes templates in place of texts"`
 	IDs         string         `json:"ids,omitempty" enum:",same,hex-decimal,decimal-hex" doc:"SMPP: base of message ids in answers and in receipts, where the centre writes them differently"`
 	SAR         bool           `json:"sar,omitempty" doc:"SMPP: tell the parts of a long message by parameters in place of a header"`
+	// Vendor is not said of the clouds, whose protocol says it: see Channel.Vendor.
+	Vendor       string `json:"vendor,omitempty" pattern:"^([a-z][a-z0-9]{0,31})?$" doc:"whose product the upstream is, by the name of a rule pack's vendor: its rules hold here too; aliyun and tencent are so by their protocol"`
+	SignatureMax int    `json:"signature_max,omitempty" minimum:"0" maximum:"32" doc:"characters of the longest signature that the upstream takes, 0 is 12 (SIG-02)"`
 	// What the upstream takes beyond what the trade's usual rules allow.
 	Industries   []string `json:"industries,omitempty" maxItems:"64" doc:"trades whose marketing the upstream takes, by the names of the packs' lexicons: loans, property …; the others are refused here (CNT-08)"`
 	MKTVariables bool     `json:"mkt_variables,omitempty" doc:"marketing may have variables here (TPL-09)"`

@@ -22,6 +22,15 @@ func (c *Channel) ByWeb() bool {
 	return c.Protocol == ByHTTP || c.Protocol == ByAliyun || c.Protocol == ByTencent
 }
 
+// Vendor is whose product the upstream is, by the name that rule packs have for it; "" when
+// the channel is a carrier's own, or nobody said so.
+func (c *Channel) Vendor() string {
+	if c.Protocol == ByAliyun || c.Protocol == ByTencent {
+		return c.Protocol
+	}
+	return c.Options.Vendor
+}
+
 // ByTemplate tells whether the upstream takes no text, but the code of a template that was
 // filed with it, and values: the clouds, and an API that has a list of such templates.
 func (c *Channel) ByTemplate() bool {

@@ -393,7 +393,7 @@ func (b *Book) compile(env *cel.Env, facts []string, r Rule) (*compiled, error) 
 			c.stage = max(c.stage, b.stages[i])
 		}
 	}
-	if len(r.Carriers) > 0 {
+	if len(r.Carriers) > 0 || r.Vendor != "" {
 		c.stage = StageChannel
 	}
 	if err := b.checkHours(c); err != nil {

@@ -50,6 +50,7 @@ func Diff(a, b *Book) []Change {
 			{"parameters", listed(o.Params), listed(r.Params)},
 			{"categories", fmt.Sprint(o.Categories), fmt.Sprint(r.Categories)},
 			{"carriers", fmt.Sprint(o.Carriers), fmt.Sprint(r.Carriers)},
+			{"vendor", o.Vendor, r.Vendor},
 			{"code", string(o.Code), string(r.Code)},
 			{"status", o.Status, r.Status},
 			{"hours", fmt.Sprint(o.Hours), fmt.Sprint(r.Hours)},

@@ -110,8 +110,11 @@ func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding
 }
 
 // from is the moment from which the rule holds for a channel's carrier; bound is false when it
-// never does.
+// never does, nor for its vendor.
 func (c *compiled) from(f *Facts) (at time.Time, bound bool) {
+	if c.Vendor != "" && f.vals[ChannelVendor] != any(c.Vendor) {
+		return at, false
+	}
 	if len(c.Carriers) == 0 {
 		return c.From.Time, true
 	}

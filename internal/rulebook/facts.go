@@ -33,6 +33,7 @@ const (
 	AgentsReferralOwns
 	SignatureBrackets
 	SignatureFound
+	SignatureLength
 	SignatureApproved
 	SignaturePoses
 	ProviderLends
@@ -97,6 +98,8 @@ const (
 	PortContract
 	PortSignatures
 	PortQualifications
+	ChannelVendor
+	ChannelSignatureMax
 	ChannelMKTVariables
 	ChannelIndustries
 	ChannelCarrier
@@ -125,6 +128,7 @@ var factTable = [numFacts]Info{
 	AgentsReferralOwns:   {"agents.referral_owns", "bool", StageShared, false, "an agent without a licence stands in the chain of payment or of ports"},
 	SignatureBrackets:    {"signature.brackets", "bool", StageShared, true, "the text begins with one pair of 【】 and holds no other"},
 	SignatureFound:       {"signature.found", "bool", StageShared, true, "the sender has a signature of exactly this text"},
+	SignatureLength:      {"signature.length", "int", StageShared, int64(4), "characters of the signature, without 【】"},
 	SignatureApproved:    {"signature.approved", "bool", StageShared, true, "that signature has passed review and is not frozen"},
 	SignaturePoses:       {"signature.poses", "bool", StageShared, false, "the signature names an organ of the state, a bank or a carrier that the provider is not"},
 	ProviderLends:        {"provider.lends", "bool", StageShared, false, "the provider's registered name is that of a licensed lender"},
@@ -189,6 +193,8 @@ var factTable = [numFacts]Info{
 	PortContract:         {"port.contract", "bool", StageChannel, true, "the binding rests on a contract that holds now"},
 	PortSignatures:       {"port.signatures", "int", StageChannel, int64(1), "signatures that use this sub-code"},
 	PortQualifications:   {"port.qualifications", "int", StageChannel, int64(1), "qualifications behind this sub-code"},
+	ChannelVendor:        {"channel.vendor", "string", StageChannel, "", "the upstream whose rules hold on the channel besides the carrier's, empty when it has none: aliyun, tencent …"},
+	ChannelSignatureMax:  {"channel.signature_max", "int", StageChannel, int64(12), "characters of the longest signature that the channel takes"},
 	ChannelMKTVariables:  {"channel.mkt_variables", "bool", StageChannel, false, "the channel takes marketing with variables"},
 	ChannelIndustries:    {"channel.industries_refused", "int", StageChannel, int64(0), "words of trades that the channel does not take"},
 	ChannelCarrier:       {"channel.carrier", "string", StageChannel, "mobile", "whose network the channel reaches: mobile, unicom, telecom, broadnet or international"},

@@ -26,7 +26,8 @@ var swaps = map[string][]string{
 
 // Mutate builds every mutant of every rule: comparisons and their boundaries,
 // connectives, negations, each bare boolean fact negated, numbers and
-// parameters one up and one down, dates of carriers a day earlier and later.
+// parameters one up and one down, dates of carriers a day earlier and later, rules of one
+// vendor's channels on all.
 func (b *Book) Mutate() ([]Mutant, error) {
 	env, err := b.environment()
 	if err != nil {
@@ -104,6 +105,11 @@ func variants(r Rule) []variant {
 			m.Carriers[carrier] = Date{from.AddDate(0, 0, d)}
 			out = append(out, variant{m, fmt.Sprintf("it holds for %s from %s", carrier, m.Carriers[carrier])})
 		}
+	}
+	if r.Vendor != "" {
+		m := r
+		m.Vendor = ""
+		out = append(out, variant{m, "it holds on every vendor's channels"})
 	}
 	for name, p := range r.Params {
 		for _, d := range []int64{-1, 1} {

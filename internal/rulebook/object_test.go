@@ -33,7 +33,7 @@ func TestUnknownFactStandsAgainstAnObject(t *testing.T) {
 func TestFindingAboutAnObjectIsComplete(t *testing.T) {
 	t.Parallel()
 	found := book(t).JudgeSignature(&rulebook.SignatureClaim{Text: "示", Source: "company_short", Name: "示例商城", Entity: "company"}, morning)
-	if len(found) != 1 || found[0].Rule != "SIG-02" || len(found[0].Articles) != 1 || found[0].Reason.Zh != "签名须为 2 至 12 个汉字、字母或数字，含汉字，不含空格、符号或“测试”字样" {
+	if len(found) != 1 || found[0].Rule != "SIG-02" || len(found[0].Articles) != 1 || found[0].Reason.Zh != "签名须为 2 至 32 个汉字、字母或数字，含汉字，不含空格、符号或“测试”字样" {
 		t.Errorf("%+v", found)
 	}
 }

@@ -113,6 +113,7 @@ type Rule struct {
 	From       Date                 `yaml:"effective_from" json:"effective_from"`
 	To         Date                 `yaml:"effective_to,omitempty" json:"effective_to,omitempty"`
 	Carriers   map[sms.Carrier]Date `yaml:"carriers,omitempty" json:"carriers,omitempty"` // only on channels to these, each from its day on
+	Vendor     string               `yaml:"vendor,omitempty" json:"vendor,omitempty"`     // only on channels of this upstream
 	Layer      string               `yaml:"layer" json:"layer"`                           // law | channel | house
 	Categories []sms.Category       `yaml:"categories,omitempty" json:"categories,omitempty"`
 	Against    string               `yaml:"against" json:"against"`  // CEL: true stands against the message; of a duty, its when
@@ -183,9 +184,14 @@ type OptOutWords struct {
 
 // Pack is a rule pack as it is written.
 type Pack struct {
-	Name    string      `yaml:"pack"`
-	Version string      `yaml:"version"`
-	Layer   string      `yaml:"layer"` // law | channel | house
+	Name    string `yaml:"pack"`
+	Version string `yaml:"version"`
+	Layer   string `yaml:"layer"` // law | channel | house
+	// Of a channel pack: its rules hold only on channels to these carriers, each from its day
+	// on, or only on those of one upstream, whoever's network they reach.
+	Carriers map[sms.Carrier]Date `yaml:"carriers,omitempty"`
+	Vendor   string               `yaml:"vendor,omitempty"`
+
 	Windows []Window    `yaml:"windows,omitempty"`
 	OptOut  OptOutWords `yaml:"opt_out,omitempty"`
 	OptIn   []string    `yaml:"opt_in,omitempty"` // replies that confirm consent, each only as the whole reply; only of a law pack
@@ -227,6 +233,9 @@ func Parse(b []byte) (*Pack, error) {
 	if p.Layer != "law" && len(p.Calendar) > 0 {
 		return nil, fmt.Errorf("pack %s: only a law pack says which days are holidays", p.Name)
 	}
+	if err := p.checkUpstream(); err != nil {
+		return nil, fmt.Errorf("pack %s: %w", p.Name, err)
+	}
 	for i := range p.Calendar {
 		if err := p.Calendar[i].check(); err != nil {
 			return nil, fmt.Errorf("pack %s, calendar of %d: %w", p.Name, p.Calendar[i].Year, err)
@@ -240,6 +249,10 @@ func Parse(b []byte) (*Pack, error) {
 		if r.Kind == "" {
 			r.Kind = KindMessage
 		}
+		r.Vendor = p.Vendor
+		if len(r.Carriers) == 0 {
+			r.Carriers = p.Carriers
+		}
 		if err := r.takeDuty(); err != nil {
 			return nil, fmt.Errorf("pack %s, rule %s: %w", p.Name, r.ID, err)
 		}
@@ -249,6 +262,29 @@ func Parse(b []byte) (*Pack, error) {
 	}
 	return &p, nil
 }
+
+// checkUpstream tells what is wrong with whose channels a pack is for.
+func (p *Pack) checkUpstream() error {
+	switch {
+	case len(p.Carriers) == 0 && p.Vendor == "":
+		return nil
+	case p.Layer != "channel":
+		return errors.New("only a channel pack is for some carriers, or for one vendor")
+	case p.Vendor != "" && !VendorName.MatchString(p.Vendor):
+		return fmt.Errorf("vendor %q is not a name of small letters and digits", p.Vendor)
+	case len(p.OptOut.Whole)+len(p.OptOut.Prefix)+len(p.OptOut.Contains) > 0:
+		return errors.New("replies that refuse do so on every channel: put opt_out into another pack")
+	}
+	for i := range p.Rules {
+		if k := p.Rules[i].Kind; k != "" && k != KindMessage {
+			return fmt.Errorf("rule %s is of kind %s: what is for some channels decides about messages", p.Rules[i].ID, k)
+		}
+	}
+	return nil
+}
+
+// VendorName is the form of the name under which packs and channels speak of an upstream.
+var VendorName = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)
 
 // Decode reads the one YAML document of a file. An unknown key is an error.
 func Decode(b []byte, into any) error {
@@ -269,8 +305,9 @@ func Decode(b []byte, into any) error {
 // D (our own design), TBC (to be confirmed).
 var statuses = []string{"V", "V2", "R", "D", "TBC"}
 
-// Several rules of one row of the rulebook have letters behind its id.
-var ruleID = regexp.MustCompile(`^[A-Z]{2,6}-[0-9]{2,3}[a-z]?$`)
+// Several rules of one row of the rulebook have a letter behind its id, or whose channels they
+// are for.
+var ruleID = regexp.MustCompile(`^[A-Z]{2,6}-[0-9]{2,3}([a-z]|[a-z]{4,12})?$`)
 
 func (r *Rule) check(layer string) error {
 	switch {

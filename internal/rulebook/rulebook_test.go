@@ -49,7 +49,7 @@ func TestRulesAreAllHere(t *testing.T) {
 	for _, id := range strings.Fields("LIC-01 LIC-03 LIC-05 PORT-02 PORT-03 SIG-01 SIG-08 TPL-01 CNS-01 OPT-03 OPT-08 FRQ-01 FRQ-03 TIM-01 BIL-01 " +
 		"CMP-02 CMP-03 CMP-04 CMP-05 CMP-06a CMP-06b CMP-06c CMP-07 CMP-09 CMP-10a LIC-08 LIC-09a LIC-09b LIC-11 PORT-01a PORT-01b PRV-08a PRV-09 PRV-10a PRV-10b PRV-10c PRV-12 " +
 		"PRV-15a PRV-15b LOG-06 FRD-01 FRD-03 FRD-04 CNT-02a LIC-10 RN-01 RN-02 RN-07 RN-08 PRV-01 " +
-		"OPT-01 TPL-03 TPL-04 TPL-06 TPL-07 TPL-08 TPL-11 TPL-14 TIM-02 TIM-01a LIC-06 PORT-01 PORT-05 PORT-07 RN-03 RN-05 RN-06 TPL-02 OPT-06 CNS-13 FRQ-02 FRQ-04 FRQ-05 " +
+		"OPT-01 TPL-03 TPL-04 TPL-06 TPL-07 TPL-08 TPL-11 TPL-14 TIM-02 TIM-01a LIC-06 PORT-01 PORT-05 PORT-07 RN-03 RN-05 RN-06 TPL-02mobile TPL-02unicom TPL-02telecom SIG-02a SIG-02aliyun SIG-02qiniu CNT-08tencent TPL-09huawei TPL-09volcengine OPT-06 CNS-13 FRQ-02 FRQ-04 FRQ-05 " +
 		"LIC-07 SIG-02 SIG-03 SIG-04 SIG-05 SIG-05a SIG-06 SIG-07 TPL-05 CNT-11 CMP-10 CNS-12 " +
 		"CNT-01 CNT-06 CNT-07 CNT-10 AD-01 AD-02 AD-03 AD-04 AD-05 AD-08 AD-10 AD-11 " +
 		"PORT-05a CNT-05 SIG-10 TPL-09 TPL-10 TPL-13 CNT-03 CNT-04 CNT-08 FRD-02 FRD-07 AD-06 AD-07 AD-09 AD-12 AD-13 AD-14 AD-15 AD-17") {
@@ -161,29 +161,34 @@ func TestHousePackMayOnlyBecomeStricter(t *testing.T) {
 func TestBadPacksAreRefusedWithAReason(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown key":     {"pack: x\nversion: '1'\nlayer: house\nsomething: 1\n", "something"},
-		"unknown layer":   {"pack: x\nversion: '1'\nlayer: king\n", "king"},
-		"law adjusts":     {"pack: x\nversion: '1'\nlayer: law\nadjust: [{rule: A, param: b, value: 1}]\n", "house"},
-		"not yaml":        {"\t{", "read the rule pack"},
-		"kind":            {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, kind: wish, status: D, title: {zh: a, en: b}, effective_from: 2020-01-01}]\n", "stand against nothing"},
-		"object":          {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, kind: object, object: ship, status: D, title: {zh: a, en: b}, effective_from: 2020-01-01}]\n", "ship"},
-		"object defers":   {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, kind: object, object: signature, outcome: defer, status: D, title: {zh: a, en: b}, effective_from: 2020-01-01}]\n", "blocks, holds or warns"},
-		"unproved":        {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, kind: product, status: D, title: {zh: a, en: b}, effective_from: 2020-01-01}]\n", "proof is missing"},
-		"message fact":    {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, kind: object, object: licence, outcome: block, code: RULE_REFUSED, status: D, title: {zh: a, en: b}, reason: {zh: a, en: b}, remedy: {zh: a, en: b}, effective_from: 2020-01-01, against: consent.valid, examples: [{name: a, stands: true}, {name: b, stands: false}]}]\n", "licence.own_name"},
-		"status":          {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, status: sure}]\n", "sure"},
-		"lexicon unnamed": {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: A b, source: own, words: [赌博]}]\n", "small letters"},
-		"lexicon twice":   {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: porn, source: own, words: [赌博]}]\n", "taken"},
-		"no source":       {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: own, words: [赌博]}]\n", "where they come from"},
-		"word too short":  {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: own, source: own, words: [赌]}]\n", "two characters"},
-		"time, no hours":  {"pack: x\nversion: '1'\nlayer: house\nrules:\n" + houseRule("against: time.minute > 5", "outcome: block"), "needs hours"},
-		"hours overnight": {"pack: x\nversion: '1'\nlayer: house\nrules:\n" + houseRule("against: time.minute > param.a", "outcome: defer", "params: {a: {value: 2, unit: m}, b: {value: 1, unit: m}}", "hours: {open: a, close: b}"), "not before"},
-		"hours' fact":     {"pack: x\nversion: '1'\nlayer: house\nrules:\n" + houseRule("against: time.minute > param.a", "outcome: defer", "params: {a: {value: 1, unit: m}, b: {value: 2, unit: m}}", "hours: {open: a, close: b, open_fact: time.workday}"), "that is a number"},
-		"window's scope":  {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: everybody, length: 1m}]\n", "everybody"},
-		"clock of a day":  {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: group, clock: day}]\n", "rolling"},
-		"two spans":       {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: group, clock: hour, length: 1h}]\n", "either"},
-		"no span":         {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: group}]\n", "either"},
-		"window twice":    {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: otp_1m, scope: group, length: 1m}]\n", "taken"},
-		"rule incomplete": {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, against: 'true', outcome: block}]\n", "ABC-01"},
+		"unknown key":                {"pack: x\nversion: '1'\nlayer: house\nsomething: 1\n", "something"},
+		"unknown layer":              {"pack: x\nversion: '1'\nlayer: king\n", "king"},
+		"a law of one carrier":       {"pack: x\nversion: '1'\nlayer: law\ncarriers: {mobile: 2026-01-01}\n", "only a channel pack is for some carriers"},
+		"a house pack of one vendor": {"pack: x\nversion: '1'\nlayer: house\nvendor: aliyun\n", "only a channel pack is for some carriers"},
+		"a vendor's name":            {"pack: x\nversion: '1'\nlayer: channel\nvendor: Ali Yun\n", "small letters and digits"},
+		"replies to one vendor":      {"pack: x\nversion: '1'\nlayer: channel\nvendor: aliyun\nopt_out: {whole: [R]}\n", "refuse do so on every channel"},
+		"a vendor's duty":            {"pack: x\nversion: '1'\nlayer: channel\nvendor: aliyun\nrules: [{id: XXX-01, kind: duty}]\n", "decides about messages"},
+		"law adjusts":                {"pack: x\nversion: '1'\nlayer: law\nadjust: [{rule: A, param: b, value: 1}]\n", "house"},
+		"not yaml":                   {"\t{", "read the rule pack"},
+		"kind":                       {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, kind: wish, status: D, title: {zh: a, en: b}, effective_from: 2020-01-01}]\n", "stand against nothing"},
+		"object":                     {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, kind: object, object: ship, status: D, title: {zh: a, en: b}, effective_from: 2020-01-01}]\n", "ship"},
+		"object defers":              {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, kind: object, object: signature, outcome: defer, status: D, title: {zh: a, en: b}, effective_from: 2020-01-01}]\n", "blocks, holds or warns"},
+		"unproved":                   {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, kind: product, status: D, title: {zh: a, en: b}, effective_from: 2020-01-01}]\n", "proof is missing"},
+		"message fact":               {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, kind: object, object: licence, outcome: block, code: RULE_REFUSED, status: D, title: {zh: a, en: b}, reason: {zh: a, en: b}, remedy: {zh: a, en: b}, effective_from: 2020-01-01, against: consent.valid, examples: [{name: a, stands: true}, {name: b, stands: false}]}]\n", "licence.own_name"},
+		"status":                     {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, status: sure}]\n", "sure"},
+		"lexicon unnamed":            {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: A b, source: own, words: [赌博]}]\n", "small letters"},
+		"lexicon twice":              {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: porn, source: own, words: [赌博]}]\n", "taken"},
+		"no source":                  {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: own, words: [赌博]}]\n", "where they come from"},
+		"word too short":             {"pack: x\nversion: '1'\nlayer: house\nlexicons: [{name: own, source: own, words: [赌]}]\n", "two characters"},
+		"time, no hours":             {"pack: x\nversion: '1'\nlayer: house\nrules:\n" + houseRule("against: time.minute > 5", "outcome: block"), "needs hours"},
+		"hours overnight":            {"pack: x\nversion: '1'\nlayer: house\nrules:\n" + houseRule("against: time.minute > param.a", "outcome: defer", "params: {a: {value: 2, unit: m}, b: {value: 1, unit: m}}", "hours: {open: a, close: b}"), "not before"},
+		"hours' fact":                {"pack: x\nversion: '1'\nlayer: house\nrules:\n" + houseRule("against: time.minute > param.a", "outcome: defer", "params: {a: {value: 1, unit: m}, b: {value: 2, unit: m}}", "hours: {open: a, close: b, open_fact: time.workday}"), "that is a number"},
+		"window's scope":             {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: everybody, length: 1m}]\n", "everybody"},
+		"clock of a day":             {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: group, clock: day}]\n", "rolling"},
+		"two spans":                  {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: group, clock: hour, length: 1h}]\n", "either"},
+		"no span":                    {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: a, scope: group}]\n", "either"},
+		"window twice":               {"pack: x\nversion: '1'\nlayer: house\nwindows: [{name: otp_1m, scope: group, length: 1m}]\n", "taken"},
+		"rule incomplete":            {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, against: 'true', outcome: block}]\n", "ABC-01"},
 	} {
 		if _, err := rulebook.Load(append(builtin(t), []byte(c.text))...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)

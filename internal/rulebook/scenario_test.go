@@ -53,7 +53,7 @@ func TestScenarioSaysWhatCameInstead(t *testing.T) {
 
 func TestPackReplacesTheOneOfItsName(t *testing.T) {
 	t.Parallel()
-	const own = "pack: channel\nversion: '2'\nlayer: channel\n"
+	const own = "pack: vendor-qiniu\nversion: '2'\nlayer: channel\n"
 	packs, err := rulebook.Replace(builtin(t), []byte(own))
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestPackReplacesTheOneOfItsName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(b.Versions(), ",channel@2,") {
+	if !strings.Contains(b.Versions(), ",vendor-qiniu@2,") {
 		t.Error(b.Versions())
 	}
 	gone := rulebook.Diff(book(t), b)

@@ -50,7 +50,7 @@ func (b *Book) Unlike(other *Book, stage Stage) []string {
 		}
 		out := map[string]string{}
 		for _, c := range b.rules {
-			out[c.ID] = fmt.Sprint(c.Against, listed(c.Params), c.Categories, c.Outcome, c.From, c.To, c.Hours)
+			out[c.ID] = fmt.Sprint(c.Against, listed(c.Params), c.Categories, c.Outcome, c.From, c.To, c.Hours, c.Carriers, c.Vendor)
 			for _, name := range slices.Sorted(maps.Keys(windows)) {
 				if c.reads[name] {
 					out[c.ID] += windows[name]

@@ -135,13 +135,19 @@ func (a *API) putChannel(ctx context.Context, in *ChannelIn) (*ChannelOut, error
 // revokes is what a change of a channel takes away from messages that wait: all of it,
 // or what was permitted by what it was: PDUs or whole texts, source numbers, templates.
 func revokes(old, ch *registry.Channel) string {
-	if ch.State == registry.Active && old != nil && (old.Protocol != ch.Protocol || old.Splitting() != ch.Splitting() || old.AccessCodeID != ch.AccessCodeID ||
-		old.UpstreamID != ch.UpstreamID || old.Options.Replies != ch.Options.Replies || old.Categories != ch.Categories ||
-		old.Options.MKTOpen != ch.Options.MKTOpen || old.Options.MKTClose != ch.Options.MKTClose ||
-		!reflect.DeepEqual(old.Options.Cloud, ch.Options.Cloud)) {
+	if ch.State == registry.Active && old != nil && !reflect.DeepEqual(permits(old), permits(ch)) {
 		return "template"
 	}
 	return freeze(ch.State)
+}
+
+// permits is what of a channel decisions rest on.
+func permits(c *registry.Channel) []any {
+	o := &c.Options
+	return []any{
+		c.Protocol, c.Carrier, c.Vendor(), c.Splitting(), c.AccessCodeID, c.UpstreamID, c.Categories,
+		o.Replies, o.MKTOpen, o.MKTClose, o.SignatureMax, o.MKTVariables, o.Industries, o.Cloud,
+	}
 }
 
 // checkChannel tells what is wrong with a definition; secret is empty when there is none.
@@ -157,6 +163,9 @@ func checkChannel(snap *registry.Snapshot, ch *registry.Channel, secret string) 
 				return sms.Errorf(sms.BadRequest, "body.options.back_login", "channel %s has it already", x.ID)
 			}
 		}
+	}
+	if v := ch.Options.Vendor; v != "" && v != ch.Vendor() {
+		return sms.Errorf(sms.BadRequest, "body.options.vendor", "%s is what the protocol says; leave it out", ch.Vendor())
 	}
 	if o := &ch.Options; (o.MKTOpen != 0 || o.MKTClose != 0) && o.MKTOpen >= o.MKTClose {
 		return sms.Errorf(sms.BadRequest, "body.options.mkt_close", "the hours begin at minute %d, which is not before %d", o.MKTOpen, o.MKTClose)
