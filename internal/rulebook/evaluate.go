@@ -59,7 +59,7 @@ type Finding struct {
 	Remedy   Both      `json:"remedy"`
 	Release  time.Time `json:"release,omitzero"` // of a deferred message
 	OfCall   bool      `json:"-"`                // rests on facts of the whole call, which no later decision sees
-	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, as the text has them
+	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, as those have them: a finding is stored (P7)
 
 	Exceptions []WordException `json:"exceptions,omitempty"` // that the law may make for some of them; a person decides
 }
@@ -137,11 +137,11 @@ func (b *Book) tellWords(finding *Finding, c *compiled, f *Facts) {
 			!(c.reads[factTable[ChannelIndustries].Name] && f.refuses(h)) {
 			continue
 		}
-		if !slices.Contains(finding.Words, h.Spelling) {
-			finding.Words = append(finding.Words, h.Spelling)
+		if !slices.Contains(finding.Words, h.Word) {
+			finding.Words = append(finding.Words, h.Word)
 		}
 		if h.Exception > 0 && c.reads[lexPrefix+h.List] {
-			finding.Exceptions = append(finding.Exceptions, WordException{h.Spelling, b.lexicons[h.List].Exceptions[h.Exception-1].Title})
+			finding.Exceptions = append(finding.Exceptions, WordException{h.Word, b.lexicons[h.List].Exceptions[h.Exception-1].Title})
 		}
 	}
 }
