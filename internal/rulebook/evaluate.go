@@ -40,7 +40,8 @@ type activation struct {
 
 func (a *activation) ResolveName(name string) (any, bool) {
 	if i, ok := a.f.book.index[name]; ok {
-		return a.f.vals[i], true
+		v := a.f.vals[i]
+		return v, v != nil // what is not known can't be computed with
 	}
 	v, ok := a.c.params[name]
 	return v, ok
@@ -74,9 +75,20 @@ type WordException struct {
 // against the message in order of evaluation, and the moment at which this
 // answer ends by itself (hours, dates of rules), zero if it does not.
 func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding, until time.Time) {
+	return b.evaluate(f, at, func(c *compiled) bool { return c.stage == stage })
+}
+
+// Recount runs the rules that read counts, for the second look: what the others rest on
+// stands in the journal, or ends at a known moment.
+func (b *Book) Recount(f *Facts, at time.Time) []Finding {
+	findings, _ := b.evaluate(f, at, func(c *compiled) bool { return c.counts })
+	return findings
+}
+
+func (b *Book) evaluate(f *Facts, at time.Time, mine func(*compiled) bool) (findings []Finding, until time.Time) {
 	cat := sms.Category(f.vals[Category].(string))
 	for _, c := range b.rules {
-		if c.stage != stage || !c.Applies(cat) {
+		if !mine(c) || !c.Applies(cat) {
 			continue
 		}
 		from, bound := c.from(f)
