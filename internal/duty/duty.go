@@ -27,7 +27,7 @@ type Task struct {
 	RemindAt  int64  `db:"remind_at"` // next reminder, 0 when none is left
 	DoneAt    int64  `db:"done_at"`   // 0 while it is open
 	DoneBy    sms.ID `db:"done_by"`   // of the staff, 0 is the program
-	Note      string `db:"note"`    // of who did it; before, why the day is a guess
+	Note      string `db:"note"`      // of who did it; before, why the day is a guess
 	Evidence  string `db:"evidence"`
 }
 
