@@ -115,7 +115,7 @@ func TestDecisionHoldsNothingOfTheText(t *testing.T) {
 		approve(w, 901, sms.Notice, "您的账户可参与百 家*乐")
 		approve(w, 902, sms.MKT, "尊敬的会员，月饼最 佳食用时间七日，拒收请回复R")
 		for text, want := range map[string]struct{ word, spelling string }{
-			"您的账户可参与百 家*乐":            {"百家乐", "百 家*乐"},
+			"您的账户可参与百 家*乐":             {"百家乐", "百 家*乐"},
 			"尊敬的会员，月饼最 佳食用时间七日，拒收请回复R": {"最佳", "最 佳"},
 		} {
 			r := w.Send("【准信科技】"+text, gatetest.Member)[0]
