@@ -30,10 +30,11 @@ func (p *Platform) packDesk() *edition.Desk {
 	}}
 }
 
-// beginEdition says which packs this node runs, and why. With some that it can't load it
-// starts all the same, and decides nothing: its API is the way to activate others.
+// beginEdition says which packs this node runs, and why. With some that it can't load, or
+// with older ones than those in force, it starts all the same, and decides nothing: its API
+// is the way to activate others.
 func (p *Platform) beginEdition(ctx context.Context) error {
-	e, err := p.Gate.Edition(ctx)
+	e, err := p.Packs.Begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -44,8 +45,5 @@ func (p *Platform) beginEdition(ctx context.Context) error {
 		}
 		p.Logger.Log(ctx, level, "rule pack", "name", s.Name, "version", s.Version, "layer", s.Layer, "runs", s.Runs, "why", s.Why.En)
 	}
-	if _, err := e.Book(); err != nil {
-		return nil //nolint:nilerr // the gate has said so
-	}
-	return p.Packs.Begin(ctx, e)
+	return nil
 }

@@ -163,7 +163,7 @@ func (p *Platform) join() {
 			return err
 		},
 		OnTold: p.told, Observe: func(d time.Duration) { p.latency.answer.Observe(d.Seconds()) },
-	}, p.Desk, DispatchStore{p.DB}, p.Keys)
+	}, p.Desk, lookStore{DispatchStore{p.DB}, p}, p.Keys)
 	p.Gate = gate.New(gate.Config{
 		BatchRecipients: cfg.Gate.BatchRecipients, BatchWait: cfg.Gate.BatchWait, QueueRecipients: cfg.Gate.Queue, Workers: workers,
 		IdempotencyKept: cfg.Gate.IdempotencyKept, Logger: p.Logger,

@@ -106,33 +106,32 @@ func (c *RulebookReplay) drafts(ctx context.Context, db *store.DB) (x *replay.Re
 		}
 		names[p.Name] = true
 	}
-	var e *edition.Edition
-	var sources []rulebook.Source
+	var texts, stay *edition.Texts
 	err = db.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
 		active, err := tx.ActiveRulePacks(ctx)
 		if err != nil {
 			return err
 		}
-		if e, err = shelf.Edition(ctx, tx, active); err != nil {
+		if texts, err = shelf.Read(ctx, tx, active); err != nil {
 			return err
 		}
-		stay := slices.DeleteFunc(active, func(p registry.RulePack) bool { return names[p.Name] })
-		sources, err = shelf.Sources(ctx, tx, stay)
+		stay, err = shelf.Read(ctx, tx, slices.DeleteFunc(slices.Clone(active), func(p registry.RulePack) bool { return names[p.Name] }))
 		return err
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	now, err := e.Book()
+	now, err := shelf.Compile(texts).Book()
 	if err != nil {
 		return nil, "", errors.Join(err, errors.Unwrap(err))
 	}
-	d, err := rulebook.Assemble(builtin, append(sources, more...)...)
+	sources := append(stay.Sources(), more...)
+	d, err := rulebook.Assemble(builtin, sources...)
 	if err != nil {
 		return nil, "", err
 	}
 	h := sha256.New()
-	for _, s := range append(sources, more...) {
+	for _, s := range sources {
 		fmt.Fprintf(h, "%d\n", len(s.Text))
 		h.Write(s.Text)
 	}

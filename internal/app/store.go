@@ -58,6 +58,17 @@ func (s DispatchStore) Read(ctx context.Context, fn func(context.Context, dispat
 	return s.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 }
 
+// lookStore has packs that come into force compiled outside of the transactions of dispatch.
+type lookStore struct {
+	DispatchStore
+	p *Platform
+}
+
+// Write runs fn in the turn of submits, again if it lacked such packs.
+func (s lookStore) Write(ctx context.Context, fn func(context.Context, dispatch.WorkTx) error) error {
+	return s.p.Gate.Compiled(ctx, func() error { return s.DispatchStore.Write(ctx, fn) })
+}
+
 // InboundStore is the store as inbound sees it.
 type InboundStore struct{ DB *store.DB }
 

@@ -42,3 +42,33 @@ func TestWaitingMessageUnderANewPack(t *testing.T) {
 		w.Sound()
 	})
 }
+
+// The second look judges anew what it reads anew, the counts. Another rule, which this message
+// passed and a lawful one would not, is not asked again on facts that were never read.
+func TestSecondLookJudgesOnlyWhatItReads(t *testing.T) {
+	const pack = `
+pack: house
+version: "1"
+layer: house
+rules:
+  - id: HSE-02
+    title: {zh: a, en: b}
+    status: D
+    effective_from: 2020-01-01
+    categories: [MKT]
+    against: consent.grade == 4
+    outcome: block
+    code: RULE_REFUSED
+    reason: {zh: a, en: b}
+    remedy: {zh: a, en: b}
+    examples: [{name: a, facts: {category: MKT}, stands: true}, {name: b, facts: {category: MKT, consent.grade: 3}, stands: false}]
+`
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		d := on(w)
+		w.Activate(pack)
+		w.Agree(gatetest.Member)
+		if v := d.look(d.permitted(gatetest.MKTText, gatetest.Member)); len(v.Go) != 1 {
+			t.Fatalf("%+v", v)
+		}
+	})
+}

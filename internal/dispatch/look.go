@@ -264,8 +264,7 @@ func (l *look) judge(ctx context.Context, r *gate.Ready, m *sms.Message, revoked
 		subject.Content = &events[own].ContentHash
 	}
 	l.counts.Fill(f, &subject, events)
-	findings, _ := l.book.Evaluate(rulebook.StageRecipient, f, l.now)
-	if x := rulebook.Refusing(findings); x != nil {
+	if x := rulebook.Refusing(l.book.Recount(f, l.now)); x != nil {
 		return sms.Cancelled, x.Code, x.Rule, nil
 	}
 	return "", "", "", nil

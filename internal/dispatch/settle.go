@@ -339,10 +339,12 @@ func (s *settlement) write(ctx context.Context) error {
 			return fmt.Errorf("%d of %d messages moved under their lock", n, len(list))
 		}
 	}
-	for _, m := range s.removed {
-		if err := s.tx.RemoveEvents(ctx, m.ID); err != nil {
-			return err
-		}
+	removed := make([]sms.ID, len(s.removed))
+	for i, m := range s.removed {
+		removed[i] = m.ID
+	}
+	if err := s.tx.RemoveEvents(ctx, removed...); err != nil {
+		return err
 	}
 	if err := s.tx.InsertEvents(ctx, s.told); err != nil {
 		return err

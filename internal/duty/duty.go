@@ -27,7 +27,7 @@ type Task struct {
 	RemindAt  int64  `db:"remind_at"` // next reminder, 0 when none is left
 	DoneAt    int64  `db:"done_at"`   // 0 while it is open
 	DoneBy    sms.ID `db:"done_by"`   // of the staff, 0 is the program
-	Note      string `db:"note"`
+	Note      string `db:"note"`      // of who did it; before, why the day is a guess
 	Evidence  string `db:"evidence"`
 }
 
@@ -87,7 +87,7 @@ func (d *Desk) Arising(ctx context.Context, e Event, now time.Time) ([]Task, err
 			continue
 		}
 		t := Task{
-			Rule: o.Rule.ID, Event: e.Name, ObjectID: e.ObjectID, Period: e.Period, Owner: o.Rule.Duty.Owner, CreatedAt: now.UnixMilli(), DueAt: o.Due.UnixMilli(),
+			Rule: o.Rule.ID, Event: e.Name, ObjectID: e.ObjectID, Period: e.Period, Owner: o.Rule.Duty.Owner, CreatedAt: now.UnixMilli(), DueAt: o.Due.UnixMilli(), Note: o.Guess,
 		}
 		if next := book.NextReminder(t.Rule, o.Due, now); !next.IsZero() {
 			t.RemindAt = next.UnixMilli()

@@ -27,6 +27,7 @@ const (
 type Reader interface {
 	TextReader
 	ActiveRulePacks(ctx context.Context) ([]registry.RulePack, error)
+	Setting(ctx context.Context, name string) (string, error)
 	RulePack(ctx context.Context, id sms.ID) (registry.RulePack, bool, error)
 }
 
@@ -42,7 +43,6 @@ type Tx interface {
 	InsertRulePack(ctx context.Context, p registry.RulePack, text, cases []byte) error
 	DecideRulePack(ctx context.Context, p registry.RulePack) (bool, error)
 	RetireRulePack(ctx context.Context, id sms.ID, at int64) error
-	Setting(ctx context.Context, name string) (string, error)
 	PutSetting(ctx context.Context, name, value string) error
 }
 
@@ -68,6 +68,9 @@ type Trial struct {
 	Before  *rulebook.Book // what this node would decide by now; the program's own packs when it can't
 	Changes []rulebook.Change
 	Failed  []string // examples and scenarios that would be decided otherwise than they say
+	// Broken are active packs without which it was tried, for they can't be loaded: this node
+	// decides nothing until each has its successor.
+	Broken []string
 
 	former *registry.RulePack
 	key    string // of the packs that were active
@@ -98,54 +101,51 @@ func (d *Desk) Try(ctx context.Context, text, cases []byte) (*Trial, error) {
 	}
 	sum, casesSum := sha256.Sum256(text), sha256.Sum256(cases)
 	t := &Trial{Pack: registry.RulePack{Name: p.Name, Version: p.Version, Layer: p.Layer, Hash: sum[:], CasesHash: casesSum[:], State: registry.Proposed}}
-	var sources []rulebook.Source
-	err = d.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
-		active, err := tx.ActiveRulePacks(ctx)
-		if err != nil {
-			return err
-		}
-		t.key = keyOf(active)
-		now, err := d.Shelf.Edition(ctx, tx, active)
-		if err != nil {
-			return err
-		}
-		t.Before, _ = now.Book() // what can't be loaded is perhaps just being mended
-		after, former := with(active, t.Pack)
-		if t.former = former; former != nil && rulebook.CompareVersions(p.Version, former.Version) <= 0 {
-			return refused("body.pack", fmt.Errorf("version %s is not above %s, which is active", p.Version, former.Version))
-		}
-		if len(after) > MaxActive {
-			return refused("body.pack", fmt.Errorf("%d packs are active, and there may be no more", MaxActive))
-		}
-		sources, err = d.Shelf.Sources(ctx, given{tx, text, cases}, after)
-		return err
-	})
+	now, others, err := d.active(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	if t.Draft, err = rulebook.Assemble(d.Shelf.builtin, sources...); err != nil {
-		return nil, refused("body.pack", err)
+	if t.former != nil && rulebook.CompareVersions(p.Version, t.former.Version) <= 0 {
+		return nil, refused("body.pack", fmt.Errorf("version %s is not above %s, which is active", p.Version, t.former.Version))
 	}
-	if t.Before == nil {
+	if len(now.active) >= MaxActive && t.former == nil {
+		return nil, refused("body.pack", fmt.Errorf("%d packs are active, and there may be no more", MaxActive))
+	}
+	own := stored{rulebook.Source{Text: text, Cases: cases}, t.Pack, false}
+	t.Before, err = d.Shelf.Compile(now).Book()
+	if err != nil { // what can't be loaded is perhaps just being mended
+		others, t.Broken = d.Shelf.sound(others)
 		if t.Before, err = rulebook.Load(d.Shelf.builtin...); err != nil {
 			return nil, err
 		}
+	}
+	if t.Draft, err = d.Shelf.draft(inOrder(append(others, own))); err != nil {
+		return nil, refused("body.pack", err)
 	}
 	t.Changes, t.Failed = rulebook.Diff(t.Before, t.Draft.Book), t.Draft.Wrong()
 	return t, nil
 }
 
-// given reads the pack that has no id yet from memory.
-type given struct {
-	TextReader
-	text, cases []byte
-}
-
-func (g given) RulePackText(ctx context.Context, id sms.ID) (text, cases []byte, err error) {
-	if id == 0 {
-		return g.text, g.cases, nil
+// active reads what is active, and apart what would stay beside the pack that is tried.
+func (d *Desk) active(ctx context.Context, t *Trial) (now *Texts, others []stored, err error) {
+	err = d.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		active, err := tx.ActiveRulePacks(ctx)
+		if err == nil {
+			now, err = d.Shelf.Read(ctx, tx, active)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
 	}
-	return g.TextReader.RulePackText(ctx, id)
+	t.key = keyOf(now.active)
+	_, t.former = with(now.active, t.Pack)
+	for _, x := range now.texts {
+		if x.pack.Name != t.Pack.Name {
+			others = append(others, x)
+		}
+	}
+	return now, others, nil
 }
 
 // fails is the error of a trial that failed, or nil.
@@ -228,6 +228,7 @@ func (d *Desk) activate(ctx context.Context, id sms.ID, by *registry.Staff) (reg
 	if err != nil {
 		return p, err
 	}
+	var e *Edition
 	err = d.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if err := tx.MoveGeneration(ctx); err != nil { // activations come one after the other
 			return err
@@ -253,7 +254,15 @@ func (d *Desk) activate(ctx context.Context, id sms.ID, by *registry.Staff) (reg
 			return err
 		}
 		after, _ := with(active, p)
-		if err := tx.PutSetting(ctx, settingRuns, d.Shelf.plan(after).Mark()); err != nil {
+		e = d.Shelf.plan(after)
+		was, err := tx.Setting(ctx, SettingRuns)
+		if err != nil {
+			return err
+		}
+		if newer := e.behind(was); newer != "" {
+			return &sms.Error{Code: sms.RulebookUnusable, Field: "path.id", Detail: newer + " is in force since a newer program began, and this node would put an older one in its place: activate it on an upgraded node"}
+		}
+		if err := tx.PutSetting(ctx, SettingRuns, e.Mark()); err != nil {
 			return err
 		}
 		if err := d.Record(ctx, tx, p.DecidedAt, record("activate", &p, p.DecidedAt)); err != nil {
@@ -262,6 +271,10 @@ func (d *Desk) activate(ctx context.Context, id sms.ID, by *registry.Staff) (reg
 		_, err = tx.Revoke(ctx, sms.Revocation{Kind: "pack", ObjectID: int64(p.ID), At: p.DecidedAt})
 		return err
 	})
+	if err == nil && len(t.Broken) == 0 { // it has been compiled and tried
+		e.book = t.Draft.Book
+		d.Shelf.keep(e)
+	}
 	return p, err
 }
 
@@ -311,38 +324,82 @@ func (d *Desk) Reject(ctx context.Context, id sms.ID, by *registry.Staff) (p reg
 	return p, err
 }
 
-// settingRuns holds the mark of the edition that a node ran last.
-const settingRuns = "rulebook.runs"
+// SettingRuns is the setting that holds the mark of the edition in force: a node that has
+// another one decides nothing.
+const SettingRuns = "rulebook.runs"
 
-// Begin notes with which packs a node begins, if it is another edition than the one
-// before: a program brings packs too. What waits is then looked at again.
-func (d *Desk) Begin(ctx context.Context, e *Edition) error {
-	return d.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		was, err := tx.Setting(ctx, settingRuns)
-		if err != nil || was == e.Mark() {
-			return err
+// Begin puts what a node begins with in force, if it is another edition than the one before:
+// a program brings packs too. What waits is then looked at again, and nodes of the former
+// program decide nothing until they are upgraded. An older program than the one whose packs
+// are in force, or packs that can't be loaded, change nothing.
+func (d *Desk) Begin(ctx context.Context) (e *Edition, err error) {
+	for range 3 {
+		if e, err = d.begin(ctx); err != error(errMoved) { //nolint:errorlint // it is made here and not wrapped
+			break
 		}
-		now, err := tx.Now(ctx)
+	}
+	return e, err
+}
+
+func (d *Desk) begin(ctx context.Context) (*Edition, error) {
+	var now *Texts
+	var was string
+	err := d.Store.Read(ctx, func(ctx context.Context, tx Reader) error {
+		active, err := tx.ActiveRulePacks(ctx)
 		if err != nil {
 			return err
 		}
-		var records []leaf.Record
-		for _, s := range e.Standings {
-			if s.Runs {
-				records = append(records, leaf.New(Kind, int64(s.ID), now.UnixMilli(),
-					leaf.Str("action", "run"), leaf.Str("layer", s.Layer), leaf.Str("name", s.Name), leaf.Str("sha256", s.SHA256), leaf.Str("version", s.Version)))
-			}
-		}
-		if err := tx.MoveGeneration(ctx); err != nil {
+		if now, err = d.Shelf.Read(ctx, tx, active); err != nil {
 			return err
 		}
-		if err := tx.PutSetting(ctx, settingRuns, e.Mark()); err != nil {
-			return err
-		}
-		if err := d.Record(ctx, tx, now.UnixMilli(), records...); err != nil || was == "" {
-			return err
-		}
-		_, err = tx.Revoke(ctx, sms.Revocation{Kind: "pack", At: now.UnixMilli()})
+		was, err = tx.Setting(ctx, SettingRuns)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	e := d.Shelf.Compile(now)
+	if e.err != nil || was == e.Mark() || e.behind(was) != "" {
+		return e.Of(was), nil
+	}
+	return e, d.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if err := tx.MoveGeneration(ctx); err != nil { // beginnings and activations come one after the other
+			return err
+		}
+		active, err := tx.ActiveRulePacks(ctx)
+		if err != nil {
+			return err
+		}
+		still, err := tx.Setting(ctx, SettingRuns)
+		if err != nil {
+			return err
+		}
+		if still != was || keyOf(active) != e.key {
+			return errMoved
+		}
+		return d.run(ctx, tx, e, was == "")
+	})
+}
+
+// run stores that an edition is in force from now on.
+func (d *Desk) run(ctx context.Context, tx Tx, e *Edition, first bool) error {
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return err
+	}
+	var records []leaf.Record
+	for _, s := range e.Standings {
+		if s.Runs {
+			records = append(records, leaf.New(Kind, int64(s.ID), now.UnixMilli(),
+				leaf.Str("action", "run"), leaf.Str("layer", s.Layer), leaf.Str("name", s.Name), leaf.Str("sha256", s.SHA256), leaf.Str("version", s.Version)))
+		}
+	}
+	if err := tx.PutSetting(ctx, SettingRuns, e.Mark()); err != nil {
+		return err
+	}
+	if err := d.Record(ctx, tx, now.UnixMilli(), records...); err != nil || first {
+		return err
+	}
+	_, err = tx.Revoke(ctx, sms.Revocation{Kind: "pack", At: now.UnixMilli()})
+	return err
 }

@@ -12,7 +12,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,15 +44,72 @@ type Edition struct {
 // Book is what decides, or why nothing can be decided.
 func (e *Edition) Book() (*rulebook.Book, error) { return e.book, e.err }
 
-// Mark names the exact bytes of everything that runs.
+// Mark names the exact bytes of everything that runs, whoever brought it: a line for each
+// pack.
 func (e *Edition) Mark() string {
-	h := sha256.New()
+	var lines []string
 	for _, s := range e.Standings {
 		if s.Runs {
-			fmt.Fprintf(h, "%s@%s:%s\n", s.Name, s.Version, s.SHA256)
+			lines = append(lines, fmt.Sprintf("%s@%s %s\n", s.Name, s.Version, s.SHA256))
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
+
+// Of is the edition where one with a mark is in force, "" when none is yet: unless they are
+// the same, this one decides nothing (P11).
+func (e *Edition) Of(mark string) *Edition {
+	own := e.Mark()
+	if e.err != nil || mark == "" || own == mark {
+		return e
+	}
+	return &Edition{Standings: e.Standings, key: e.key, err: &sms.Error{Code: sms.RulebookUnusable, Cause: fmt.Errorf(
+		"another program put %s in force, and this one has %s: upgrade this node, or activate what is in force there", only(mark, own), only(own, mark))}}
+}
+
+// only lists the packs that one mark has and another one has not.
+func only(mark, other string) string {
+	var out []string
+	for line := range strings.Lines(mark) {
+		if !strings.Contains(other, line) {
+			pack, sum, _ := strings.Cut(strings.TrimSpace(line), " ")
+			out = append(out, fmt.Sprintf("%s (%.8s)", pack, sum))
+		}
+	}
+	if out == nil {
+		return "nothing else"
+	}
+	return strings.Join(out, ", ")
+}
+
+// behind names a pack of which a mark has a newer version than the edition, or that only
+// the mark has while the edition is newer in none; "" when there is no such pack.
+func (e *Edition) behind(mark string) string {
+	mine, ahead, lacks := map[string]string{}, false, ""
+	for _, s := range e.Standings {
+		if s.Runs {
+			mine[s.Name] = s.Version
+		}
+	}
+	for line := range strings.Lines(mark) {
+		pack, _, _ := strings.Cut(line, " ")
+		name, version, _ := strings.Cut(pack, "@")
+		own, has := mine[name]
+		delete(mine, name)
+		switch {
+		case !has:
+			lacks = pack
+		case rulebook.CompareVersions(own, version) < 0:
+			return pack
+		case rulebook.CompareVersions(own, version) > 0:
+			ahead = true
+		}
+	}
+	if ahead || len(mine) > 0 {
+		return ""
+	}
+	return lacks
 }
 
 // TextReader reads the texts of activated packs.
@@ -66,8 +122,9 @@ type Shelf struct {
 	builtin [][]byte
 	own     []Standing
 
-	mu   sync.Mutex
-	last *Edition
+	mu        sync.Mutex // never held for long
+	last      *Edition
+	compiling sync.Mutex
 }
 
 // NewShelf begins with the program's own packs, which must pass their own examples.
@@ -84,25 +141,16 @@ func NewShelf(builtin [][]byte) (*Shelf, error) {
 		sum := sha256.Sum256(raw)
 		s.own = append(s.own, Standing{Name: p.Name, Version: p.Version, Layer: p.Layer, SHA256: hex.EncodeToString(sum[:])})
 	}
-	book, err := load(builtin, nil)
+	d, err := s.draft(nil)
+	if err == nil {
+		err = examples(d)
+	}
 	if err != nil {
 		return nil, err
 	}
 	s.last = s.plan(nil)
-	s.last.book = book
+	s.last.book = d.Book
 	return s, nil
-}
-
-// load compiles packs and runs their examples.
-func load(builtin [][]byte, more []rulebook.Source) (*rulebook.Book, error) {
-	d, err := rulebook.Assemble(builtin, more...)
-	if err != nil {
-		return nil, err
-	}
-	if failed := d.FailedExamples(); len(failed) > 0 {
-		return nil, fmt.Errorf("the rulebook fails its own examples: %s", failed[0])
-	}
-	return d.Book, nil
 }
 
 // version is that of the program's own pack of a name, "" when it has none.
@@ -161,56 +209,131 @@ func keyOf(active []registry.RulePack) string {
 	return b.String()
 }
 
-// Edition is that of the program's packs with the activated ones. It is compiled when
-// the set of packs is another one than before; an error is of the reading alone.
-func (s *Shelf) Edition(ctx context.Context, tx TextReader, active []registry.RulePack) (*Edition, error) {
+// Known is the edition of the program's packs with the activated ones, nil when it has not
+// been compiled yet.
+func (s *Shelf) Known(active []registry.RulePack) *Edition {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	active = sorted(active)
-	e := s.plan(active)
-	if s.last.key == e.key {
-		return s.last, nil
+	if s.last.key == keyOf(active) {
+		return s.last
 	}
-	sources, err := s.Sources(ctx, tx, active)
-	if err == nil {
-		e.book, err = load(s.builtin, sources)
-	} else if !errors.Is(err, errAltered) {
-		return nil, err
-	}
-	if err != nil {
-		e.err = &sms.Error{Code: sms.RulebookUnusable, Cause: err}
-	}
-	s.last = e
-	return e, nil
+	return nil
 }
 
-// errAltered is of a stored pack that is not the one that was activated.
-var errAltered = errors.New("its text is not the one that was proposed: the hash is another one")
+func (s *Shelf) keep(e *Edition) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = e
+}
 
-// Sources reads the packs that run beside the program's own.
-func (s *Shelf) Sources(ctx context.Context, tx TextReader, active []registry.RulePack) ([]rulebook.Source, error) {
-	var out []rulebook.Source
+// stored is an activated pack with its text.
+type stored struct {
+	rulebook.Source
+	pack    registry.RulePack
+	altered bool // it is not the one that was proposed
+}
+
+// Texts are those of one set of activated packs.
+type Texts struct {
+	active []registry.RulePack
+	texts  []stored
+}
+
+// Read reads the packs that run beside the program's own. What is done with them takes long:
+// it is done after the transaction.
+func (s *Shelf) Read(ctx context.Context, tx TextReader, active []registry.RulePack) (*Texts, error) {
+	out := &Texts{active: active}
 	for _, p := range sorted(active) {
 		if s.overtaken(&p) {
 			continue
 		}
-		text, cases, err := tx.RulePackText(ctx, p.ID)
+		raw, cases, err := tx.RulePackText(ctx, p.ID)
 		if err != nil {
 			return nil, err
 		}
-		if sum := sha256.Sum256(text); !bytes.Equal(sum[:], p.Hash) {
-			return nil, fmt.Errorf("pack %s@%s: %w", p.Name, p.Version, errAltered)
-		}
-		out = append(out, rulebook.Source{Text: text, Cases: cases})
+		sum := sha256.Sum256(raw)
+		out.texts = append(out.texts, stored{rulebook.Source{Text: raw, Cases: cases}, p, !bytes.Equal(sum[:], p.Hash)})
 	}
 	return out, nil
 }
 
+// Sources are the texts as they are laid upon the program's own.
+func (t *Texts) Sources() []rulebook.Source {
+	out := make([]rulebook.Source, len(t.texts))
+	for i := range t.texts {
+		out[i] = t.texts[i].Source
+	}
+	return out
+}
+
+// Compile makes the edition of packs, once for all who ask at the same time.
+func (s *Shelf) Compile(t *Texts) *Edition {
+	s.compiling.Lock()
+	defer s.compiling.Unlock()
+	if e := s.Known(t.active); e != nil {
+		return e
+	}
+	e := s.plan(t.active)
+	d, err := s.draft(t.texts)
+	if err == nil {
+		err = examples(d)
+	}
+	if err != nil {
+		e.err = &sms.Error{Code: sms.RulebookUnusable, Cause: err}
+	} else {
+		e.book = d.Book
+	}
+	s.keep(e)
+	return e
+}
+
+// draft lays activated packs upon the program's own.
+func (s *Shelf) draft(texts []stored) (*rulebook.Draft, error) {
+	for _, t := range texts {
+		if t.altered {
+			return nil, fmt.Errorf("pack %s@%s: its text is not the one that was proposed: the hash is another one", t.pack.Name, t.pack.Version)
+		}
+	}
+	return rulebook.Assemble(s.builtin, (&Texts{texts: texts}).Sources()...)
+}
+
+// examples refuses a draft that fails its own.
+func examples(d *rulebook.Draft) error {
+	if failed := d.FailedExamples(); len(failed) > 0 {
+		return fmt.Errorf("the rulebook fails its own examples: %s", failed[0])
+	}
+	return nil
+}
+
+// sound picks those packs that load, each with those before it, and says what is wrong with
+// the others.
+func (s *Shelf) sound(texts []stored) (good []stored, broken []string) {
+	for _, t := range texts {
+		d, err := s.draft(append(slices.Clone(good), t))
+		if err == nil {
+			err = examples(d)
+		}
+		if err != nil {
+			broken = append(broken, fmt.Sprintf("%s@%s: %s", t.pack.Name, t.pack.Version, err))
+			continue
+		}
+		good = append(good, t)
+	}
+	return good, broken
+}
+
+// inOrder does the same with their texts.
+func inOrder(list []stored) []stored {
+	return slices.SortedFunc(slices.Values(list), func(a, b stored) int { return before(&a.pack, &b.pack) })
+}
+
 // sorted gives packs the order in which they are laid upon each other: by layer and name.
 func sorted(list []registry.RulePack) []registry.RulePack {
-	return slices.SortedFunc(slices.Values(list), func(a, b registry.RulePack) int {
-		return cmp.Or(strings.Compare(a.Layer, b.Layer), strings.Compare(a.Name, b.Name))
-	})
+	return slices.SortedFunc(slices.Values(list), func(a, b registry.RulePack) int { return before(&a, &b) })
+}
+
+func before(a, b *registry.RulePack) int {
+	return cmp.Or(strings.Compare(a.Layer, b.Layer), strings.Compare(a.Name, b.Name))
 }
 
 // with is a set of activated packs after another one has come, in the place of an older

@@ -24,6 +24,15 @@ func (s stored) RulePackText(_ context.Context, id sms.ID) (text, cases []byte, 
 	return []byte(s[id]), nil, nil
 }
 
+// shelve gives the edition of packs.
+func shelve(s *edition.Shelf, texts stored, active []registry.RulePack) (*edition.Edition, error) {
+	t, err := s.Read(context.Background(), texts, active)
+	if err != nil {
+		return nil, err
+	}
+	return s.Compile(t), nil
+}
+
 // row is what the registry says of a pack.
 func row(t *testing.T, id sms.ID, text string) registry.RulePack {
 	t.Helper()
@@ -59,7 +68,7 @@ func TestNewerOfTwoLawPacksRuns(t *testing.T) {
 	active := []registry.RulePack{row(t, 7, text)}
 	for own, want := range map[string]string{"2026.11.2": "law@2026.12,", "2026.9": "law@2026.12,", "2026.12": "law@2026.12,", "2026.12.1": "law@2026.12.1,", "2027.1": "law@2027.1,"} {
 		s, _ := program(t, own)
-		e, err := s.Edition(t.Context(), stored{7: text}, active)
+		e, err := shelve(s, stored{7: text}, active)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +110,7 @@ func TestPackThatDoesNotLoad(t *testing.T) {
 		"looser than the law": {row(t, 8, loose), stored{8: loose}},
 		"altered":             {altered, stored{9: fine}},
 	} {
-		e, err := s.Edition(t.Context(), c.texts, []registry.RulePack{c.active})
+		e, err := shelve(s, c.texts, []registry.RulePack{c.active})
 		if err != nil {
 			t.Fatal(name, err)
 		}
@@ -112,10 +121,10 @@ func TestPackThatDoesNotLoad(t *testing.T) {
 		}
 	}
 	good := []registry.RulePack{row(t, 10, fine)}
-	if _, err := s.Edition(t.Context(), stored{}, good); err == nil {
+	if _, err := shelve(s, stored{}, good); err == nil {
 		t.Error("a text that can't be read gives an edition")
 	}
-	e, err := s.Edition(t.Context(), stored{10: fine}, good)
+	e, err := shelve(s, stored{10: fine}, good)
 	if err != nil {
 		t.Fatal(err)
 	}

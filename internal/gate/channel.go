@@ -147,11 +147,9 @@ func (c *candidate) portFacts(snap *registry.Snapshot, at int64) {
 	signatures, qualifications := 0, map[sms.ID]bool{}
 	if c.sub != nil {
 		c.contract = snap.Contract[c.sub.ContractID]
-		for _, x := range snap.Subcodes {
-			if x.AccessCodeID == c.sub.AccessCodeID && x.Digits == c.sub.Digits {
-				signatures++
-				qualifications[x.QualificationID] = true
-			}
+		for _, x := range snap.SubcodesAt(c.sub.AccessCodeID, c.sub.Digits) {
+			signatures++
+			qualifications[x.QualificationID] = true
 		}
 		qualifications[c.p.signature.QualificationID] = true
 	}

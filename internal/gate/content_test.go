@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/gate/gatetest"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/internal/store"
 )
 
 // approve gives the customer an approved template and a price for its category.
@@ -101,6 +103,37 @@ func TestAbsoluteTermsWaitForAReviewer(t *testing.T) {
 		}
 		if x := r.Findings[0].Exceptions; len(x) != 1 || x[0].Word != "最佳" || !strings.Contains(x[0].Zh, "使用提示") {
 			w.T.Errorf("%+v", x)
+		}
+	})
+}
+
+// P7: a decision is stored in clear, so its findings name the words of the lexicons, and
+// never what the text has in their place.
+func TestDecisionHoldsNothingOfTheText(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		w.Agree(gatetest.Member)
+		approve(w, 901, sms.Notice, "您的账户可参与百 家*乐")
+		approve(w, 902, sms.MKT, "尊敬的会员，月饼最 佳食用时间七日，拒收请回复R")
+		for text, want := range map[string]struct{ word, spelling string }{
+			"您的账户可参与百 家*乐":             {"百家乐", "百 家*乐"},
+			"尊敬的会员，月饼最 佳食用时间七日，拒收请回复R": {"最佳", "最 佳"},
+		} {
+			r := w.Send("【准信科技】"+text, gatetest.Member)[0]
+			if len(r.Findings) == 0 || !slices.Contains(r.Findings[0].Words, want.word) {
+				w.T.Fatalf("%s: %+v", text, r)
+			}
+			var d sms.Decision
+			err := w.DB.Read(context.Background(), func(ctx context.Context, tx *store.Tx) (err error) {
+				d, err = tx.Decision(ctx, w.Message(r.MessageID).DecisionID)
+				return err
+			})
+			if err != nil {
+				w.T.Fatal(err)
+			}
+			row := fmt.Sprintf("%s %s %s %s", d.Facts, d.Findings, d.Permit, d.Verdicts)
+			if strings.Contains(row, want.spelling) || !strings.Contains(row, want.word) {
+				w.T.Errorf("%s: %s", text, row)
+			}
 		}
 	})
 }

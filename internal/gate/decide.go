@@ -475,10 +475,12 @@ func (b *batchRun) write(ctx context.Context, live []int) error {
 			return errMoved
 		}
 	}
-	for _, m := range b.removed {
-		if err := b.tx.RemoveEvents(ctx, m.ID); err != nil {
-			return err
-		}
+	removed := make([]sms.ID, len(b.removed))
+	for i, m := range b.removed {
+		removed[i] = m.ID
+	}
+	if err := b.tx.RemoveEvents(ctx, removed...); err != nil {
+		return err
 	}
 	if err := b.tx.InsertRecipientEvents(ctx, b.events); err != nil {
 		return fmt.Errorf("store the recipient events: %w", err)

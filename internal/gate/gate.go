@@ -338,10 +338,12 @@ func (g *Gate) attempt(ctx context.Context, batch []*job) (b *batchRun, err erro
 		}
 		b.settleClaim(err == nil)
 	}()
-	err = g.store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		b.settleClaim(false) // of a transaction that lost a race
-		b = &batchRun{g: g, tx: tx, jobs: batch, outcomes: make([]outcome, len(batch)), follow: map[int]int{}}
-		return b.decide(ctx)
+	err = g.Compiled(ctx, func() error {
+		return g.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+			b.settleClaim(false) // of a transaction that lost a race
+			b = &batchRun{g: g, tx: tx, jobs: batch, outcomes: make([]outcome, len(batch)), follow: map[int]int{}}
+			return b.decide(ctx)
+		})
 	})
 	return b, err
 }
@@ -363,12 +365,14 @@ func (g *Gate) Try(ctx context.Context, call *Call) (Answer, error) {
 		if !errors.Is(err, errMoved) {
 			break
 		}
-		err = g.store.Write(ctx, func(ctx context.Context, tx Tx) error {
-			b = &batchRun{g: g, tx: tx, jobs: []*job{{call: &plain}}, outcomes: make([]outcome, 1), dry: true}
-			if err := b.decide(ctx); err != nil {
-				return err
-			}
-			return errTried
+		err = g.Compiled(ctx, func() error {
+			return g.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+				b = &batchRun{g: g, tx: tx, jobs: []*job{{call: &plain}}, outcomes: make([]outcome, 1), dry: true}
+				if err := b.decide(ctx); err != nil {
+					return err
+				}
+				return errTried
+			})
 		})
 	}
 	var known *sms.Error

@@ -2,11 +2,13 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
+	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
 // law is what decisions rest on besides the recipients' facts, as of one generation. It
@@ -23,35 +25,71 @@ type LawTx interface {
 	edition.TextReader
 	Generation(ctx context.Context) (int64, error)
 	Registry(ctx context.Context) (*registry.Snapshot, error)
+	Setting(ctx context.Context, name string) (string, error)
+}
+
+// errNotCompiled says that packs came into force which this node has not compiled yet.
+var errNotCompiled = &sms.Error{Code: sms.Busy, Detail: "new rule packs are being loaded"}
+
+// Compiled runs what a transaction does, and again once packs that came into force meanwhile
+// are compiled: that takes too long to be done while anything is locked.
+func (g *Gate) Compiled(ctx context.Context, run func() error) error {
+	err := run()
+	if errors.Is(err, errNotCompiled) {
+		if _, err := g.read(ctx); err != nil {
+			return err
+		}
+		err = run()
+	}
+	return err
 }
 
 // fresh is the law as of now. It is read again when the generation has moved; a decision
-// always checks that inside its transaction.
+// always checks that inside its transaction. Packs that are not compiled yet are
+// errNotCompiled.
 func (g *Gate) fresh(ctx context.Context, tx LawTx) (*law, error) {
+	l, mark, err := g.asOfNow(ctx, tx)
+	if err != nil || l.edition != nil {
+		return l, err
+	}
+	e := g.shelf.Known(l.snap.RulePacks)
+	if e == nil {
+		return nil, errNotCompiled
+	}
+	return g.adopt(l, e.Of(mark)), nil
+}
+
+// asOfNow is the law as of now, without its edition when the generation has moved; mark names
+// the one that is in force.
+func (g *Gate) asOfNow(ctx context.Context, tx LawTx) (l *law, mark string, err error) {
 	generation, err := tx.Generation(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	old := g.law.Load()
-	if old != nil && old.snap.Generation == generation {
-		return old, nil
+	if old := g.law.Load(); old != nil && old.snap.Generation == generation {
+		return old, "", nil
 	}
-	l := &law{}
+	l = &law{}
 	if l.snap, err = tx.Registry(ctx); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	if l.edition, err = g.shelf.Edition(ctx, tx, l.snap.RulePacks); err != nil {
-		return nil, fmt.Errorf("read the rule packs: %w", err)
-	}
+	mark, err = tx.Setting(ctx, edition.SettingRuns)
+	return l, mark, err
+}
+
+// adopt takes an edition for what this node decides by.
+func (g *Gate) adopt(l *law, e *edition.Edition) *law {
+	old := g.law.Load()
 	var unusable error
-	if l.book, unusable = l.edition.Book(); unusable != nil && (old == nil || old.edition != l.edition) {
-		g.cfg.Logger.Error("this node decides nothing: it can't load the rule packs in force (无法载入现行规则包，本节点停止受理)", "err", unusable)
+	l.edition = e
+	if l.book, unusable = e.Book(); unusable != nil && (old == nil || old.book != nil || old.edition.Mark() != e.Mark()) {
+		g.cfg.Logger.Error("this node decides nothing: it can't use the rule packs in force (无法使用现行规则包，本节点停止受理)", "err", unusable)
 	}
 	if l.readings = new(readings); old != nil && old.book == l.book {
 		l.readings = old.readings
 	}
 	g.law.Store(l)
-	return l, nil
+	return l
 }
 
 // usable is fresh for who decides: what can't be loaded is never replaced by an older
@@ -65,15 +103,31 @@ func (g *Gate) usable(ctx context.Context, tx LawTx) (*law, error) {
 	return l, err
 }
 
-func (g *Gate) read(ctx context.Context) (l *law, err error) {
-	err = g.store.Read(ctx, func(ctx context.Context, tx Tx) error {
-		l, err = g.fresh(ctx, tx)
+// read is the law as of now, compiled outside of any transaction if it must be.
+func (g *Gate) read(ctx context.Context) (*law, error) {
+	var l *law
+	var e *edition.Edition
+	var texts *edition.Texts
+	var mark string
+	err := g.store.Read(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if l, mark, err = g.asOfNow(ctx, tx); err != nil || l.edition != nil {
+			return err
+		}
+		if e = g.shelf.Known(l.snap.RulePacks); e == nil {
+			texts, err = g.shelf.Read(ctx, tx, l.snap.RulePacks)
+		}
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the registry: %w", err)
 	}
-	return l, nil
+	if l.edition != nil {
+		return l, nil
+	}
+	if e == nil {
+		e = g.shelf.Compile(texts)
+	}
+	return g.adopt(l, e.Of(mark)), nil
 }
 
 // Snapshot is the registry as of now.

@@ -54,7 +54,7 @@ func wordsKey(hits []lexicon.Hit) string {
 	var b strings.Builder
 	for i := range hits {
 		h := &hits[i]
-		fmt.Fprintf(&b, "%s %s %s %t %d\n", h.List, h.Word, h.Spelling, h.Disguised, h.Exception)
+		fmt.Fprintf(&b, "%s %s %t %d\n", h.List, h.Word, h.Disguised, h.Exception)
 	}
 	return b.String()
 }

@@ -54,26 +54,29 @@ func (g *Gate) ahead(ctx context.Context, batch []*job) (err error) {
 		}
 	}()
 	secrets, groups := map[secretKey]vault.Secret{}, map[sms.ID][][16]byte{}
-	err = g.store.Read(ctx, func(ctx context.Context, tx Tx) error {
-		l, err := g.usable(ctx, tx)
-		if err != nil {
-			return err
-		}
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
-		for _, j := range batch {
-			if g.prepare(j, l, now); j.err == nil && len(j.redo) == 0 {
-				groups[j.party.GroupID] = append(groups[j.party.GroupID], j.phones...)
-			}
-		}
-		for group, ids := range groups {
-			if err := g.readSecrets(ctx, tx, group, ids, secrets); err != nil {
+	err = g.Compiled(ctx, func() error {
+		return g.store.Read(ctx, func(ctx context.Context, tx Tx) error {
+			l, err := g.usable(ctx, tx)
+			if err != nil {
 				return err
 			}
-		}
-		return nil
+			now, err := tx.Now(ctx)
+			if err != nil {
+				return err
+			}
+			clear(groups)
+			for _, j := range batch {
+				if g.prepare(j, l, now); j.err == nil && len(j.redo) == 0 {
+					groups[j.party.GroupID] = append(groups[j.party.GroupID], j.phones...)
+				}
+			}
+			for group, ids := range groups {
+				if err := g.readSecrets(ctx, tx, group, ids, secrets); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		return err

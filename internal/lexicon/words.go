@@ -20,10 +20,10 @@ type List struct {
 	Exceptions []*regexp.Regexp
 }
 
-// Hit is a word of a list that a text holds.
+// Hit is a word of a list that a text holds. It has nothing of the text itself, for what is
+// found may be stored (P7).
 type Hit struct {
 	List, Word string // as the list has it
-	Spelling   string // as the text has it
 	From, To   int    // where it stands first in the text, in bytes
 	Disguised  bool   // spelt in another way than openly
 	Exception  int    // of the list, from 1 on, in which it stands everywhere in the text; 0 if in none
@@ -227,12 +227,10 @@ func (f *finder) hit(e *entry, form string, from, to int) {
 			return
 		}
 	}
-	h := Hit{List: l.Name, Word: e.word, Spelling: strings.Clone(f.text[from:to]), From: from, To: to, Exception: exception}
-	h.Disguised = e.disguised || !plain(h.Spelling, form, e.word)
-	if len(h.Spelling) > 2*MaxWord {
-		h.Spelling = e.word
-	}
-	f.hits = append(f.hits, h)
+	f.hits = append(f.hits, Hit{
+		List: l.Name, Word: e.word, From: from, To: to, Exception: exception,
+		Disguised: e.disguised || !plain(f.text[from:to], form, e.word),
+	})
 }
 
 // around is how much of a text beside a word belongs to the phrase in which it stands.

@@ -65,6 +65,7 @@ type Snapshot struct {
 	tfilings   map[templateFilingKey]*TemplateFiling
 	authorised map[sms.ID][]*Authorisation // by signature
 	bySig      map[sms.ID][]*Subcode
+	byDigits   map[digitsKey][]*Subcode
 	wordings   map[sms.ID][]*ApprovedWording // by party
 	byTemplate map[sms.ID]*ApprovedWording
 	prices     map[priceKey][]Price
@@ -117,7 +118,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		measures: group(t.Measures, func(m *Measure) sms.ID { return m.PartyID }),
 		licences: group(t.Licences, func(l *Licence) sms.ID { return l.PartyID }), contracts: group(t.Contracts, func(c *Contract) sms.ID { return c.PartyID }),
 		signatures: map[signatureKey]*Signature{}, filings: map[filingKey]*Filing{}, tfilings: map[templateFilingKey]*TemplateFiling{},
-		authorised: group(t.Authorised, func(a *Authorisation) sms.ID { return a.SignatureID }), bySig: map[sms.ID][]*Subcode{},
+		authorised: group(t.Authorised, func(a *Authorisation) sms.ID { return a.SignatureID }), bySig: map[sms.ID][]*Subcode{}, byDigits: map[digitsKey][]*Subcode{},
 		prices: map[priceKey][]Price{}, keys: map[[32]byte]*APIKey{}, logins: map[string]*SPAccount{}, allow: map[string][]netip.Prefix{},
 	}
 	s.RulePacks = t.RulePacks
@@ -135,6 +136,8 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		if c := &t.Subcodes[i]; c.State == Active {
 			s.Subcodes = append(s.Subcodes, c)
 			s.bySig[c.SignatureID] = append(s.bySig[c.SignatureID], c)
+			k := digitsKey{c.AccessCodeID, c.Digits}
+			s.byDigits[k] = append(s.byDigits[k], c)
 		}
 	}
 	for i := range t.Channels {
@@ -451,6 +454,17 @@ func (s *Snapshot) FilingsOf(signature sms.ID) (out []*Filing) {
 
 // SubcodesOf lists the active bindings of a signature.
 func (s *Snapshot) SubcodesOf(signature sms.ID) []*Subcode { return s.bySig[signature] }
+
+// digitsKey is a sub-code under an access code.
+type digitsKey struct {
+	accessCode sms.ID
+	digits     string
+}
+
+// SubcodesAt lists the active bindings of the digits under an access code.
+func (s *Snapshot) SubcodesAt(accessCode sms.ID, digits string) []*Subcode {
+	return s.byDigits[digitsKey{accessCode, digits}]
+}
 
 // Subcode finds the signature's binding under an access code, or nil.
 func (s *Snapshot) Subcode(signature, accessCode sms.ID) *Subcode {

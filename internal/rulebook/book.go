@@ -94,6 +94,7 @@ type Book struct {
 type compiled struct {
 	Rule
 	stage  Stage
+	counts bool // it reads counts of recipient events
 	reads  map[string]bool
 	params map[string]any
 	prg    cel.Program
@@ -238,6 +239,9 @@ func (b *Book) add(env *cel.Env, r Rule) error {
 		return nil
 	}
 	c, err := b.compile(env, b.factNames(), r)
+	if err == nil {
+		err = b.checkMoments(c)
+	}
 	if err != nil {
 		return err
 	}
@@ -391,6 +395,7 @@ func (b *Book) compile(env *cel.Env, facts []string, r Rule) (*compiled, error) 
 			}
 			c.reads[ref.Name] = true
 			c.stage = max(c.stage, b.stages[i])
+			c.counts = c.counts || strings.HasPrefix(ref.Name, countPrefix)
 		}
 	}
 	if len(r.Carriers) > 0 || r.Vendor != "" {

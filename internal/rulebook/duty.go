@@ -182,8 +182,9 @@ func (b *Book) addDuty(r Rule) error {
 
 // Owed is a duty that arises from an event.
 type Owed struct {
-	Rule Rule
-	Due  time.Time // the moment at which it is overdue
+	Rule  Rule
+	Due   time.Time // the moment at which it is overdue
+	Guess string    // why that is earlier than the law asks; "" when it is not
 }
 
 // Owed lists the duties that arise from something that happened at a moment. A duty whose
@@ -204,7 +205,8 @@ func (b *Book) Owed(name string, values map[string]any, at, now time.Time) []Owe
 		}
 		filled := c.Rule
 		filled.Remedy = c.fill(c.Remedy)
-		out = append(out, Owed{filled, b.due(&c.Rule, at)})
+		due, guess := b.due(&c.Rule, at)
+		out = append(out, Owed{filled, due, guess})
 	}
 	return out
 }
@@ -212,26 +214,28 @@ func (b *Book) Owed(name string, values map[string]any, at, now time.Time) []Owe
 // due is where a period ends: after hours, or with the last of its days; the day from which
 // it is counted is not counted. 《民法典》第二百零一条至第二百零三条, without the extension of
 // Art. 203 over holidays: earlier is never late. Working days of a year that no pack has are
-// taken for days, which ends too early and never too late.
-func (b *Book) due(r *Rule, at time.Time) time.Time {
+// taken for days, which ends too early and never too late; guess says so.
+func (b *Book) due(r *Rule, at time.Time) (due time.Time, guess string) {
 	d, n := &r.Duty.Due, int(r.Params[r.Duty.Due.N].Value)
 	y, m, day := at.In(Shanghai).Date()
 	midnight := func(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, Shanghai) }
 	switch {
 	case d.Unit == "hours":
-		return at.Add(time.Duration(n) * time.Hour)
+		return at.Add(time.Duration(n) * time.Hour), ""
 	case d.Before:
-		return midnight(y, m, day-n)
+		return midnight(y, m, day-n), ""
 	case d.Unit == "months":
 		last := midnight(y, m+time.Month(n)+1, 0) // a month may lack the day: its last one then
-		return midnight(y, m+time.Month(n), min(day, last.Day())+1)
+		return midnight(y, m+time.Month(n), min(day, last.Day())+1), ""
 	case d.Unit == "working_days":
-		if end, err := b.calendar.AddWorkdays(at, n); err == nil {
+		end, err := b.calendar.AddWorkdays(at, n)
+		if err == nil {
 			y, m, day = end.In(Shanghai).Date()
-			return midnight(y, m, day+1)
+			return midnight(y, m, day+1), ""
 		}
+		guess = fmt.Sprintf("期限按自然日计算，早于法定期限：规则包缺节假日安排。Counted in days, which ends earlier than the law asks: %s", err)
 	}
-	return midnight(y, m, day+n+1)
+	return midnight(y, m, day+n+1), guess
 }
 
 // Rule reads one by its id.

@@ -39,7 +39,7 @@ func TestWorkingDaysOfADutyPassHolidays(t *testing.T) {
 	}
 }
 
-// In a year whose holidays no pack has, a duty is due early and never late.
+// In a year whose holidays no pack has, a duty is due early and never late, and says so.
 func TestUnknownYearMakesADutyEarly(t *testing.T) {
 	t.Parallel()
 	b := book(t)
@@ -48,6 +48,11 @@ func TestUnknownYearMakesADutyEarly(t *testing.T) {
 		due := owed(b, rulebook.EventComplaint, map[string]any{"complaint.source": "carrier", "complaint.about": "marketing"}, at)["CMP-03"]
 		if y, m, d := at.In(rulebook.Shanghai).Date(); !due.Equal(time.Date(y, m, d+16, 0, 0, 0, 0, rulebook.Shanghai)) {
 			t.Fatalf("received %s: due %s", at, due)
+		}
+		for _, o := range b.Owed(rulebook.EventComplaint, map[string]any{"complaint.source": "carrier", "complaint.about": "marketing"}, at, at) {
+			if guessed := o.Rule.ID == "CMP-03"; guessed != strings.Contains(o.Guess, "2027") {
+				t.Fatalf("%s, received %s, says of its day %q", o.Rule.ID, at, o.Guess)
+			}
 		}
 	})
 }

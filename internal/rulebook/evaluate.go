@@ -40,7 +40,8 @@ type activation struct {
 
 func (a *activation) ResolveName(name string) (any, bool) {
 	if i, ok := a.f.book.index[name]; ok {
-		return a.f.vals[i], true
+		v := a.f.vals[i]
+		return v, v != nil // what is not known can't be computed with
 	}
 	v, ok := a.c.params[name]
 	return v, ok
@@ -59,7 +60,7 @@ type Finding struct {
 	Remedy   Both      `json:"remedy"`
 	Release  time.Time `json:"release,omitzero"` // of a deferred message
 	OfCall   bool      `json:"-"`                // rests on facts of the whole call, which no later decision sees
-	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, as the text has them
+	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, as those have them: a finding is stored (P7)
 
 	Exceptions []WordException `json:"exceptions,omitempty"` // that the law may make for some of them; a person decides
 }
@@ -74,9 +75,20 @@ type WordException struct {
 // against the message in order of evaluation, and the moment at which this
 // answer ends by itself (hours, dates of rules), zero if it does not.
 func (b *Book) Evaluate(stage Stage, f *Facts, at time.Time) (findings []Finding, until time.Time) {
+	return b.evaluate(f, at, func(c *compiled) bool { return c.stage == stage })
+}
+
+// Recount runs the rules that read counts, for the second look: what the others rest on
+// stands in the journal, or ends at a known moment.
+func (b *Book) Recount(f *Facts, at time.Time) []Finding {
+	findings, _ := b.evaluate(f, at, func(c *compiled) bool { return c.counts })
+	return findings
+}
+
+func (b *Book) evaluate(f *Facts, at time.Time, mine func(*compiled) bool) (findings []Finding, until time.Time) {
 	cat := sms.Category(f.vals[Category].(string))
 	for _, c := range b.rules {
-		if c.stage != stage || !c.Applies(cat) {
+		if !mine(c) || !c.Applies(cat) {
 			continue
 		}
 		from, bound := c.from(f)
@@ -140,11 +152,11 @@ func (b *Book) tellWords(finding *Finding, c *compiled, f *Facts) {
 			!(c.reads[factTable[ChannelIndustries].Name] && f.refuses(h)) {
 			continue
 		}
-		if !slices.Contains(finding.Words, h.Spelling) {
-			finding.Words = append(finding.Words, h.Spelling)
+		if !slices.Contains(finding.Words, h.Word) {
+			finding.Words = append(finding.Words, h.Word)
 		}
 		if h.Exception > 0 && c.reads[lexPrefix+h.List] {
-			finding.Exceptions = append(finding.Exceptions, WordException{h.Spelling, b.lexicons[h.List].Exceptions[h.Exception-1].Title})
+			finding.Exceptions = append(finding.Exceptions, WordException{h.Word, b.lexicons[h.List].Exceptions[h.Exception-1].Title})
 		}
 	}
 }

@@ -171,7 +171,7 @@ var factTable = [numFacts]Info{
 	CallNumbers:          {"call.numbers", "int", StageShared, int64(0), "distinct numbers of the call, 0 when no two of them follow each other"},
 	CallConsecutive:      {"call.consecutive_percent", "int", StageShared, int64(0), "how many of them, in percent, have a neighbour in the call: a number that is one more or one less"},
 	TimeMinute:           {"time.minute", "int", StageShared, int64(600), "minute of the day in Asia/Shanghai, 0 to 1439"},
-	TimeWorkday:          {"time.workday", "bool", StageShared, true, "the day is worked in mainland China; false, too, when no pack has its year"},
+	TimeWorkday:          {"time.workday", "bool", StageShared, true, "the day is worked in mainland China; in a year that no pack has it is not known, and a rule that needs it stands against the message"},
 	ReviewApproved:       {"review.approved", "bool", StageShared, false, "a reviewer has approved this very message"},
 	PartyMeasure:         {"party.measure", "int", StageShared, int64(0), "the strongest measure in force on the sender or above it: 1 reminded, 2 held, 3 suspended"},
 	ConsentValid:         {"consent.valid", "bool", StageRecipient, true, "a consent of this recipient to this content provider holds now"},
@@ -308,8 +308,11 @@ func (f *Facts) refuses(h *lexicon.Hit) bool {
 func (f *Facts) Time(at time.Time) {
 	day := at.In(Shanghai)
 	f.Int(TimeMinute, day.Hour()*60+day.Minute())
-	workday, _ := f.book.calendar.Workday(at)
-	f.Bool(TimeWorkday, workday)
+	if workday, known := f.book.calendar.Workday(at); known {
+		f.Bool(TimeWorkday, workday)
+	} else {
+		f.vals[TimeWorkday] = nil
+	}
 }
 
 // Count sets the number of recipient events in window i of Book.Windows.
@@ -341,11 +344,19 @@ func (f *Facts) Of(stage Stage) map[string]any {
 	return out
 }
 
-// Set puts a fact by its name; the type must be right.
+// Set puts a fact by its name; the type must be right. Only whether a day is worked may be
+// nil, not known.
 func (f *Facts) Set(name string, v any) bool {
 	i, ok := f.book.index[name]
 	if !ok {
 		return false
+	}
+	if i == int(TimeWorkday) && v == nil {
+		f.vals[i] = nil
+		return true
+	}
+	if f.vals[i] == nil {
+		f.vals[i] = f.book.lawful[i]
 	}
 	switch old := f.vals[i].(type) {
 	case bool:

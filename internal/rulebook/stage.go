@@ -46,7 +46,7 @@ func (b *Book) Unlike(other *Book, stage Stage) []string {
 	decides := func(b *Book) map[string]string {
 		windows := map[string]string{}
 		for _, w := range b.windows {
-			windows["count."+w.Name] = fmt.Sprint(w)
+			windows[countPrefix+w.Name] = fmt.Sprint(w)
 		}
 		out := map[string]string{}
 		for _, c := range b.rules {

@@ -2,7 +2,9 @@ package rulebook
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -68,11 +70,44 @@ func (w *Window) String() string {
 	return fmt.Sprintf("%s (%s, %s, %s)", w.Name, w.Category, w.Scope, time.Duration(w.Length))
 }
 
+// countPrefix begins the names of facts that count recipient events.
+const countPrefix = "count."
+
+// besideCounts are the facts beside which a count may stand: the second look, which counts again,
+// knows no others.
+var besideCounts = []string{factTable[Category].Name, factTable[ConsentPerWeek].Name}
+
+// checkMoments refuses a condition on facts that are never known at one moment. Those of the
+// channels are judged once for all recipients, before any recipient's are read; counts are
+// taken again at the second look, where nothing else is read again.
+func (b *Book) checkMoments(c *compiled) error {
+	of := map[Stage]string{}
+	for _, name := range slices.Sorted(maps.Keys(c.reads)) {
+		of[b.stages[b.index[name]]] = name
+	}
+	person, channel := of[StageRecipient], of[StageChannel]
+	if channel == "" && len(c.Carriers) > 0 {
+		channel = "carriers"
+	}
+	if person != "" && channel != "" {
+		return fmt.Errorf("it reads %s, of the recipient, and %s, of the channel, which are not judged together: make two rules of it", person, channel)
+	}
+	if !c.counts {
+		return nil
+	}
+	for name := range c.reads {
+		if !strings.HasPrefix(name, countPrefix) && !slices.Contains(besideCounts, name) {
+			return fmt.Errorf("it reads %s beside a count, which is taken again when the message leaves; then only counts, %s are known: make two rules of it", name, strings.Join(besideCounts, " and "))
+		}
+	}
+	return nil
+}
+
 func (b *Book) addWindow(w Window) error {
 	if err := w.check(); err != nil {
 		return err
 	}
-	name := "count." + w.Name
+	name := countPrefix + w.Name
 	if _, ok := b.index[name]; ok || w.Name == "" {
 		return fmt.Errorf("window %q has no name, or its name is taken", w.Name)
 	}
@@ -86,7 +121,7 @@ func (b *Book) findCounted() {
 	b.counted = map[sms.Category][]int{}
 	for _, cat := range sms.Categories() {
 		for i := range b.windows {
-			name := "count." + b.windows[i].Name
+			name := countPrefix + b.windows[i].Name
 			if slices.ContainsFunc(b.rules, func(c *compiled) bool { return c.reads[name] && c.Applies(cat) }) {
 				b.counted[cat] = append(b.counted[cat], i)
 			}

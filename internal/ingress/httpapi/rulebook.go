@@ -91,6 +91,7 @@ type ProposeOut struct {
 		PackView
 		Runs      string       `json:"runs" doc:"every pack that would run"`
 		Changes   []ChangeView `json:"changes"`
+		Broken    []string     `json:"broken,omitempty" doc:"active packs that can't be loaded, without which it was tried: nothing is decided until each has its successor"`
 		Rules     int          `json:"rules"`
 		Scenarios int          `json:"scenarios"`
 	}
@@ -118,6 +119,7 @@ func (a *API) propose(ctx context.Context, in *ProposeIn) (*ProposeOut, error) {
 	out := &ProposeOut{}
 	b := &out.Body
 	b.PackView, b.Runs, b.Changes = packView(&p), t.Draft.Book.Versions(), changeViews(t.Changes)
+	b.Broken = t.Broken
 	b.Rules, b.Scenarios = len(t.Draft.Book.Rules()), len(t.Draft.Cases)+len(t.Draft.Own)
 	return out, nil
 }
