@@ -29,6 +29,7 @@ CREATE TABLE party_identity (
   contact        BLOB NOT NULL,            -- sealed: telephone
   digest         BLOB NOT NULL,            -- keyed hash of representative and handler …
   approved       BLOB NOT NULL,            -- … and what it was at the last approval (RN-07)
+  registered     BLOB NOT NULL,            -- hash of the party's name, USCC and type at the last approval
   checked_at     INTEGER NOT NULL,         -- when the public register was looked at
   updated_at     INTEGER NOT NULL
 ) STRICT;
