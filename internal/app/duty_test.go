@@ -274,6 +274,10 @@ func TestAccessAndCopy(t *testing.T) {
 		if status != http.StatusOK || strings.Contains(string(b), member) {
 			n.t.Fatalf("%d %s", status, b)
 		}
+		office, clerk := n.otherKey(office, "admin,reveal"), office
+		if status, b := n.fetch(http.MethodPost, at+"/copy", mustJSON(n.t, map[string]any{"reason": "handed to the person"}), "Authorization", "Bearer "+clerk); status != http.StatusForbidden {
+			n.t.Errorf("without the scope: %d %s", status, b)
+		}
 		if status, b = n.fetch(http.MethodPost, at+"/copy", mustJSON(n.t, map[string]any{"reason": "x"}), "Authorization", "Bearer "+office); status/100 != 4 {
 			n.t.Errorf("without a reason: %d %s", status, b)
 		}
@@ -354,7 +358,7 @@ func (n *node) forgetSending() {
 	ctx := n.t.Context()
 	err := n.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
 		var ids []sms.ID
-		list, err := tx.SentTo(ctx, n.Keys.PhoneID(number(n.t, member)), -1, 100)
+		list, err := tx.SentTo(ctx, n.Keys.PhoneID(number(n.t, member)), 0, -1, 100)
 		for _, e := range list {
 			ids = append(ids, e.MessageID)
 		}

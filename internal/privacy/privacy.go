@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
@@ -82,7 +83,7 @@ type Seen struct {
 	Key      sms.ID `db:"by_key" json:"by_key"`
 	Staff    sms.ID `db:"by_staff" json:"by_staff,omitempty"`
 	What     string `db:"what" json:"what"`
-	ObjectID sms.ID `db:"object_id" json:"object_id"`
+	ObjectID sms.ID `db:"object_id" json:"object_id,omitempty"`
 	Reason   string `db:"reason" json:"reason"`
 }
 
@@ -104,6 +105,8 @@ type Tx interface {
 	PutHold(ctx context.Context, h Hold) error
 	Hold(ctx context.Context, id sms.ID) (Hold, error)
 	Held(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
+	LockHolds(ctx context.Context) error
+	LockedRequests(ctx context.Context, h Hold) ([]Request, error)
 	PutSeen(ctx context.Context, s Seen) error
 	LastMessageTo(ctx context.Context, phone [16]byte, group sms.ID) (int64, error)
 	Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
@@ -137,6 +140,9 @@ func (d *Desk) See(ctx context.Context, tx Tx, s Seen) error {
 
 // Place sets a legal hold.
 func (d *Desk) Place(ctx context.Context, tx Tx, h Hold) (Hold, error) {
+	if err := tx.LockHolds(ctx); err != nil {
+		return h, err
+	}
 	now, err := tx.Now(ctx)
 	if err != nil {
 		return h, err
@@ -148,8 +154,12 @@ func (d *Desk) Place(ctx context.Context, tx Tx, h Hold) (Hold, error) {
 	return h, d.recordHold(ctx, tx, &h, "placed", h.By, h.Reason, h.At)
 }
 
-// Release ends a legal hold.
+// Release ends a legal hold. Deletions that it kept from being carried out are owed from now
+// on, as far as no other stands in their way.
 func (d *Desk) Release(ctx context.Context, tx Tx, id, by sms.ID, reason string) (Hold, error) {
+	if err := tx.LockHolds(ctx); err != nil {
+		return Hold{}, err
+	}
 	h, err := tx.Hold(ctx, id)
 	switch {
 	case err != nil:
@@ -167,7 +177,51 @@ func (d *Desk) Release(ctx context.Context, tx Tx, id, by sms.ID, reason string)
 	if err := tx.PutHold(ctx, h); err != nil {
 		return h, err
 	}
-	return h, d.recordHold(ctx, tx, &h, "released", by, reason, h.ReleasedAt)
+	if err := d.recordHold(ctx, tx, &h, "released", by, reason, h.ReleasedAt); err != nil {
+		return h, err
+	}
+	return h, d.resume(ctx, tx, h, now)
+}
+
+// resume sets the day for the deletions that waited for a hold.
+func (d *Desk) resume(ctx context.Context, tx Tx, h Hold, now time.Time) error {
+	list, err := tx.LockedRequests(ctx, h)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		held, err := tx.Held(ctx, r.Phone(), r.GroupID)
+		if err != nil {
+			return err
+		}
+		if held {
+			continue
+		}
+		last, err := tx.LastMessageTo(ctx, r.Phone(), r.GroupID)
+		if err != nil {
+			return err
+		}
+		until := now
+		if t := time.UnixMilli(last).Add(d.Retention); last != 0 && t.After(now) {
+			until = t
+		}
+		r.KeepUntil, r.UpdatedAt = until.UnixMilli(), now.UnixMilli()
+		if err := tx.PutRequest(ctx, r); err != nil {
+			return err
+		}
+		if err := d.raiseLocked(ctx, tx, &r, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// raiseLocked sets the task to erase what was locked, for the day on which that may be; under a
+// hold nobody knows it.
+func (d *Desk) raiseLocked(ctx context.Context, tx Tx, r *Request, held bool) error {
+	return d.Duties.Raise(ctx, tx, duty.Event{
+		Name: rulebook.EventRequestLocked, ObjectID: r.ID, At: time.UnixMilli(r.KeepUntil), Facts: map[string]any{"request.held": held},
+	}, time.UnixMilli(r.UpdatedAt))
 }
 
 func (d *Desk) recordHold(ctx context.Context, tx Tx, h *Hold, step string, by sms.ID, reason string, at int64) error {
@@ -182,10 +236,19 @@ func (d *Desk) recordHold(ctx context.Context, tx Tx, h *Hold, step string, by s
 	))
 }
 
+// Held tells whether an erasure failed for a legal hold.
+func Held(err error) bool {
+	var known *sms.Error
+	return errors.As(err, &known) && known.Code == sms.LegalHold
+}
+
 // Erase destroys what opens a person's records towards a group, unless a hold stands or what
 // was sent must still be kept; then until is when that ends. PIPL Art. 47. The record of it is
 // the certificate: it stands under the object.
 func (d *Desk) Erase(ctx context.Context, tx Tx, phone [16]byte, group, object, by sms.ID) (erased bool, until time.Time, err error) {
+	if err := tx.LockHolds(ctx); err != nil {
+		return false, until, err
+	}
 	if err := tx.LockRecipients(ctx, [][16]byte{phone}); err != nil {
 		return false, until, err
 	}
@@ -250,6 +313,9 @@ func (d *Desk) Receive(ctx context.Context, tx Tx, r Request) (Request, error) {
 
 // Step reads a request that is not settled, and the time.
 func (d *Desk) Step(ctx context.Context, tx Tx, id, by sms.ID) (Request, error) {
+	if err := tx.LockHolds(ctx); err != nil { // an answer may erase, and the release of a hold changes requests
+		return Request{}, err
+	}
 	r, err := tx.Request(ctx, id, true)
 	switch {
 	case err != nil:
@@ -273,37 +339,38 @@ func (d *Desk) Settle(ctx context.Context, tx Tx, r Request, words string) (Requ
 	if err := d.record(ctx, tx, &r, r.State, words+string(r.Content)); err != nil {
 		return r, err
 	}
-	return r, d.Duties.FinishAll(ctx, tx, r.ID, r.By, r.State, r.UpdatedAt, "PRV-08a", "PRV-09")
+	return r, d.Duties.FinishAll(ctx, tx, rulebook.StepSettled, r.ID, r.By, r.State, r.UpdatedAt)
 }
 
-// Delete carries a deletion out when nothing stands against it. Else the person is locked:
-// what is theirs is only stored (PIPL Art. 47), nothing but codes that they ask for themselves
-// is sent to them by that provider, and a task is set for the day. Call it last: it may lock
-// the journal's counter.
+// Delete carries a deletion out when nothing stands against it. Else, also under a legal hold,
+// the person is locked: what is theirs is only stored (PIPL Art. 47), nothing but codes that
+// they ask for themselves is sent to them by that provider, and a task is set for the day, as
+// soon as that is known. Call it last: it may lock the journal's counter.
 func (d *Desk) Delete(ctx context.Context, tx Tx, r Request, words string) (Request, error) {
 	_, until, err := d.Erase(ctx, tx, r.Phone(), r.GroupID, r.ID, r.By)
-	if err != nil {
+	held := Held(err)
+	switch {
+	case err != nil && (!held || r.State == Locked):
 		return r, err
-	}
-	if until.IsZero() {
+	case err == nil && until.IsZero():
 		r.State = Answered
 		return d.Settle(ctx, tx, r, words)
-	}
-	if r.State == Locked {
+	case r.State == Locked:
 		return r, sms.Errorf(sms.StateConflict, "path.id", "what was sent must be kept until %s", until.In(rulebook.Shanghai).Format(time.DateTime))
 	}
-	r.State, r.KeepUntil, r.Note = Locked, until.UnixMilli(), words
+	if r.State, r.KeepUntil, r.Note = Locked, 0, words; !held {
+		r.KeepUntil = until.UnixMilli()
+	}
 	if err := tx.PutRequest(ctx, r); err != nil {
 		return r, err
 	}
-	now := time.UnixMilli(r.UpdatedAt)
-	if err := d.Duties.Raise(ctx, tx, duty.Event{Name: rulebook.EventRequestLocked, ObjectID: r.ID, At: until, Facts: map[string]any{"request.held": false}}, now); err != nil {
+	if err := d.raiseLocked(ctx, tx, &r, held); err != nil {
 		return r, err
 	}
 	if err := d.record(ctx, tx, &r, Locked, words); err != nil {
 		return r, err
 	}
-	if err := d.Duties.FinishAll(ctx, tx, r.ID, r.By, Locked, r.UpdatedAt, "PRV-09"); err != nil {
+	if err := d.Duties.FinishAll(ctx, tx, rulebook.StepLocked, r.ID, r.By, Locked, r.UpdatedAt); err != nil {
 		return r, err
 	}
 	return r, d.lock(ctx, tx, &r)

@@ -30,6 +30,21 @@ const (
 // Actions that an open duty may stand in the way of.
 const CloseComplaint = "complaint.close"
 
+// Steps that end duties by what they do.
+const (
+	StepAnswered = "complaint.answered" // the complainant or the centre was told
+	StepFile     = "complaint.file"     // the case has its file
+	StepLocked   = "request.locked"     // what is a person's is only stored from here on
+	StepSettled  = "request.settled"    // the request was answered, or refused with reasons
+)
+
+// steps are those that may end a duty of an event.
+var steps = map[string][]string{
+	EventComplaint:     {StepAnswered, StepFile},
+	EventRequest:       {StepLocked, StepSettled},
+	EventRequestLocked: {StepSettled},
+}
+
 // event is what may be known of something that happened: Time is the fact that says when.
 type event struct {
 	Time  string
@@ -96,6 +111,7 @@ type Duty struct {
 	Owner  string     `yaml:"owner" json:"owner"` // role whose people do it
 	Remind []Duration `yaml:"remind,omitempty" json:"-"`
 	Blocks string     `yaml:"blocks,omitempty" json:"blocks,omitempty"` // what may not happen while it is open
+	Ended  []string   `yaml:"ended_by,omitempty" json:"ended_by,omitempty"`
 }
 
 // Due is a period and where it is counted from.
@@ -149,6 +165,10 @@ func (r *Rule) checkDuty() error {
 		return fmt.Errorf("owner %q is none of %v", d.Owner, roles)
 	case d.Blocks != "" && d.Blocks != CloseComplaint:
 		return fmt.Errorf("nothing is called %q that it could block", d.Blocks)
+	case d.Blocks != "" && len(d.Ended) == 0:
+		return fmt.Errorf("it blocks %s, and no step ends it", d.Blocks)
+	case slices.ContainsFunc(d.Ended, func(s string) bool { return !slices.Contains(steps[d.Event], s) }):
+		return fmt.Errorf("ended_by: the steps after %s are %v", d.Event, steps[d.Event])
 	case r.Remedy.Zh == "" || r.Remedy.En == "":
 		return fmt.Errorf("remedy, what is to be done, is needed in zh and en")
 	case r.Object != "" || len(r.Proof) > 0 || len(r.Categories) > 0 || r.Hours != nil:
@@ -248,6 +268,16 @@ func (b *Book) Rule(id string) (Rule, bool) {
 		}
 	}
 	return Rule{}, false
+}
+
+// EndedBy lists the duties that a step ends.
+func (b *Book) EndedBy(step string) (ids []string) {
+	for _, r := range b.Rules() {
+		if r.Duty != nil && slices.Contains(r.Duty.Ended, step) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
 }
 
 // Filled puts a rule's parameters into a text of its own.

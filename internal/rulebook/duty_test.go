@@ -131,6 +131,8 @@ func TestDutyIsCheckedWhenItIsRead(t *testing.T) {
 		"from: request.received":     "from: request.kind",
 		"owner: compliance":          "owner: nobody",
 		"owner: compliance}":         "owner: compliance, blocks: everything}",
+		"}, owner: compliance}":      "}, owner: compliance, blocks: complaint.close}", // and nothing ends it
+		"received}, owner: ":         "received}, ended_by: [complaint.file], owner: ",
 		"when: ":                     "against: ",
 		"request.settled\"":          "request.unknown\"",
 		"created: true, due":         "due",

@@ -88,12 +88,15 @@ func (t *Tx) Numbers(ctx context.Context, ids [][16]byte, each func(id [16]byte,
 	})
 }
 
-// Erase destroys a person's secret towards a group, and the number with the last
-// secret. Refusals stay: they stand by the keyed id. It moves the generation, so that
+// Erase destroys a person's secret towards a group, the copies that were made for them of what
+// it opened, and the number with the last secret. Refusals stay: they stand by the keyed id. It moves the generation, so that
 // nothing is stored that was sealed under the secret before.
 func (t *Tx) Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, error) {
 	n, err := t.ExecCount(ctx, "DELETE FROM person_secret WHERE phone_id = ? AND group_id = ?", phone[:], int64(group))
 	if err != nil || n == 0 {
+		return false, err
+	}
+	if err := t.Exec(ctx, "UPDATE person_request SET content = ?, copy_until = 0 WHERE phone_id = ? AND group_id = ? AND copy_until <> 0", []byte{}, phone[:], int64(group)); err != nil {
 		return false, err
 	}
 	if err := t.bump(ctx, counterFacts); err != nil {

@@ -38,6 +38,23 @@ func (t *Tx) ForgetCopies(ctx context.Context, at int64, limit int) (int, error)
 		(SELECT id FROM person_request WHERE copy_until <> 0 AND copy_until <= ? ORDER BY id LIMIT ?)`, []byte{}, at, int64(limit))
 }
 
+// LockHolds lets one transaction set a hold or erase at a time, so that an erasure is either
+// before a hold or sees it. On SQLite the one writer is the lock.
+func (t *Tx) LockHolds(ctx context.Context) error { return t.alone(ctx, 4) }
+
+// LockedRequests lists the deletions that a hold of a person, or of a group's, kept from being
+// carried out.
+func (t *Tx) LockedRequests(ctx context.Context, h privacy.Hold) (out []privacy.Request, err error) {
+	where, args := "state = 'locked' AND keep_until = 0", []any{}
+	if len(h.PhoneID) > 0 {
+		where, args = where+" AND phone_id = ?", append(args, h.PhoneID)
+	}
+	if h.GroupID != 0 {
+		where, args = where+" AND group_id = ?", append(args, int64(h.GroupID))
+	}
+	return out, tRequest.some(ctx, t, &out, "WHERE "+where+" ORDER BY id"+t.locking(true), args...)
+}
+
 // PutHold stores a legal hold, new or released.
 func (t *Tx) PutHold(ctx context.Context, h privacy.Hold) error { return tHold.put(ctx, t, h) }
 

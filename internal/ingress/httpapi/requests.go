@@ -121,7 +121,7 @@ func (a *API) requests() {
 		Description: "Access lists what is held. A copy is sealed, kept for 30 days, and fetched with a reason. Deletion is carried out if what was sent need not be kept any longer; else the person is locked (PIPL Art. 47): the provider may only store what it has, and a duty is set for the day.",
 	}, a.answerRequest)
 	office(a, huma.Operation{OperationID: "refuse-request", Path: "/v1/admin/requests/{id}/refuse", Summary: "Refuse a request with reasons 拒绝并说明理由"}, a.refuseRequest)
-	office(a, huma.Operation{OperationID: "fetch-copy", Path: "/v1/admin/requests/{id}/copy", Summary: "Fetch the copy for the person 下载副本"}, a.fetchCopy)
+	officeWith(a, ScopeReveal, huma.Operation{OperationID: "fetch-copy", Path: "/v1/admin/requests/{id}/copy", Summary: "Fetch the copy for the person 下载副本"}, a.fetchCopy)
 	office(a, huma.Operation{OperationID: "hold", Path: "/v1/admin/holds", Summary: "Set a legal hold 设置保全", Description: "Nothing of a person, a message or a party is erased while it stands."}, a.placeHold)
 	office(a, huma.Operation{OperationID: "release-hold", Path: "/v1/admin/holds/{id}/release", Summary: "Release a legal hold 解除保全"}, a.releaseHold)
 	operation(a, ScopeReveal, huma.Operation{
@@ -228,15 +228,13 @@ func (a *API) holdings(ctx context.Context, tx Tx, r *privacy.Request, full bool
 	if err != nil {
 		return nil, err
 	}
-	sent, err := tx.SentTo(ctx, r.Phone(), -1, maxHoldings)
+	sent, err := tx.SentTo(ctx, r.Phone(), r.GroupID, -1, maxHoldings)
 	if err != nil {
 		return nil, err
 	}
-	var ids []sms.ID
-	for _, e := range sent {
-		if e.GroupID == r.GroupID {
-			ids = append(ids, e.MessageID)
-		}
+	ids := make([]sms.ID, len(sent))
+	for i := range sent {
+		ids[i] = sent[i].MessageID
 	}
 	list, err := tx.Messages(ctx, ids, false)
 	if err != nil {
@@ -352,11 +350,6 @@ func (a *API) placeHold(ctx context.Context, by *registry.Staff, in *HoldIn) (*H
 				return sms.Errorf(sms.NotFound, "body.message_id", "no message has this id")
 			}
 			h.PhoneID, h.GroupID = m.PhoneID[:], m.GroupID
-		}
-		if len(h.PhoneID) == 16 { // so that an erasure is either before it or sees it
-			if err := tx.LockRecipients(ctx, [][16]byte{[16]byte(h.PhoneID)}); err != nil {
-				return err
-			}
 		}
 		out.Body, err = a.privacy().Place(ctx, tx, h)
 		return err

@@ -473,7 +473,8 @@ CREATE TABLE consent_import (
   claims        TEXT NOT NULL,
   declarant     TEXT NOT NULL,             -- who declares that the list is true (CNS-04)
   declaration   TEXT NOT NULL,
-  staff_id      INTEGER NOT NULL,          -- of the staff who handed it over, 0 is nobody
+  key_id        INTEGER NOT NULL,          -- by what key it was declared
+  staff_id      INTEGER NOT NULL,          -- and whose that is, 0 is the customer's
   seed          BLOB NOT NULL,             -- of the sample
   state         TEXT NOT NULL,             -- open | receiving | checking | selecting | review | activating | active | rejected | stopped
   columns       TEXT NOT NULL,
@@ -883,6 +884,7 @@ CREATE TABLE person_request (
   copy_until  INTEGER NOT NULL,            -- until when the copy is kept
   updated_at  INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX person_request_phone ON person_request(phone_id);
 
 -- Nothing of what a hold names is erased (LOG-07).
 CREATE TABLE legal_hold (
