@@ -4,17 +4,20 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/config"
 	"github.com/zhunxin/zhunxin/internal/privacy"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
 type requestOut struct {
 	Request  privacy.Request
 	Holdings *struct{ Messages []json.RawMessage }
+	Notice   *rulebook.Both
 	Code     sms.Code
 }
 
@@ -102,6 +105,95 @@ func TestHoldStopsOnlyTheErasure(t *testing.T) {
 		}
 		if got := n.answer(office, id, map[string]any{"note": "erased"}); got.Request.State != privacy.Answered {
 			n.t.Errorf("%+v", got)
+		}
+	})
+}
+
+// PIPL Art. 46: what is wrong is put right by a new record, narrower and never wider; the person
+// is told, what waits is decided anew, and the duty is done.
+func TestCorrection(t *testing.T) {
+	everywhere(t, func(n *node) {
+		office := n.adminKey()
+		w := n.wording()
+		if p := n.record(w.ID, map[string]any{"per_week": 2}, member); p.Code != "" {
+			n.t.Fatalf("%+v", p)
+		}
+		first := n.person(member).Consents[0]
+		customer := n.registry().Application[n.app()].PartyID
+		var asked struct {
+			ID   sms.ID
+			Code sms.Code
+		}
+		ask := func(claim string) sms.ID {
+			asked.ID, asked.Code = 0, ""
+			n.as(office, http.MethodPost, "/v1/admin/requests", map[string]any{"kind": "correct", "number": member, "party_id": customer, "claim": claim}, &asked)
+			return asked.ID
+		}
+		if ask(""); asked.Code != sms.BadRequest {
+			n.t.Errorf("without a claim: %+v", asked)
+		}
+		id := ask("one a week was agreed to, not two")
+		if rules, _ := n.listDuties(office, "state=open"); !slices.Contains(rules, "PRV-09") {
+			n.t.Fatalf("%v", rules)
+		}
+		for name, c := range map[string]struct {
+			correction map[string]any
+			code       sms.Code
+		}{
+			"nothing":             {nil, sms.BadRequest},
+			"no consent":          {map[string]any{"per_week": 1}, sms.BadRequest},
+			"another's consent":   {map[string]any{"consent_id": "7", "per_week": 1}, sms.NotFound},
+			"more than agreed to": {map[string]any{"consent_id": first.ID, "per_week": 3}, sms.BadRequest},
+			"as it is":            {map[string]any{"consent_id": first.ID, "per_week": 2}, sms.BadRequest},
+			"later":               {map[string]any{"consent_id": first.ID, "expires_at": n.Now().AddDate(9, 0, 0)}, sms.BadRequest},
+			"void and limited":    {map[string]any{"consent_id": first.ID, "per_week": 1, "void": true}, sms.BadRequest},
+		} {
+			body := map[string]any{"note": "checked"}
+			if c.correction != nil {
+				body["correction"] = c.correction
+			}
+			if got := n.answer(office, id, body); got.Code != c.code {
+				n.t.Errorf("%s: %+v", name, got)
+			}
+		}
+		got := n.answer(office, id, map[string]any{"note": "put to one a week", "correction": map[string]any{"consent_id": first.ID, "per_week": 1, "carrier": "mobile"}})
+		if got.Code != "" || got.Request.State != privacy.Answered || got.Notice == nil || !strings.Contains(got.Notice.Zh, "put to one a week") || !strings.Contains(got.Notice.En, id.String()) {
+			n.t.Fatalf("%+v", got)
+		}
+		p := n.person(member)
+		if len(p.Consents) != 2 || p.Consents[0].WithdrawnAt == 0 || p.Consents[1].PerWeek != 1 || p.Consents[1].WithdrawnAt != 0 || p.Consents[1].Grade != first.Grade ||
+			p.Consents[1].Wording != first.Wording || p.Consents[1].ValidFrom != first.ValidFrom || len(p.Refusals) != 0 {
+			n.t.Errorf("%+v", p)
+		}
+		if rules, _ := n.listDuties(office, "state=open"); slices.Contains(rules, "PRV-09") {
+			n.t.Errorf("the duty is still open: %v", rules)
+		}
+		// The message that leaves now rests on the corrected consent, and its evidence holds.
+		sent := n.send(mktText, member).Results[0]
+		n.until(sent.MessageID, sms.Delivered)
+		n.prove(sent.MessageID, mktText)
+		if r := n.send(mktText, member).Results[0]; r.State == sms.Queued {
+			n.t.Errorf("more than was agreed to: %+v", r)
+		}
+		for _, kind := range []string{"consent-correction", "amended", "request"} {
+			if len(n.records(kind, id)) == 0 {
+				n.t.Errorf("no record %s", kind)
+			}
+		}
+		id = ask("it was never given")
+		if got := n.answer(office, id, map[string]any{"note": "ended", "correction": map[string]any{"consent_id": p.Consents[1].ID, "void": true}}); got.Code != "" {
+			n.t.Errorf("%+v", got)
+		}
+		if p := n.person(member); len(p.Consents) != 2 || p.Consents[1].WithdrawnAt == 0 {
+			n.t.Errorf("%+v", p)
+		}
+		var refused struct {
+			State  string
+			Notice *rulebook.Both
+		}
+		n.as(office, http.MethodPost, "/v1/admin/requests/"+ask("it is another's").String()+"/refuse", map[string]any{"note": "the form shows otherwise"}, &refused)
+		if refused.State != privacy.Refused || refused.Notice == nil || !strings.Contains(refused.Notice.Zh, "第五十条") || !strings.Contains(refused.Notice.En, "the form shows otherwise") {
+			n.t.Errorf("%+v", refused)
 		}
 	})
 }

@@ -1,5 +1,5 @@
 // Package privacy handles what persons may ask for and what must be kept from others:
-// requests for access, a copy or deletion (PIPL Art. 44 to 50), legal holds (LOG-07), and the
+// requests for access, a copy, correction or deletion (PIPL Art. 44 to 50), legal holds (LOG-07), and the
 // record of who saw what is not shown otherwise (PRV-16).
 package privacy
 
@@ -20,9 +20,10 @@ import (
 
 // Kinds of requests.
 const (
-	Access = "access"
-	Copy   = "copy"
-	Delete = "delete"
+	Access  = "access"
+	Copy    = "copy"
+	Correct = "correct" // or complete
+	Delete  = "delete"
 )
 
 // States of a request.
@@ -41,6 +42,7 @@ type Request struct {
 	ID         sms.ID `db:"id" json:"id"`
 	Kind       string `db:"kind" json:"kind"`
 	Reference  string `db:"reference" json:"reference,omitempty"`
+	Claim      string `db:"claim" json:"claim,omitempty"`
 	PhoneID    []byte `db:"phone_id" json:"-"`
 	Shown      string `db:"shown" json:"number"`
 	GroupID    sms.ID `db:"group_id" json:"group_id"`
@@ -93,12 +95,13 @@ const (
 	KindHold    = "hold"
 	KindSeen    = "access"
 	KindErasure = "erasure"
+	KindAmended = "amended"
 )
 
 // Tx is what the package needs of a transaction.
 type Tx interface {
 	duty.Tx
-	consent.Tx
+	consent.CorrectTx
 	Now(ctx context.Context) (time.Time, error)
 	PutRequest(ctx context.Context, r Request) error
 	Request(ctx context.Context, id sms.ID, lock bool) (Request, error)
@@ -108,6 +111,7 @@ type Tx interface {
 	LockHolds(ctx context.Context) error
 	LockedRequests(ctx context.Context, h Hold) ([]Request, error)
 	PutSeen(ctx context.Context, s Seen) error
+	PutPorted(ctx context.Context, id [16]byte, c sms.Carrier, at int64) error
 	LastMessageTo(ctx context.Context, phone [16]byte, group sms.ID) (int64, error)
 	Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
 }
@@ -308,7 +312,7 @@ func (d *Desk) Receive(ctx context.Context, tx Tx, r Request) (Request, error) {
 	if err != nil {
 		return r, err
 	}
-	return r, d.record(ctx, tx, &r, "received", "")
+	return r, d.record(ctx, tx, &r, "received", r.Claim)
 }
 
 // Step reads a request that is not settled, and the time.
@@ -387,4 +391,47 @@ func (d *Desk) lock(ctx context.Context, tx Tx, r *Request) error {
 		}
 	}
 	return nil
+}
+
+// Fix is what is put right of what is held on a person. PIPL Art. 46.
+type Fix struct {
+	Consent *consent.Correction
+	Carrier sms.Carrier // that the number is with, "" leaves it
+}
+
+// Amend carries a correction out and settles it. Call it last: it locks the journal's counter.
+func (d *Desk) Amend(ctx context.Context, tx Tx, r Request, f Fix, words string) (Request, error) {
+	r.State = Answered
+	r, err := d.Settle(ctx, tx, r, words)
+	if err != nil {
+		return r, err
+	}
+	if f.Consent != nil {
+		if err := consent.Correct(ctx, tx, evlog.Recorder(tx, d.IDs), r.Phone(), r.GroupID, r.ID, d.IDs.Next(), *f.Consent, r.UpdatedAt); err != nil {
+			return r, err
+		}
+	}
+	if f.Carrier == "" {
+		return r, nil
+	}
+	err = evlog.Append(ctx, tx, d.IDs, r.UpdatedAt, leaf.New(KindAmended, int64(r.ID), r.UpdatedAt, leaf.Str("carrier", string(f.Carrier))))
+	if err != nil {
+		return r, err
+	}
+	return r, tx.PutPorted(ctx, r.Phone(), f.Carrier, r.UpdatedAt)
+}
+
+// Notice tells the person what became of a correction; the staff sends it by the way on which the
+// request came.
+func (r *Request) Notice() rulebook.Both {
+	if r.State == Refused {
+		return rulebook.Both{
+			Zh: "您要求更正、补充个人信息的请求（编号 " + r.ID.String() + "）未予办理。理由：" + r.Note + "。您可以向履行个人信息保护职责的部门投诉，或者依法向人民法院起诉（《个人信息保护法》第五十条）。",
+			En: "Your request " + r.ID.String() + " to correct or complete personal information was not met. Reasons: " + r.Note + ". You may complain to the authority for the protection of personal information, or sue (PIPL Art. 50).",
+		}
+	}
+	return rulebook.Both{
+		Zh: "您要求更正、补充个人信息的请求（编号 " + r.ID.String() + "）已核实并办理：" + r.Note + "。（《个人信息保护法》第四十六条）",
+		En: "Your request " + r.ID.String() + " to correct or complete personal information was verified and met: " + r.Note + ". (PIPL Art. 46)",
+	}
 }

@@ -68,7 +68,7 @@ var eventFacts = map[string]event{
 		{Name: "restriction.of", Lawful: "marketing", Doc: "marketing or own_request"},
 	}},
 	EventRequest: {"request.received", []Info{
-		{Name: "request.kind", Lawful: "access", Doc: "access, copy or delete"},
+		{Name: "request.kind", Lawful: "access", Doc: "access, copy, correct or delete"},
 		{Name: "request.settled", Lawful: false, Doc: "it was settled when it came"},
 	}},
 	EventRequestLocked: {"request.keep_until", []Info{

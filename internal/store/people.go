@@ -184,6 +184,12 @@ func (t *Tx) WithdrawGrants(ctx context.Context, phone [16]byte, group sms.ID, p
 	return t.ExecCount(ctx, "UPDATE consent SET withdrawn_at = ? WHERE phone_id = ? AND purpose = ? AND withdrawn_at IS NULL"+where, args...)
 }
 
+// EndGrant ends one consent that stands; false when none does.
+func (t *Tx) EndGrant(ctx context.Context, phone [16]byte, group, id sms.ID, at int64) (bool, error) {
+	n, err := t.ExecCount(ctx, "UPDATE consent SET withdrawn_at = ? WHERE phone_id = ? AND group_id = ? AND id = ? AND withdrawn_at IS NULL", at, phone[:], int64(group), int64(id))
+	return n == 1, err
+}
+
 // PutVacant stores that a number does not exist.
 func (t *Tx) PutVacant(ctx context.Context, phone [16]byte, at int64) error {
 	return t.Exec(ctx, "INSERT INTO vacant_number(phone_id, at) VALUES (?,?) ON CONFLICT(phone_id) DO UPDATE SET at = excluded.at", phone[:], at)

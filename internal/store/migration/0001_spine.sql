@@ -870,8 +870,9 @@ CREATE TABLE complaint_file (
 
 CREATE TABLE person_request (
   id          INTEGER PRIMARY KEY,
-  kind        TEXT NOT NULL,               -- access | copy | delete
+  kind        TEXT NOT NULL,               -- access | copy | correct | delete
   reference   TEXT NOT NULL,
+  claim       TEXT NOT NULL,               -- of a correction: what is said to be wrong or missing
   phone_id    BLOB NOT NULL,
   shown       TEXT NOT NULL,
   group_id    INTEGER NOT NULL,
