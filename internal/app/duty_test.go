@@ -172,16 +172,17 @@ func TestOccurrenceGivesRiseToDuties(t *testing.T) {
 		return o.Code
 	}
 	at := n.Now().Add(-time.Minute)
-	if code := tell(map[string]any{"event": "incident.opened", "at": at, "facts": map[string]any{"incident.large": true}, "note": "a laptop was lost"}); code != "" || !slices.Equal(open(o.Duties), []string{"PRV-10a", "PRV-10b"}) {
+	if code := tell(map[string]any{"event": "authority.asked", "at": at, "facts": map[string]any{"authority.lawful": true}, "note": "a letter of the police"}); code != "" || !slices.Equal(open(o.Duties), []string{"LOG-06"}) {
 		t.Fatalf("%+v", o)
 	}
-	if got := o.Duties[1].Due - at.UnixMilli(); got < 4*time.Hour.Milliseconds()-1000 || got > 4*time.Hour.Milliseconds() {
-		t.Errorf("%+v", o.Duties[1])
+	if got := o.Duties[0].Due - at.UnixMilli(); got < 24*time.Hour.Milliseconds()-1000 || got > 24*time.Hour.Milliseconds() {
+		t.Errorf("%+v", o.Duties[0])
 	}
 	for name, bad := range map[string]map[string]any{
+		"an incident":                   {"event": "incident.opened", "at": at, "note": "x"},
 		"an event of the program's own": {"event": "complaint.received", "at": at, "note": "x"},
-		"an unknown fact":               {"event": "incident.opened", "at": at, "note": "x", "facts": map[string]any{"incident.small": true}},
-		"a fact of another type":        {"event": "incident.opened", "at": at, "note": "x", "facts": map[string]any{"incident.large": "yes"}},
+		"an unknown fact":               {"event": "authority.asked", "at": at, "note": "x", "facts": map[string]any{"authority.small": true}},
+		"a fact of another type":        {"event": "authority.asked", "at": at, "note": "x", "facts": map[string]any{"authority.lawful": "yes"}},
 		"the future":                    {"event": "lead.found", "at": n.Now().Add(time.Hour), "note": "x"},
 		"a year before there was any":   {"event": "lead.found", "at": "0001-01-01T00:00:00Z", "note": "x"},
 		"a number in the note":          {"event": "lead.found", "at": at, "note": "call " + member},

@@ -177,8 +177,8 @@ type Filter struct {
 	Owner           string
 }
 
-// Occurrence is something that a person of the staff tells of, such as an incident or the
-// request of an authority.
+// Occurrence is something that a person of the staff tells of, such as a lead or the request
+// of an authority.
 type Occurrence struct {
 	ID        sms.ID `db:"id" json:"id"`
 	Event     string `db:"event" json:"event"`

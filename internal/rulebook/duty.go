@@ -28,14 +28,24 @@ const (
 )
 
 // Actions that an open duty may stand in the way of.
-const CloseComplaint = "complaint.close"
+const (
+	CloseComplaint = "complaint.close"
+	CloseIncident  = "incident.close"
+)
+
+// blocked are the actions that a duty of an event may stand in the way of.
+var blocked = map[string]string{EventComplaint: CloseComplaint, EventIncident: CloseIncident}
 
 // Steps that end duties by what they do.
 const (
-	StepAnswered = "complaint.answered" // the complainant or the centre was told
-	StepFile     = "complaint.file"     // the case has its file
-	StepLocked   = "request.locked"     // what is a person's is only stored from here on
-	StepSettled  = "request.settled"    // the request was answered, or refused with reasons
+	StepAnswered  = "complaint.answered" // the complainant or the centre was told
+	StepFile      = "complaint.file"     // the case has its file
+	StepLocked    = "request.locked"     // what is a person's is only stored from here on
+	StepSettled   = "request.settled"    // the request was answered, or refused with reasons
+	StepContained = "incident.contained" // and the person in charge knows
+	StepReported  = "incident.reported"  // the authority was told
+	StepTold      = "incident.told"      // the people who are affected were told
+	StepClosed    = "incident.closed"    // with the reason for which the rest is not owed
 )
 
 // steps are those that may end a duty of an event.
@@ -43,6 +53,7 @@ var steps = map[string][]string{
 	EventComplaint:     {StepAnswered, StepFile},
 	EventRequest:       {StepLocked, StepSettled},
 	EventRequestLocked: {StepSettled},
+	EventIncident:      {StepContained, StepReported, StepTold, StepClosed},
 }
 
 // event is what may be known of something that happened: Time is the fact that says when.
@@ -102,7 +113,7 @@ var eventFacts = map[string]event{
 }
 
 // Recorded are the events that a person of the staff tells of; the others the program sees itself.
-var Recorded = []string{EventChange, EventIncident, EventAuthority, EventLead, EventContent}
+var Recorded = []string{EventChange, EventAuthority, EventLead, EventContent}
 
 // Duty is what a rule of the kind duty asks for.
 type Duty struct {
@@ -163,7 +174,7 @@ func (r *Rule) checkDuty() error {
 		return fmt.Errorf("due: only days are counted back")
 	case !slices.Contains(roles, d.Owner):
 		return fmt.Errorf("owner %q is none of %v", d.Owner, roles)
-	case d.Blocks != "" && d.Blocks != CloseComplaint:
+	case d.Blocks != "" && d.Blocks != blocked[d.Event]:
 		return fmt.Errorf("nothing is called %q that it could block", d.Blocks)
 	case d.Blocks != "" && len(d.Ended) == 0:
 		return fmt.Errorf("it blocks %s, and no step ends it", d.Blocks)

@@ -55,7 +55,7 @@ func TestUnknownYearMakesADutyEarly(t *testing.T) {
 // What is not known of an event is owed (P11).
 func TestUnknownFactGivesRiseToADuty(t *testing.T) {
 	t.Parallel()
-	if got := owed(book(t), rulebook.EventIncident, nil, midnight(2026, 11, 23)); len(got) != 3 {
+	if got := owed(book(t), rulebook.EventIncident, nil, midnight(2026, 11, 23)); len(got) != 5 {
 		t.Errorf("%v", got)
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/duty"
 	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/incident"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/privacy"
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -90,6 +91,8 @@ type Tx interface {
 type oversightTx interface {
 	complaint.Tx
 	privacy.Tx
+	incident.Tx
+	Incidents(ctx context.Context, before sms.ID, limit int) ([]incident.Incident, error)
 	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
 	SentTo(ctx context.Context, phone [16]byte, group sms.ID, since int64, limit int) ([]sms.RecipientEvent, error)
 	Cases(ctx context.Context, f complaint.Filter, limit int) ([]complaint.Case, error)

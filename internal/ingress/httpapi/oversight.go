@@ -169,7 +169,7 @@ type DutyOut struct{ Body DutyView }
 // OccurrenceIn tells of something that happened.
 type OccurrenceIn struct {
 	Body struct {
-		Event     string         `json:"event" enum:"licence.change,incident.opened,authority.asked,lead.found,content.found"`
+		Event     string         `json:"event" enum:"licence.change,authority.asked,lead.found,content.found"`
 		At        time.Time      `json:"at" doc:"when; of a planned change, the day on which it takes effect"`
 		Facts     map[string]any `json:"facts,omitempty" doc:"what rules ask of it, by name; unsaid is the usual"`
 		Reference string         `json:"reference,omitempty" maxLength:"200"`
@@ -201,16 +201,17 @@ type OccurrencesOut struct {
 // oversight registers duties, registers, and what auditors read.
 func (a *API) oversight() {
 	overseen(a, "duties", "/v1/admin/duties", "Duties 待办与期限", a.listDuties)
-	overseen(a, "occurrences", "/v1/admin/occurrences", "Incidents, requests of authorities, leads, changes 登记簿", a.listOccurrences)
+	overseen(a, "occurrences", "/v1/admin/occurrences", "Requests of authorities, leads, content, changes 登记簿", a.listOccurrences)
 	overseen(a, "rules", "/v1/admin/rules", "The rules that this node runs 规则", a.listRules)
 	overseen(a, "object-evidence", "/v1/admin/evidence/{id}", "Everything recorded under an id, as an evidence pack 证据包", a.objectEvidence)
 	overseen(a, "accesses", "/v1/admin/accesses", "Who saw numbers, texts and packs, and why 查看记录", a.accesses)
 	office(a, huma.Operation{OperationID: "duty-done", Path: "/v1/admin/duties/{id}/done", Summary: "A duty is done 办结"}, a.dutyDone)
 	office(a, huma.Operation{
 		OperationID: "occurrence", Path: "/v1/admin/occurrences", Summary: "Tell of something from which duties arise 登记事件",
-		Description: "A planned change of the licence, an incident (PIPL Art. 57), a request of an authority, a lead to fraud, illegal content. For an incident, the note holds the three contents of Art. 57: kinds, cause and harm; measures; contact.",
+		Description: "A planned change of the licence, a request of an authority, a lead to fraud, illegal content. Incidents have their own: /v1/admin/incidents.",
 	}, a.occurrence)
 	a.complaints()
+	a.incidents()
 	a.requests()
 }
 
@@ -267,7 +268,7 @@ func (a *API) dutyDone(ctx context.Context, by *registry.Staff, in *DoneIn) (*Du
 		case !by.Has(t.Owner):
 			return sms.Errorf(sms.Forbidden, "Authorization", "it is for the role %s", t.Owner)
 		case known && r.Duty != nil && r.Duty.Blocks != "": // what it stands in the way of would pass by a word
-			return sms.Errorf(sms.StateConflict, "path.id", "it ends with what it asks for: answer the case, or assemble its file")
+			return sms.Errorf(sms.StateConflict, "path.id", "it ends with what it asks for: %s", strings.Join(r.Duty.Ended, ", "))
 		}
 		now, err := tx.Now(ctx)
 		if err != nil {

@@ -904,8 +904,36 @@ CREATE TABLE legal_hold (
 ) STRICT;
 CREATE INDEX legal_hold_open ON legal_hold(phone_id) WHERE released_at = 0;
 
--- What a person of the staff tells of: a planned change, an incident, a request of an
--- authority, a lead, illegal content. Registers of LOG-06, FRD-03, PRV-10.
+-- Leaks, changes and losses of personal information (PRV-10).
+CREATE TABLE incident (
+  id            INTEGER PRIMARY KEY,
+  found_at      INTEGER NOT NULL,
+  kinds         TEXT NOT NULL,             -- what the notices tell: PIPL Art. 57 …
+  cause         TEXT NOT NULL,
+  harm          TEXT NOT NULL,
+  measures      TEXT NOT NULL,
+  advice        TEXT NOT NULL,
+  contact       TEXT NOT NULL,             -- the operator's own
+  persons       INTEGER NOT NULL,          -- 0 is not known
+  parties       TEXT NOT NULL,             -- … ids with commas between them
+  personal      INTEGER NOT NULL,
+  large         INTEGER NOT NULL,
+  public        INTEGER NOT NULL,          -- it may harm state security or the public interest
+  state         TEXT NOT NULL,             -- open | closed
+  opened_by     INTEGER NOT NULL,          -- staff
+  contained_at  INTEGER NOT NULL,
+  contained     TEXT NOT NULL,             -- what shows it
+  reported_at   INTEGER NOT NULL,          -- to the authority
+  reported      TEXT NOT NULL,
+  people_at     INTEGER NOT NULL,
+  people_told   TEXT NOT NULL,
+  closed_at     INTEGER NOT NULL,
+  closed_reason TEXT NOT NULL,
+  updated_at    INTEGER NOT NULL
+) STRICT;
+
+-- What a person of the staff tells of: a planned change, a request of an authority, a lead,
+-- illegal content. Registers of LOG-06 and FRD-03.
 CREATE TABLE occurrence (
   id        INTEGER PRIMARY KEY,
   event     TEXT NOT NULL,
