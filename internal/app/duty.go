@@ -172,7 +172,7 @@ func (p *Platform) renewed(ctx context.Context, tx *store.Tx, e duty.Event, have
 	return nil
 }
 
-// periodic are the events that time brings: the year, and the end of each licence. What ended
+// periodic are the events that time brings: the year, also of each agent, and the end of each licence. What ended
 // before the operator was set up here is nobody's duty here.
 func periodic(snap *registry.Snapshot, now time.Time) []duty.Event {
 	var list []duty.Event
@@ -183,6 +183,9 @@ func periodic(snap *registry.Snapshot, now time.Time) []duty.Event {
 		}
 	}
 	for _, x := range snap.Party {
+		if x.Kind == registry.Agent {
+			list = append(list, yearly(rulebook.EventAgent, x, now, map[string]any{"agent.active": x.State == registry.Active}))
+		}
 		if x.Kind != registry.Operator {
 			continue
 		}
@@ -204,14 +207,18 @@ func periodic(snap *registry.Snapshot, now time.Time) []duty.Event {
 				})
 			}
 		}
-		year := now.In(rulebook.Shanghai).Year()
-		list = append(list, duty.Event{
-			Name: rulebook.EventYear, ObjectID: x.ID, Period: time.Date(year, 1, 1, 0, 0, 0, 0, rulebook.Shanghai).Format("2006"), At: time.Date(year, 1, 0, 0, 0, 0, 0, rulebook.Shanghai),
-			Facts: map[string]any{"year.codes": codes, "year.licences": licences, "year.customers": customers},
-			Since: time.UnixMilli(x.CreatedAt),
-		})
+		list = append(list, yearly(rulebook.EventYear, x, now, map[string]any{"year.codes": codes, "year.licences": licences, "year.customers": customers}))
 	}
 	return list
+}
+
+// yearly is what a year brings for a party.
+func yearly(name string, p *registry.Party, now time.Time, facts map[string]any) duty.Event {
+	year := now.In(rulebook.Shanghai).Year()
+	return duty.Event{
+		Name: name, ObjectID: p.ID, Period: time.Date(year, 1, 1, 0, 0, 0, 0, rulebook.Shanghai).Format("2006"), At: time.Date(year, 1, 0, 0, 0, 0, 0, rulebook.Shanghai),
+		Facts: facts, Since: time.UnixMilli(p.CreatedAt),
+	}
 }
 
 // remind tells the operator's applications, by the feed and webhooks, of open duties whose

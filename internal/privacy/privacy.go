@@ -109,6 +109,7 @@ type Tx interface {
 	Hold(ctx context.Context, id sms.ID) (Hold, error)
 	Held(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
 	LockHolds(ctx context.Context) error
+	InsertAnswers(ctx context.Context, a AgentAnswers) error
 	LockedRequests(ctx context.Context, h Hold) ([]Request, error)
 	PutSeen(ctx context.Context, s Seen) error
 	PutPorted(ctx context.Context, id [16]byte, c sms.Carrier, at int64) error

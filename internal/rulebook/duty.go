@@ -20,6 +20,7 @@ const (
 	EventRequestLocked   = "request.locked"
 	EventLicence         = "licence.held"
 	EventYear            = "year.begins"
+	EventAgent           = "agent.supervised"
 	EventChange          = "licence.change"
 	EventIncident        = "incident.opened"
 	EventAuthority       = "authority.asked"
@@ -42,6 +43,7 @@ const (
 	StepFile      = "complaint.file"     // the case has its file
 	StepLocked    = "request.locked"     // what is a person's is only stored from here on
 	StepSettled   = "request.settled"    // the request was answered, or refused with reasons
+	StepAgent     = "agent.answered"     // the agent's questionnaire is on file
 	StepContained = "incident.contained" // and the person in charge knows
 	StepReported  = "incident.reported"  // the authority was told
 	StepTold      = "incident.told"      // the people who are affected were told
@@ -53,6 +55,7 @@ var steps = map[string][]string{
 	EventComplaint:     {StepAnswered, StepFile},
 	EventRequest:       {StepLocked, StepSettled},
 	EventRequestLocked: {StepSettled},
+	EventAgent:         {StepAgent},
 	EventIncident:      {StepContained, StepReported, StepTold, StepClosed},
 }
 
@@ -92,6 +95,9 @@ var eventFacts = map[string]event{
 		{Name: "year.codes", Lawful: int64(1), Doc: "access codes of the operator in use"},
 		{Name: "year.licences", Lawful: int64(1), Doc: "licences of the operator in force"},
 		{Name: "year.customers", Lawful: int64(1), Doc: "active customers"},
+	}},
+	EventAgent: {"agent.year_eve", []Info{
+		{Name: "agent.active", Lawful: true, Doc: "the agent is active"},
 	}},
 	EventChange: {"change.on", []Info{
 		{Name: "change.of", Lawful: "entity", Doc: "entity, scope, cessation or address"},

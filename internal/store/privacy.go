@@ -12,6 +12,7 @@ var (
 	tRequest    = tableOf("person_request", 1, privacy.Request{})
 	tHold       = tableOf("legal_hold", 1, privacy.Hold{})
 	tSeen       = tableOf("access", 1, privacy.Seen{})
+	tAnswers    = tableOf("agent_answers", 1, privacy.AgentAnswers{})
 	tOccurrence = tableOf("occurrence", 1, duty.Occurrence{})
 )
 
@@ -90,6 +91,17 @@ func (t *Tx) PutSeen(ctx context.Context, s privacy.Seen) error {
 // SeenList lists who saw what, newest first.
 func (t *Tx) SeenList(ctx context.Context, before sms.ID, limit int) (out []privacy.Seen, err error) {
 	return out, tSeen.some(ctx, t, &out, "WHERE id < ? ORDER BY id DESC LIMIT ?", int64(before), int64(limit))
+}
+
+// InsertAnswers stores what an agent answered.
+func (t *Tx) InsertAnswers(ctx context.Context, a privacy.AgentAnswers) error {
+	_, err := tAnswers.insert(ctx, t, a, "")
+	return err
+}
+
+// AnswersOf lists what an agent answered, newest first.
+func (t *Tx) AnswersOf(ctx context.Context, agent sms.ID, limit int) (out []privacy.AgentAnswers, err error) {
+	return out, tAnswers.some(ctx, t, &out, "WHERE party_id = ? ORDER BY id DESC LIMIT ?", int64(agent), int64(limit))
 }
 
 // InsertOccurrence stores what a person told of.

@@ -92,6 +92,7 @@ type oversightTx interface {
 	complaint.Tx
 	privacy.Tx
 	incident.Tx
+	AnswersOf(ctx context.Context, agent sms.ID, limit int) ([]privacy.AgentAnswers, error)
 	Incidents(ctx context.Context, before sms.ID, limit int) ([]incident.Incident, error)
 	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
 	SentTo(ctx context.Context, phone [16]byte, group sms.ID, since int64, limit int) ([]sms.RecipientEvent, error)

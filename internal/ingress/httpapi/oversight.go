@@ -212,6 +212,7 @@ func (a *API) oversight() {
 	}, a.occurrence)
 	a.complaints()
 	a.incidents()
+	a.agents()
 	a.requests()
 }
 

@@ -932,6 +932,17 @@ CREATE TABLE incident (
   updated_at    INTEGER NOT NULL
 ) STRICT;
 
+-- What agents answered about how they protect users' information (PRV-14).
+CREATE TABLE agent_answers (
+  id       INTEGER PRIMARY KEY,
+  party_id INTEGER NOT NULL REFERENCES party(id),
+  answers  TEXT NOT NULL,                  -- JSON, no personal data
+  said_by  TEXT NOT NULL,                  -- role of who answered
+  at       INTEGER NOT NULL,
+  by_staff INTEGER NOT NULL
+) STRICT;
+CREATE INDEX agent_answers_party ON agent_answers(party_id, id);
+
 -- What a person of the staff tells of: a planned change, a request of an authority, a lead,
 -- illegal content. Registers of LOG-06 and FRD-03.
 CREATE TABLE occurrence (
