@@ -3,6 +3,8 @@ package app
 import (
 	"net/http"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/zhunxin/zhunxin/internal/config"
@@ -99,4 +101,31 @@ func TestAnotherNameIsAChangeAfterAPause(t *testing.T) {
 			t.Errorf("the former %s: %+v", field, out)
 		}
 	}
+}
+
+// Wordings that are submitted at once are versions of their own: none takes another's place.
+func TestWordingsAtOnceAreVersionsOfTheirOwn(t *testing.T) {
+	everywhere(t, func(n *node) {
+		key, template := n.otherKey(n.key, "apply,read"), sms.ID(0)
+		for id, x := range n.registry().Template {
+			if x.Category == sms.Notice {
+				template = id
+			}
+		}
+		before := len(n.registry().Versions[template])
+		var all sync.WaitGroup
+		for i := range 4 {
+			all.Go(func() {
+				n.as(key, http.MethodPost, "/v1/templates/"+template.String()+"/versions", map[string]any{"body": "您的订单${no:digits}已发货，第" + strconv.Itoa(i+1) + "批。"}, nil)
+			})
+		}
+		all.Wait()
+		bodies := map[string]bool{}
+		for _, v := range n.registry().Versions[template] {
+			bodies[v.Body] = true
+		}
+		if got := n.registry().Versions[template]; len(got) != before+4 || len(bodies) < 4 {
+			n.t.Errorf("%d versions of %d wordings, before %d", len(got), len(bodies), before)
+		}
+	})
 }
