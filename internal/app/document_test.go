@@ -70,7 +70,10 @@ func TestScanIsSealedAndEachLookIsRecorded(t *testing.T) {
 	for who, c := range map[string]struct {
 		key, reason string
 		status      int
-	}{"the customer": {shop, "mine", 403}, "nobody's key": {n.nobody(admin), "x", 403}, "without a reason": {reviewer, "", 422}} {
+	}{
+		"the customer": {shop, "mine", 403}, "nobody's key": {n.nobody(admin), "a reason", 403}, "a key without the scope": {admin, "a reason", 403}, "without a reason": {reviewer, "", 422}, "a blank one": {reviewer, "      ", 400},
+		"a number in it": {reviewer, "for " + member, 400},
+	} {
 		if status, b := n.look(c.key, d.ID, c.reason); status != c.status || bytes.Contains(b, []byte(marker)) {
 			t.Errorf("%s: %d", who, status)
 		}
@@ -118,7 +121,7 @@ func TestScanIsSealedAndEachLookIsRecorded(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.base+"/v1/admin/documents/"+d.ID.String()+"/view", strings.NewReader(`{"reason":"again"}`))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.base+"/v1/admin/documents/"+d.ID.String()+"/view", strings.NewReader(`{"reason":"once more"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +147,54 @@ func TestScanIsSealedAndEachLookIsRecorded(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A scan may take longer to come than other requests, and no longer than it is given: who drips
+// it in is cut off, and nothing of it stays.
+func TestScanHasItsOwnTimeToCome(t *testing.T) {
+	for name, c := range map[string]struct {
+		within time.Duration
+		ok     bool
+	}{"in its time": {time.Minute, true}, "too slow": {400 * time.Millisecond, false}} {
+		t.Run(name, func(t *testing.T) {
+			cfg := config.Default()
+			cfg.HTTP.ReadTimeout, cfg.HTTP.ScanTimeout = 400*time.Millisecond, c.within
+			n := start(t, cfg)
+			r, w := io.Pipe()
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.base+"/v1/documents?kind=other", r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+n.otherKey(n.key, "apply"))
+			go func() {
+				tick := time.NewTicker(100 * time.Millisecond)
+				defer tick.Stop()
+				_, err := io.WriteString(w, "%PDF-1.7")
+				for range 10 {
+					<-tick.C
+					if err == nil {
+						_, err = io.WriteString(w, " and so on")
+					}
+				}
+				_ = w.Close()
+			}()
+			resp, err := http.DefaultClient.Do(req)
+			status := 0
+			if err == nil {
+				status = resp.StatusCode
+				_ = resp.Body.Close()
+			}
+			if (status == http.StatusOK) != c.ok {
+				t.Errorf("%d, %v", status, err)
+			}
+			kept := 0
+			if err := n.DB.Read(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+				return tx.One(ctx, "SELECT COUNT(*) FROM document", nil, &kept)
+			}); err != nil || (kept == 1) != c.ok {
+				t.Errorf("%d are there, %v", kept, err)
+			}
+		})
 	}
 }
 

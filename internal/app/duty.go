@@ -9,6 +9,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/complaint"
 	"github.com/zhunxin/zhunxin/internal/duty"
+	"github.com/zhunxin/zhunxin/internal/evlog"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -50,12 +51,8 @@ func (p *Platform) CaseFile(ctx context.Context, id, by sms.ID) error {
 	var pack []byte
 	lacking := ""
 	if c.MessageID != 0 {
-		if pack, err = p.Pack(ctx, c.MessageID, ""); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			p.Logger.Error("a complaint's message has no evidence pack", "complaint", id, "err", err)
-			lacking = err.Error()
+		if pack, lacking, err = p.packOrLack(ctx, c.MessageID); err != nil {
+			return err
 		}
 	}
 	snap, err := p.Registry(ctx)
@@ -75,6 +72,29 @@ func (p *Platform) CaseFile(ctx context.Context, id, by sms.ID) error {
 		_, err := desk.Keep(ctx, tx, p.Keys, id, content, by)
 		return err
 	})
+}
+
+// packOrLack writes a message's evidence, or says why nobody can any more. What may only fail
+// now, such as the store, is an error: a file that says of evidence that it is gone must be
+// right.
+func (p *Platform) packOrLack(ctx context.Context, message sms.ID) (pack []byte, lacking string, err error) {
+	there := false
+	err = p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
+		list, err := tx.Messages(ctx, []sms.ID{message}, false)
+		there = len(list) == 1
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	if !there {
+		return nil, "the message was dropped when it need not be kept any longer", nil
+	}
+	if pack, err = p.Pack(ctx, message, ""); store.Missing(err) || errors.Is(err, evlog.ErrChanged) {
+		p.Logger.Error("a complaint's message has no evidence pack", "message", message, "err", err)
+		return nil, err.Error(), nil
+	}
+	return pack, "", err
 }
 
 // watchDuties sees to duties until it is stopped.
@@ -145,14 +165,14 @@ func (p *Platform) renewed(ctx context.Context, tx *store.Tx, e duty.Event, have
 			continue
 		}
 		t.DoneAt, t.Evidence = now.UnixMilli(), "valid to "+e.Period
-		if err := p.dutyDesk().Finish(ctx, tx, t); err != nil {
+		if _, err := p.dutyDesk().Finish(ctx, tx, t); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// periodic are the events that time brings: the year, and the end of each licence. What ended
+// periodic are the events that time brings: the year, also of each agent, and the end of each licence. What ended
 // before the operator was set up here is nobody's duty here.
 func periodic(snap *registry.Snapshot, now time.Time) []duty.Event {
 	var list []duty.Event
@@ -163,6 +183,9 @@ func periodic(snap *registry.Snapshot, now time.Time) []duty.Event {
 		}
 	}
 	for _, x := range snap.Party {
+		if x.Kind == registry.Agent {
+			list = append(list, yearly(rulebook.EventAgent, x, now, map[string]any{"agent.active": x.State == registry.Active}))
+		}
 		if x.Kind != registry.Operator {
 			continue
 		}
@@ -184,14 +207,18 @@ func periodic(snap *registry.Snapshot, now time.Time) []duty.Event {
 				})
 			}
 		}
-		year := now.In(rulebook.Shanghai).Year()
-		list = append(list, duty.Event{
-			Name: rulebook.EventYear, ObjectID: x.ID, Period: time.Date(year, 1, 1, 0, 0, 0, 0, rulebook.Shanghai).Format("2006"), At: time.Date(year, 1, 0, 0, 0, 0, 0, rulebook.Shanghai),
-			Facts: map[string]any{"year.codes": codes, "year.licences": licences, "year.customers": customers},
-			Since: time.UnixMilli(x.CreatedAt),
-		})
+		list = append(list, yearly(rulebook.EventYear, x, now, map[string]any{"year.codes": codes, "year.licences": licences, "year.customers": customers}))
 	}
 	return list
+}
+
+// yearly is what a year brings for a party.
+func yearly(name string, p *registry.Party, now time.Time, facts map[string]any) duty.Event {
+	year := now.In(rulebook.Shanghai).Year()
+	return duty.Event{
+		Name: name, ObjectID: p.ID, Period: time.Date(year, 1, 1, 0, 0, 0, 0, rulebook.Shanghai).Format("2006"), At: time.Date(year, 1, 0, 0, 0, 0, 0, rulebook.Shanghai),
+		Facts: facts, Since: time.UnixMilli(p.CreatedAt),
+	}
 }
 
 // remind tells the operator's applications, by the feed and webhooks, of open duties whose
@@ -249,11 +276,29 @@ func (p *Platform) reminders(t *duty.Task, to []sms.ID, at int64) (out []sms.Eve
 	return out
 }
 
-// lateFiles assembles the case files that failed when their cases were opened.
+// filesAtOnce bounds the case files of one round: each reads a good part of the log.
+const filesAtOnce = 20
+
+// lateFiles assembles the case files that failed when their cases were opened. A round takes
+// up where the one before it stopped, so that those that fail for ever don't keep the others
+// from theirs.
 func (p *Platform) lateFiles(ctx context.Context) error {
+	book, err := p.Gate.RulesInForce(ctx)
+	if err != nil {
+		return err
+	}
+	rules := book.EndedBy(rulebook.StepFile)
+	if len(rules) == 0 {
+		return nil
+	}
 	var late []sms.ID
-	err := p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
-		list, err := tx.Duties(ctx, duty.Filter{Open: true, Rule: "CMP-05"}, dutyChunk)
+	err = p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
+		list, err := tx.Duties(ctx, duty.Filter{Open: true, Rules: rules, After: sms.ID(p.files.Load())}, filesAtOnce)
+		next := sms.ID(0) // from the first again
+		if len(list) == filesAtOnce {
+			next = list[len(list)-1].ID
+		}
+		p.files.Store(int64(next))
 		for _, t := range list {
 			if err != nil {
 				break

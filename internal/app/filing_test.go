@@ -4,10 +4,12 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/zhunxin/zhunxin/internal/config"
+	"github.com/zhunxin/zhunxin/internal/privacy"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
@@ -83,13 +85,25 @@ func TestFilingRunsByTheSheet(t *testing.T) {
 		n.put("subcodes", "new", map[string]any{"access_code_id": bound.AccessCodeID, "digits": "1" + string(rune('0'+i)), "party_id": customer, "signature_id": out.ID, "qualification_id": old.QualificationID, "contract_id": bound.ContractID, "state": "active"})
 		n.key = shop
 	}
-	// The look ahead marks nothing; the export does.
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		path, body := "/v1/admin/filings/sheet?carrier=mobile", []byte(nil)
-		if method == http.MethodPost {
-			path, body = "/v1/admin/filings/sheet", []byte(`{"carrier":"mobile"}`)
+	// The look ahead marks nothing; the export does. Both name people: they need the scope and a
+	// reason, and are recorded as looks.
+	seer := n.otherKey(admin, "admin,reveal,audit")
+	for name, c := range map[string]struct{ key, reason string }{"without the scope": {admin, "weekly filing"}, "without a reason": {seer, ""}} {
+		for method, status := range map[string]int{
+			http.MethodGet:  n.as(c.key, http.MethodGet, "/v1/admin/filings/sheet?carrier=mobile&reason="+url.QueryEscape(c.reason), nil, nil),
+			http.MethodPost: n.as(c.key, http.MethodPost, "/v1/admin/filings/sheet", map[string]any{"carrier": "mobile", "reason": c.reason}, nil),
+		} {
+			if status/100 != 4 {
+				t.Errorf("%s %s: %d", method, name, status)
+			}
 		}
-		status, b := n.fetch(method, path, body, "Authorization", "Bearer "+admin)
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		path, body := "/v1/admin/filings/sheet?carrier=mobile&reason=weekly+filing", []byte(nil)
+		if method == http.MethodPost {
+			path, body = "/v1/admin/filings/sheet", []byte(`{"carrier":"mobile","reason":"weekly filing"}`)
+		}
+		status, b := n.fetch(method, path, body, "Authorization", "Bearer "+seer)
 		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(b), "\ufeff"))).ReadAll()
 		if status != http.StatusOK || err != nil || len(rows) != 1+2*3 || rows[1][6] != "小示" || rows[1][10] != storyCode+"10" { // of each of three templates
 			t.Fatalf("%d %v %s", status, err, b)
@@ -97,6 +111,10 @@ func TestFilingRunsByTheSheet(t *testing.T) {
 		if f := n.registry().Filing(ids[0], sms.Mobile); (method == http.MethodGet) != (f == nil) {
 			t.Fatalf("after %s: %+v", method, f)
 		}
+	}
+	var seen struct{ Accesses []privacy.Seen }
+	if n.as(seer, http.MethodGet, "/v1/admin/accesses", nil, &seen); len(seen.Accesses) != 2 || seen.Accesses[0].What != "filing_sheet" || seen.Accesses[0].ObjectID != n.registry().Filing(ids[0], sms.Mobile).Batch {
+		t.Errorf("%+v", seen)
 	}
 	if got := n.progress(shop, ids[0]); got != "submitted  carrier" {
 		t.Error(got)

@@ -14,7 +14,7 @@ import (
 // identify puts on file all that makes a party known: papers and people.
 func (n *node) identify(key string, party sms.ID, handler string) {
 	n.t.Helper()
-	for _, kind := range []string{"business_licence", "representative_id", "handler_id", "contract", "processing_agreement"} {
+	for _, kind := range []string{"business_licence", "representative_id", "handler_id", "contract", "processing_agreement", "impact_assessment"} {
 		if d := n.upload(key, kind, party, 0, "%PDF-1.7"); d.ID == 0 {
 			n.t.Fatalf("%s: %+v", kind, d)
 		}
@@ -27,7 +27,7 @@ func (n *node) identify(key string, party sms.ID, handler string) {
 }
 
 // A party is active once its papers and people are on file and another person has looked at
-// them (RN-01, RN-02, RN-07, RN-08, LIC-10, PRV-01).
+// them (RN-01, RN-02, RN-07, RN-08, LIC-10, PRV-01, PRV-03).
 func TestPartyIsActiveOnlyByReview(t *testing.T) {
 	n := start(t, config.Default())
 	admin, reviewer, _ := n.staffed()
@@ -35,7 +35,7 @@ func TestPartyIsActiveOnlyByReview(t *testing.T) {
 	register := func(name, uscc string) (out reviewed, contract sms.ID) {
 		t.Helper()
 		body := map[string]any{"kind": "customer", "parent_id": operator, "name": name, "uscc": uscc, "entity_type": "company", "state": "active"}
-		if n.as(admin, http.MethodPut, "/v1/admin/parties/new", body, &out); out.State != "pending" || !slices.Equal(out.Review.rules(), []string{"LIC-10", "RN-01", "RN-07", "RN-08", "PRV-01"}) {
+		if n.as(admin, http.MethodPut, "/v1/admin/parties/new", body, &out); out.State != "pending" || !slices.Equal(out.Review.rules(), []string{"LIC-10", "RN-01", "RN-07", "RN-08", "PRV-01", "PRV-03"}) {
 			t.Fatalf("%+v", out)
 		}
 		if got := n.verdict(reviewer, "parties/"+out.ID.String(), "approve", "RN-07"); got.Code != sms.PartyIncomplete || !strings.Contains(got.Detail, "LIC-10") {
@@ -98,5 +98,29 @@ func TestPartyIsActiveOnlyByReview(t *testing.T) {
 	body["kind"] = "agent"
 	if n.as(admin, http.MethodPut, "/v1/admin/"+path, body, &out); out.Code != sms.BadRequest {
 		t.Errorf("a customer becomes an agent: %+v", out)
+	}
+}
+
+// PRV-03: a customer whose impact assessment is missing, or has expired, is not approved.
+func TestPartyNeedsItsImpactAssessment(t *testing.T) {
+	n := start(t, config.Default())
+	admin, reviewer, _ := n.staffed()
+	operator := n.operator()
+	body := map[string]any{"kind": "customer", "parent_id": operator, "name": "示例甲商城", "uscc": "91110000000000007A", "entity_type": "company", "state": "active"}
+	var out reviewed
+	n.as(admin, http.MethodPut, "/v1/admin/parties/new", body, &out)
+	n.key = admin
+	n.put("contracts", "new", map[string]any{"party_id": out.ID, "counterparty_id": operator, "number": "C9", "charge_on": "submission", "state": "active", "valid_to": n.period().To})
+	n.identify(admin, out.ID, "11010519491231002X")
+	n.exec("UPDATE document SET valid_to = ? WHERE kind = 'impact_assessment'", n.Now().UnixMilli())
+	path := "parties/" + out.ID.String()
+	if got := n.verdict(reviewer, path, "approve"); got.Code != sms.PartyIncomplete || !strings.Contains(got.Detail, "PRV-03") {
+		t.Errorf("its assessment has expired: %+v", got)
+	}
+	if d := n.upload(admin, "impact_assessment", out.ID, n.period().To, "%PDF-1.7"); d.ID == 0 {
+		t.Fatalf("%+v", d)
+	}
+	if got := n.verdict(reviewer, path, "approve"); got.State != "approved" {
+		t.Errorf("%+v", got)
 	}
 }

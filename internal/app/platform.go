@@ -62,6 +62,7 @@ type Platform struct {
 
 	latency latencies
 	delays  inbound.Delays
+	files   atomic.Int64                  // the duty behind which the next round of late case files begins
 	stops   []func(context.Context) error // in the order of start
 }
 

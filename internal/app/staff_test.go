@@ -20,7 +20,7 @@ func (n *node) staffKey(roles string) (id sms.ID, key string) {
 	for app, a := range snap.Application {
 		if snap.Party[a.PartyID].Kind == registry.Operator {
 			var out struct{ Key string }
-			n.do(http.MethodPost, "/v1/admin/keys", map[string]any{"application_id": app, "staff_id": id, "scopes": "admin,read,apply"}, &out)
+			n.do(http.MethodPost, "/v1/admin/keys", map[string]any{"application_id": app, "staff_id": id, "scopes": "admin,read,apply,reveal"}, &out)
 			return id, out.Key
 		}
 	}

@@ -78,6 +78,11 @@ type Tx interface {
 	consent.Tx
 	risk.AskTx
 	PutComplaint(ctx context.Context, c Case) error
+	// LockComplaints lets one transaction open or judge a case at a time, so that none is opened
+	// twice and each is counted.
+	LockComplaints(ctx context.Context) error
+	SameCase(ctx context.Context, c Case) (sms.ID, error)
+	CountValid(ctx context.Context, party sms.ID, from int64, but sms.ID) (int, error)
 	// Case reads one and, with lock, keeps others from it until commit; none has the id 0.
 	Case(ctx context.Context, id sms.ID, lock bool) (Case, error)
 	Held(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
@@ -122,7 +127,16 @@ func (c *Case) Attach(m *sms.Message, snap *registry.Snapshot) {
 // Open stores a new case, its duties and the complainant's refusal of marketing from
 // everybody, in one transaction (CMP-07). Nothing else is refused for them (CMP-08). m is the
 // message, or nil. The journal's counter is locked from here on: call it last.
-func (d *Desk) Open(ctx context.Context, tx Tx, c Case, m *sms.Message, n Counts, by sms.ID) (Case, error) {
+func (d *Desk) Open(ctx context.Context, tx Tx, c Case, m *sms.Message, delivered int, by sms.ID) (Case, error) {
+	if err := tx.LockComplaints(ctx); err != nil {
+		return c, err
+	}
+	if same, err := tx.SameCase(ctx, c); err != nil || same != 0 {
+		if err == nil {
+			err = sms.Errorf(sms.StateConflict, "body.reference", "it is the case %s already", same)
+		}
+		return c, err
+	}
 	if err := tx.LockRecipients(ctx, [][16]byte{c.Phone()}); err != nil {
 		return c, err
 	}
@@ -148,7 +162,7 @@ func (d *Desk) Open(ctx context.Context, tx Tx, c Case, m *sms.Message, n Counts
 		return c, err
 	}
 	if c.Verdict == Confirmed {
-		if err := d.count(ctx, tx, &c, n); err != nil {
+		if err := d.count(ctx, tx, &c, delivered); err != nil {
 			return c, err
 		}
 		if err := d.stop(ctx, tx, &c, 0); err != nil {
@@ -228,9 +242,6 @@ func (d *Desk) stop(ctx context.Context, tx Tx, c *Case, by sms.ID) error {
 	return nil
 }
 
-// Counts are the figures of a party's month and day before a case is confirmed.
-type Counts struct{ Delivered, Month, Day int }
-
 // PerBillion is how many valid complaints there are for 1,000 million delivered messages. One
 // without any delivered message is as one among a single one.
 func PerBillion(complaints, delivered int) int64 {
@@ -239,14 +250,23 @@ func PerBillion(complaints, delivered int) int64 {
 
 // count tells the rules that a party has one more valid complaint (CMP-06). Each threshold
 // that is passed gives one task a month.
-func (d *Desk) count(ctx context.Context, tx Tx, c *Case, n Counts) error {
+func (d *Desk) count(ctx context.Context, tx Tx, c *Case, delivered int) error {
 	if c.PartyID == 0 {
 		return nil
 	}
 	at := time.UnixMilli(c.UpdatedAt)
+	y, m, day := at.In(rulebook.Shanghai).Date()
+	month, err := tx.CountValid(ctx, c.PartyID, time.Date(y, m, 1, 0, 0, 0, 0, rulebook.Shanghai).UnixMilli(), c.ID)
+	if err != nil {
+		return err
+	}
+	today, err := tx.CountValid(ctx, c.PartyID, time.Date(y, m, day, 0, 0, 0, 0, rulebook.Shanghai).UnixMilli(), c.ID)
+	if err != nil {
+		return err
+	}
 	return d.Duties.Raise(ctx, tx, duty.Event{
 		Name: rulebook.EventComplaintCount, ObjectID: c.PartyID, Period: at.In(rulebook.Shanghai).Format("2006-01"), At: at,
-		Facts: map[string]any{"rate.per_billion": PerBillion(n.Month+1, n.Delivered), "rate.day": int64(n.Day + 1)},
+		Facts: map[string]any{"rate.per_billion": PerBillion(month+1, delivered), "rate.day": int64(today + 1)},
 	}, at)
 }
 
@@ -268,7 +288,10 @@ func (d *Desk) step(ctx context.Context, tx Tx, id sms.ID, states ...string) (Ca
 }
 
 // Name says which message an open case is about.
-func (d *Desk) Name(ctx context.Context, tx Tx, id sms.ID, m *sms.Message, snap *registry.Snapshot, n Counts, by sms.ID) (Case, error) {
+func (d *Desk) Name(ctx context.Context, tx Tx, id sms.ID, m *sms.Message, snap *registry.Snapshot, delivered int, by sms.ID) (Case, error) {
+	if err := tx.LockComplaints(ctx); err != nil {
+		return Case{}, err
+	}
 	c, err := d.step(ctx, tx, id, Open)
 	if err != nil {
 		return c, err
@@ -286,14 +309,17 @@ func (d *Desk) Name(ctx context.Context, tx Tx, id sms.ID, m *sms.Message, snap 
 	if err := d.record(ctx, tx, &c, "message named", by, ""); err != nil || c.Verdict == "" {
 		return c, err
 	}
-	if err := d.count(ctx, tx, &c, n); err != nil {
+	if err := d.count(ctx, tx, &c, delivered); err != nil {
 		return c, err
 	}
 	return c, d.stop(ctx, tx, &c, 0)
 }
 
 // Judge is a person's verdict on an open case. Marketing without consent stops the party's.
-func (d *Desk) Judge(ctx context.Context, tx Tx, id sms.ID, verdict, cause, note string, n Counts, by sms.ID) (Case, error) {
+func (d *Desk) Judge(ctx context.Context, tx Tx, id sms.ID, verdict, cause, note string, delivered int, by sms.ID) (Case, error) {
+	if err := tx.LockComplaints(ctx); err != nil {
+		return Case{}, err
+	}
 	c, err := d.step(ctx, tx, id, Open)
 	if err != nil {
 		return c, err
@@ -309,7 +335,7 @@ func (d *Desk) Judge(ctx context.Context, tx Tx, id sms.ID, verdict, cause, note
 		return c, err
 	}
 	if c.Verdict == Confirmed {
-		if err := d.count(ctx, tx, &c, n); err != nil {
+		if err := d.count(ctx, tx, &c, delivered); err != nil {
 			return c, err
 		}
 	}
@@ -319,8 +345,8 @@ func (d *Desk) Judge(ctx context.Context, tx Tx, id sms.ID, verdict, cause, note
 	return c, d.stop(ctx, tx, &c, by)
 }
 
-// Answer notes what the complainant or the centre was told, which is what the periods of
-// CMP-03, CMP-04 and PRV-15a are for.
+// Answer notes what the complainant or the centre was told, which is what the periods to
+// answer are for.
 func (d *Desk) Answer(ctx context.Context, tx Tx, id sms.ID, words, receipt string, by sms.ID) (Case, error) {
 	c, err := d.step(ctx, tx, id, Verified)
 	if err != nil {
@@ -333,7 +359,7 @@ func (d *Desk) Answer(ctx context.Context, tx Tx, id sms.ID, words, receipt stri
 	if err := d.record(ctx, tx, &c, "answered", by, words); err != nil {
 		return c, err
 	}
-	return c, d.Duties.FinishAll(ctx, tx, c.ID, by, receipt, c.UpdatedAt, "CMP-02", "CMP-03", "CMP-04", "PRV-15a")
+	return c, d.Duties.FinishAll(ctx, tx, rulebook.StepAnswered, c.ID, by, receipt, c.UpdatedAt)
 }
 
 // Close ends a case whose duties are done, that of its file among them.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
@@ -29,7 +30,9 @@ type File struct {
 	Evidence string                    `json:"evidence,omitempty"` // a pack for zhunxin-verify, as a text: its form is part of its proof
 	// Lacking says why there is no pack of a message that is known: a row is gone or was changed.
 	Lacking string `json:"evidence_lacking,omitempty"`
-	At      int64  `json:"at"`
+	// Erased says that what opened the person's records was destroyed: the pack proves without.
+	Erased bool  `json:"person_erased,omitempty"`
+	At     int64 `json:"at"`
 }
 
 // Message is what was sent.
@@ -83,12 +86,26 @@ type Refusal struct {
 
 // FileTx is what a file is read from.
 type FileTx interface {
-	Message(ctx context.Context, id sms.ID) (*sms.Message, error)
-	Decision(ctx context.Context, id sms.ID) (sms.Decision, error)
+	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
+	Decisions(ctx context.Context, ids []sms.ID, each func(sms.Decision)) error
+	Known
 	SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error
 	Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Grant)) error
 	Suppressions(ctx context.Context, ids [][16]byte, each func(consent.Suppression)) error
-	SentTo(ctx context.Context, phone [16]byte, since int64, limit int) ([]sms.RecipientEvent, error)
+	SentTo(ctx context.Context, phone [16]byte, group sms.ID, since int64, limit int) ([]sms.RecipientEvent, error)
+}
+
+// Known is who is known to a content provider group.
+type Known interface {
+	Secrets(ctx context.Context, group sms.ID, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error
+}
+
+// Erased tells whether the complainant was erased towards the sender of the message: whom
+// nothing was sent to may never have been known.
+func Erased(ctx context.Context, tx Known, c *Case) (bool, error) {
+	known := c.MessageID == 0
+	err := tx.Secrets(ctx, c.GroupID, [][16]byte{c.Phone()}, func([16]byte, []byte) error { known = true; return nil })
+	return !known, err
 }
 
 // MaxSent bounds the list of what else went to a number.
@@ -99,7 +116,7 @@ const MaxSent = 200
 func Assemble(ctx context.Context, tx FileTx, snap *registry.Snapshot, c Case, pack []byte, lacking string, at int64) ([]byte, error) {
 	f := File{Complaint: c, Evidence: string(pack), Lacking: lacking, At: at, Sent: []Sent{}, Consents: []Consent{}, Refusals: []Refusal{}}
 	phones := [][16]byte{c.Phone()}
-	sent, err := tx.SentTo(ctx, c.Phone(), -1, MaxSent)
+	sent, err := tx.SentTo(ctx, c.Phone(), 0, -1, MaxSent)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +137,9 @@ func Assemble(ctx context.Context, tx FileTx, snap *registry.Snapshot, c Case, p
 	if err != nil {
 		return nil, err
 	}
+	if f.Erased, err = Erased(ctx, tx, &c); err != nil {
+		return nil, err
+	}
 	f.Party, f.Signature, f.Template = snap.Party[c.PartyID], snap.Signature[c.SignatureID], snap.Template[c.TemplateID]
 	if w := snap.Wording(c.TemplateID); w != nil {
 		f.Wording = w.Version
@@ -128,12 +148,13 @@ func Assemble(ctx context.Context, tx FileTx, snap *registry.Snapshot, c Case, p
 }
 
 func (f *File) message(ctx context.Context, tx FileTx, snap *registry.Snapshot) error {
-	m, err := tx.Message(ctx, f.Complaint.MessageID)
-	if err != nil {
+	list, err := tx.Messages(ctx, []sms.ID{f.Complaint.MessageID}, false)
+	if err != nil || len(list) == 0 { // it was dropped: Lacking says so
 		return err
 	}
-	d, err := tx.Decision(ctx, m.DecisionID)
-	if err != nil {
+	m := list[0]
+	var d sms.Decision
+	if err := tx.Decisions(ctx, []sms.ID{m.DecisionID}, func(x sms.Decision) { d = x }); err != nil {
 		return err
 	}
 	f.Filing = snap.Filing(m.SignatureID, m.Carrier)
@@ -163,5 +184,5 @@ func (d *Desk) Keep(ctx context.Context, tx Tx, keys *vault.Keys, id sms.ID, con
 	if err := d.record(ctx, tx, &c, "file", by, string(content)); err != nil {
 		return c, err
 	}
-	return c, d.Duties.FinishAll(ctx, tx, c.ID, by, "sha256:"+hex.EncodeToString(hash[:]), c.UpdatedAt, "CMP-05")
+	return c, d.Duties.FinishAll(ctx, tx, rulebook.StepFile, c.ID, by, "sha256:"+hex.EncodeToString(hash[:]), c.UpdatedAt)
 }

@@ -60,6 +60,7 @@ type HTTP struct {
 	ListenTLS   string        `koanf:"listen_tls" doc:"host:port of the same under TLS (HTTPS), empty is none; see tls"`
 	MaxBody     int           `koanf:"max_body" doc:"most bytes of a request body"`
 	ReadTimeout time.Duration `koanf:"read_timeout" doc:"longest time for a whole request to arrive"`
+	ScanTimeout time.Duration `koanf:"scan_timeout" doc:"the same for the scan of a paper"`
 	Rate        int           `koanf:"rate" doc:"requests a second of one API key; bursts of as many are let through"`
 	Metrics     string        `koanf:"metrics" doc:"host:port of /metrics, empty serves it on the API's listener"`
 }
@@ -173,7 +174,7 @@ func Default() Config {
 	return Config{
 		Data: "data", Node: 1, Suite: "international", Keep: 191 * 24 * time.Hour,
 		Database: Database{Kind: "sqlite", Connections: 16},
-		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 1 << 20, ReadTimeout: 15 * time.Second, Rate: 10_000},
+		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 1 << 20, ReadTimeout: 15 * time.Second, ScanTimeout: 2 * time.Minute, Rate: 10_000},
 		CMPP: CMPP{
 			Listen: "127.0.0.1:7890", MaxConnections: 4096, MaxPerAddress: 64, Heartbeat: 180 * time.Second, RepeatWindow: 180 * time.Second,
 			PartsWithin: 2 * time.Minute,
@@ -286,7 +287,7 @@ func (c Config) Validate() error {
 		}
 	}
 	for key, d := range map[string]time.Duration{
-		"http.read_timeout": c.HTTP.ReadTimeout, "cmpp.heartbeat": c.CMPP.Heartbeat, "gate.idempotency_kept": c.Gate.IdempotencyKept,
+		"http.read_timeout": c.HTTP.ReadTimeout, "http.scan_timeout": c.HTTP.ScanTimeout, "cmpp.heartbeat": c.CMPP.Heartbeat, "gate.idempotency_kept": c.Gate.IdempotencyKept,
 		"channel.response_timeout": c.Channel.ResponseTimeout, "channel.report_timeout": c.Channel.ReportTimeout, "evidence.every": c.Evidence.Every,
 		"not_after.otp": c.NotAfter.OTP, "not_after.notice": c.NotAfter.Notice, "not_after.public": c.NotAfter.Public, "not_after.mkt": c.NotAfter.MKT,
 		"not_after.consent": c.NotAfter.Consent, "cmpp.repeat_window": c.CMPP.RepeatWindow, "cmpp.parts_within": c.CMPP.PartsWithin,

@@ -47,7 +47,8 @@ type List struct {
 	Claims      string
 	Declarant   string
 	Declaration string
-	StaffID     sms.ID
+	KeyID       sms.ID // by what key it was declared
+	StaffID     sms.ID // 0: a customer's key
 	Seed        []byte
 	State       string
 	Columns     string
@@ -134,6 +135,7 @@ func ImportRecord(l *List, what string, by sms.ID, at int64) leaf.Record {
 		leaf.Int("activated", int64(l.Activated)),
 		leaf.Int("by_staff", int64(by)),
 		leaf.Str("claims", l.Claims),
+		leaf.Int("declared_by_key", int64(l.KeyID)),
 		leaf.Str("declarant", l.Declarant),
 		leaf.Hash("declaration", sha256.Sum256([]byte(l.Declaration))),
 		leaf.Hash("file", l.FileHash),
@@ -263,11 +265,12 @@ func (x *Importer) Receive(ctx context.Context, l *List, from io.Reader) error {
 	})
 }
 
-// Stop ends an import by its owner; consents that it has given already stand.
-func (x *Importer) Stop(ctx context.Context, tx ImportTx, l *List, at int64) error {
+// Stop ends an import by its owner, or by somebody of the staff for them; consents that it has
+// given already stand.
+func (x *Importer) Stop(ctx context.Context, tx ImportTx, l *List, by sms.ID, at int64) error {
 	from := l.State
 	l.State = ImportStopped
-	return x.move(ctx, tx, l, from, "stopped", 0, at)
+	return x.move(ctx, tx, l, from, "stopped", by, at)
 }
 
 // Reject ends an import by a reviewer.

@@ -10,14 +10,15 @@ import (
 
 // Kinds of evidence records.
 const (
-	KindGrant   = "consent"
-	KindRefusal = "optout"
-	KindWording = "wording"
-	KindLift    = "optout-lifted"
-	KindVacant  = "number-vacant"
-	KindImport  = "consent-import"
-	KindServed  = "consent-page"
-	KindReply   = "consent-reply"
+	KindGrant      = "consent"
+	KindRefusal    = "optout"
+	KindWording    = "wording"
+	KindLift       = "optout-lifted"
+	KindVacant     = "number-vacant"
+	KindImport     = "consent-import"
+	KindServed     = "consent-page"
+	KindReply      = "consent-reply"
+	KindCorrection = "consent-correction"
 )
 
 // GrantRecord is a consent as evidence. The phone stands as its keyed id, which

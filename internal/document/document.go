@@ -25,12 +25,13 @@ const (
 	Handler         = "handler_id"           // 经办人身份证件
 	Contract        = "contract"             // 合同
 	Processing      = "processing_agreement" // 个人信息委托处理协议
+	Assessment      = "impact_assessment"    // 个人信息保护影响评估报告
 	Authorisation   = "authorisation"        // 授权委托书
 	TelecomLicence  = "telecom_licence"      // 增值电信业务经营许可证
 )
 
 // Kinds lists them all.
-var Kinds = []string{BusinessLicence, Representative, Handler, Contract, Processing, Authorisation, TelecomLicence, "trademark", "app_record", "other"}
+var Kinds = []string{BusinessLicence, Representative, Handler, Contract, Processing, Assessment, Authorisation, TelecomLicence, "trademark", "app_record", "other"}
 
 // Bounds.
 const (

@@ -6,6 +6,7 @@ package duty
 import (
 	"context"
 	"crypto/sha256"
+	"slices"
 	"time"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
@@ -117,35 +118,35 @@ func (d *Desk) Raise(ctx context.Context, tx Tx, e Event, now time.Time) error {
 	return nil
 }
 
-// Finish marks a task as done. One that was done before stays as it is, and is an error.
-func (d *Desk) Finish(ctx context.Context, tx Tx, t Task) error {
-	done, err := tx.FinishDuty(ctx, t)
-	if err != nil {
-		return err
+// Finish marks a task as done. One that was done before, or meanwhile by somebody else, stays
+// as it is, and done is false.
+func (d *Desk) Finish(ctx context.Context, tx Tx, t Task) (done bool, err error) {
+	if done, err = tx.FinishDuty(ctx, t); err != nil || !done {
+		return false, err
 	}
-	if !done {
-		return sms.Errorf(sms.StateConflict, "path.id", "the duty is done already")
-	}
-	return evlog.Append(ctx, tx, d.IDs, t.DoneAt, record(&t, "done", t.DoneAt))
+	return true, evlog.Append(ctx, tx, d.IDs, t.DoneAt, record(&t, "done", t.DoneAt))
 }
 
-// FinishAll marks an object's open tasks of some rules as done, by what was done to it.
-func (d *Desk) FinishAll(ctx context.Context, tx Tx, object, by sms.ID, evidence string, at int64, rules ...string) error {
+// FinishAll marks the open tasks of an object as done that a step ends, as their rules say.
+func (d *Desk) FinishAll(ctx context.Context, tx Tx, step string, object, by sms.ID, evidence string, at int64) error {
 	list, err := tx.DutiesOf(ctx, object)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	book, err := d.InForce(ctx)
 	if err != nil {
 		return err
 	}
+	ended := book.EndedBy(step)
 	for _, t := range list {
-		for _, r := range rules {
-			if t.Rule != r || t.DoneAt != 0 {
+		if t.DoneAt != 0 || !slices.Contains(ended, t.Rule) {
 				continue
 			}
 			t.DoneAt, t.DoneBy, t.Evidence = at, by, evidence
-			if err := d.Finish(ctx, tx, t); err != nil {
+		if _, err := d.Finish(ctx, tx, t); err != nil {
 				return err
 			}
 		}
-	}
 	return nil
 }
 
@@ -171,13 +172,13 @@ func (d *Desk) Allow(ctx context.Context, tx Tx, action string, object sms.ID) e
 type Filter struct {
 	After           sms.ID
 	Open, Done      bool
-	Rule            string
+	Rules           []string // any of them
 	DueBy, RemindBy int64 // 0 is any
 	Owner           string
 }
 
-// Occurrence is something that a person of the staff tells of, such as an incident or the
-// request of an authority.
+// Occurrence is something that a person of the staff tells of, such as a lead or the request
+// of an authority.
 type Occurrence struct {
 	ID        sms.ID `db:"id" json:"id"`
 	Event     string `db:"event" json:"event"`

@@ -2,6 +2,7 @@ package duty_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -103,11 +104,17 @@ func TestDutiesStandOnceWhoeverTells(t *testing.T) {
 			return write(func(ctx context.Context, tx *store.Tx) error {
 				task := list[0]
 				task.DoneAt = at.UnixMilli()
-				return d.Finish(ctx, tx, task)
+				ok, err := d.Finish(ctx, tx, task)
+				mu.Lock()
+				defer mu.Unlock()
+				if ok {
+					done++
+				}
+				return err
 			})
 		}) {
-			if err == nil {
-				done++
+			if err != nil {
+				t.Error(err)
 			}
 		}
 		if done != 1 {
@@ -118,7 +125,7 @@ func TestDutiesStandOnceWhoeverTells(t *testing.T) {
 				f    duty.Filter
 				want int
 			}{
-				"all": {duty.Filter{}, 3}, "open": {duty.Filter{Open: true}, 2}, "done": {duty.Filter{Done: true}, 1}, "of a rule": {duty.Filter{Rule: "CMP-03"}, 1},
+				"all": {duty.Filter{}, 3}, "open": {duty.Filter{Open: true}, 2}, "done": {duty.Filter{Done: true}, 1}, "of a rule": {duty.Filter{Rules: []string{"CMP-03"}}, 1}, "of two rules": {duty.Filter{Rules: []string{"CMP-03", "CMP-05"}}, 2},
 				"due by now": {duty.Filter{Open: true, DueBy: at.UnixMilli()}, 0}, "of nobody": {duty.Filter{Owner: "finance"}, 0}, "after the last": {duty.Filter{After: list[2].ID}, 0},
 				"due in an hour": {duty.Filter{Open: true, DueBy: at.Add(time.Hour).UnixMilli()}, 1}, "reminded in a month": {duty.Filter{RemindBy: at.AddDate(0, 1, 0).UnixMilli()}, 2},
 			} {
@@ -131,6 +138,42 @@ func TestDutiesStandOnceWhoeverTells(t *testing.T) {
 		})
 		if err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A step ends the duties whose rules name it, and no others.
+func TestStepEndsItsDuties(t *testing.T) {
+	at := time.Date(2026, 11, 23, 10, 0, 0, 0, rulebook.Shanghai)
+	now := func() time.Time { return at }
+	storetest.Both(t, now, func(t *testing.T, db *store.DB) {
+		d := desk(t, 0, now)
+		for step, want := range map[string][]string{
+			rulebook.StepFile: {"CMP-05"}, rulebook.StepAnswered: {"CMP-02", "CMP-03"}, rulebook.StepSettled: nil,
+		} {
+			object := sms.ID(len(step))
+			e := duty.Event{Name: rulebook.EventComplaint, ObjectID: object, At: at, Facts: map[string]any{"complaint.source": "12321", "complaint.about": "marketing"}}
+			var done []string
+			err := db.Write(t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+				if err := d.Raise(ctx, tx, e, at); err != nil {
+					return err
+				}
+				if err := d.FinishAll(ctx, tx, step, object, 7, "receipt", at.UnixMilli()); err != nil {
+					return err
+				}
+				list, err := tx.DutiesOf(ctx, object)
+				done = nil
+				for _, task := range list {
+					if task.DoneAt != 0 && task.DoneBy == 7 && task.Evidence == "receipt" {
+						done = append(done, task.Rule)
+					}
+				}
+				slices.Sort(done)
+				return err
+			})
+			if err != nil || !slices.Equal(done, want) {
+				t.Errorf("%s ends %v, %v", step, done, err)
+			}
 		}
 	})
 }

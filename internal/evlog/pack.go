@@ -3,6 +3,7 @@ package evlog
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -45,6 +46,10 @@ type PackTx interface {
 	CheckpointAt(ctx context.Context, origin string, atLeast int64) (size int64, note string, ok bool, err error)
 	Cosigned(ctx context.Context, origin string, atLeast int64) (size int64, lines []string, ok bool, err error)
 }
+
+// ErrChanged says that a row is not what was logged, or was logged in a tree that this log
+// has lost: no later attempt finds it better.
+var ErrChanged = errors.New("it is not what the log holds")
 
 // builder gathers the records of one message.
 type builder struct {
@@ -121,8 +126,11 @@ func (b *builder) add(ctx context.Context, id sms.ID, pos int, candidates ...lea
 		if err != nil {
 			return fmt.Errorf("evlog: leaf %d: %w", id, err)
 		}
-		if p.Index < 0 || p.Origin != b.log.Origin {
-			return fmt.Errorf("evlog: leaf %d is in no tree of the log %s", id, b.log.Origin)
+		if p.Index < 0 {
+			return fmt.Errorf("evlog: leaf %d has no place in the tree yet", id)
+		}
+		if p.Origin != b.log.Origin {
+			return fmt.Errorf("evlog: leaf %d is in the tree of %s, not of %s: %w", id, p.Origin, b.log.Origin, ErrChanged)
 		}
 		i = len(b.placed)
 		b.leaves[id], b.placed = i, append(b.placed, p)
@@ -132,7 +140,7 @@ func (b *builder) add(ctx context.Context, id sms.ID, pos int, candidates ...lea
 	p := &b.placed[i]
 	at := slices.IndexFunc(candidates, func(r leaf.Record) bool { return pos < len(p.Hashes) && r.Hash() == p.Hashes[pos] })
 	if at < 0 {
-		return fmt.Errorf("evlog: record %d of leaf %d is not what was logged: the row was changed", pos, id)
+		return fmt.Errorf("evlog: record %d of leaf %d: the row was changed: %w", pos, id, ErrChanged)
 	}
 	proof, err := leaf.Prove(p.Hashes, pos)
 	if err != nil {

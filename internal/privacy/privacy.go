@@ -1,5 +1,5 @@
 // Package privacy handles what persons may ask for and what must be kept from others:
-// requests for access, a copy or deletion (PIPL Art. 44 to 50), legal holds (LOG-07), and the
+// requests for access, a copy, correction or deletion (PIPL Art. 44 to 50), legal holds (LOG-07), and the
 // record of who saw what is not shown otherwise (PRV-16).
 package privacy
 
@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
@@ -19,9 +20,10 @@ import (
 
 // Kinds of requests.
 const (
-	Access = "access"
-	Copy   = "copy"
-	Delete = "delete"
+	Access  = "access"
+	Copy    = "copy"
+	Correct = "correct" // or complete
+	Delete  = "delete"
 )
 
 // States of a request.
@@ -40,6 +42,7 @@ type Request struct {
 	ID         sms.ID `db:"id" json:"id"`
 	Kind       string `db:"kind" json:"kind"`
 	Reference  string `db:"reference" json:"reference,omitempty"`
+	Claim      string `db:"claim" json:"claim,omitempty"`
 	PhoneID    []byte `db:"phone_id" json:"-"`
 	Shown      string `db:"shown" json:"number"`
 	GroupID    sms.ID `db:"group_id" json:"group_id"`
@@ -82,7 +85,7 @@ type Seen struct {
 	Key      sms.ID `db:"by_key" json:"by_key"`
 	Staff    sms.ID `db:"by_staff" json:"by_staff,omitempty"`
 	What     string `db:"what" json:"what"`
-	ObjectID sms.ID `db:"object_id" json:"object_id"`
+	ObjectID sms.ID `db:"object_id" json:"object_id,omitempty"`
 	Reason   string `db:"reason" json:"reason"`
 }
 
@@ -92,19 +95,24 @@ const (
 	KindHold    = "hold"
 	KindSeen    = "access"
 	KindErasure = "erasure"
+	KindAmended = "amended"
 )
 
 // Tx is what the package needs of a transaction.
 type Tx interface {
 	duty.Tx
-	consent.Tx
+	consent.CorrectTx
 	Now(ctx context.Context) (time.Time, error)
 	PutRequest(ctx context.Context, r Request) error
 	Request(ctx context.Context, id sms.ID, lock bool) (Request, error)
 	PutHold(ctx context.Context, h Hold) error
 	Hold(ctx context.Context, id sms.ID) (Hold, error)
 	Held(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
+	LockHolds(ctx context.Context) error
+	InsertAnswers(ctx context.Context, a AgentAnswers) error
+	LockedRequests(ctx context.Context, h Hold) ([]Request, error)
 	PutSeen(ctx context.Context, s Seen) error
+	PutPorted(ctx context.Context, id [16]byte, c sms.Carrier, at int64) error
 	LastMessageTo(ctx context.Context, phone [16]byte, group sms.ID) (int64, error)
 	Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
 }
@@ -137,6 +145,9 @@ func (d *Desk) See(ctx context.Context, tx Tx, s Seen) error {
 
 // Place sets a legal hold.
 func (d *Desk) Place(ctx context.Context, tx Tx, h Hold) (Hold, error) {
+	if err := tx.LockHolds(ctx); err != nil {
+		return h, err
+	}
 	now, err := tx.Now(ctx)
 	if err != nil {
 		return h, err
@@ -148,8 +159,12 @@ func (d *Desk) Place(ctx context.Context, tx Tx, h Hold) (Hold, error) {
 	return h, d.recordHold(ctx, tx, &h, "placed", h.By, h.Reason, h.At)
 }
 
-// Release ends a legal hold.
+// Release ends a legal hold. Deletions that it kept from being carried out are owed from now
+// on, as far as no other stands in their way.
 func (d *Desk) Release(ctx context.Context, tx Tx, id, by sms.ID, reason string) (Hold, error) {
+	if err := tx.LockHolds(ctx); err != nil {
+		return Hold{}, err
+	}
 	h, err := tx.Hold(ctx, id)
 	switch {
 	case err != nil:
@@ -167,7 +182,51 @@ func (d *Desk) Release(ctx context.Context, tx Tx, id, by sms.ID, reason string)
 	if err := tx.PutHold(ctx, h); err != nil {
 		return h, err
 	}
-	return h, d.recordHold(ctx, tx, &h, "released", by, reason, h.ReleasedAt)
+	if err := d.recordHold(ctx, tx, &h, "released", by, reason, h.ReleasedAt); err != nil {
+		return h, err
+	}
+	return h, d.resume(ctx, tx, h, now)
+}
+
+// resume sets the day for the deletions that waited for a hold.
+func (d *Desk) resume(ctx context.Context, tx Tx, h Hold, now time.Time) error {
+	list, err := tx.LockedRequests(ctx, h)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		held, err := tx.Held(ctx, r.Phone(), r.GroupID)
+		if err != nil {
+			return err
+		}
+		if held {
+			continue
+		}
+		last, err := tx.LastMessageTo(ctx, r.Phone(), r.GroupID)
+		if err != nil {
+			return err
+		}
+		until := now
+		if t := time.UnixMilli(last).Add(d.Retention); last != 0 && t.After(now) {
+			until = t
+		}
+		r.KeepUntil, r.UpdatedAt = until.UnixMilli(), now.UnixMilli()
+		if err := tx.PutRequest(ctx, r); err != nil {
+			return err
+		}
+		if err := d.raiseLocked(ctx, tx, &r, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// raiseLocked sets the task to erase what was locked, for the day on which that may be; under a
+// hold nobody knows it.
+func (d *Desk) raiseLocked(ctx context.Context, tx Tx, r *Request, held bool) error {
+	return d.Duties.Raise(ctx, tx, duty.Event{
+		Name: rulebook.EventRequestLocked, ObjectID: r.ID, At: time.UnixMilli(r.KeepUntil), Facts: map[string]any{"request.held": held},
+	}, time.UnixMilli(r.UpdatedAt))
 }
 
 func (d *Desk) recordHold(ctx context.Context, tx Tx, h *Hold, step string, by sms.ID, reason string, at int64) error {
@@ -182,10 +241,19 @@ func (d *Desk) recordHold(ctx context.Context, tx Tx, h *Hold, step string, by s
 	))
 }
 
+// Held tells whether an erasure failed for a legal hold.
+func Held(err error) bool {
+	var known *sms.Error
+	return errors.As(err, &known) && known.Code == sms.LegalHold
+}
+
 // Erase destroys what opens a person's records towards a group, unless a hold stands or what
 // was sent must still be kept; then until is when that ends. PIPL Art. 47. The record of it is
 // the certificate: it stands under the object.
 func (d *Desk) Erase(ctx context.Context, tx Tx, phone [16]byte, group, object, by sms.ID) (erased bool, until time.Time, err error) {
+	if err := tx.LockHolds(ctx); err != nil {
+		return false, until, err
+	}
 	if err := tx.LockRecipients(ctx, [][16]byte{phone}); err != nil {
 		return false, until, err
 	}
@@ -245,11 +313,14 @@ func (d *Desk) Receive(ctx context.Context, tx Tx, r Request) (Request, error) {
 	if err != nil {
 		return r, err
 	}
-	return r, d.record(ctx, tx, &r, "received", "")
+	return r, d.record(ctx, tx, &r, "received", r.Claim)
 }
 
 // Step reads a request that is not settled, and the time.
 func (d *Desk) Step(ctx context.Context, tx Tx, id, by sms.ID) (Request, error) {
+	if err := tx.LockHolds(ctx); err != nil { // an answer may erase, and the release of a hold changes requests
+		return Request{}, err
+	}
 	r, err := tx.Request(ctx, id, true)
 	switch {
 	case err != nil:
@@ -273,37 +344,38 @@ func (d *Desk) Settle(ctx context.Context, tx Tx, r Request, words string) (Requ
 	if err := d.record(ctx, tx, &r, r.State, words+string(r.Content)); err != nil {
 		return r, err
 	}
-	return r, d.Duties.FinishAll(ctx, tx, r.ID, r.By, r.State, r.UpdatedAt, "PRV-08a", "PRV-09")
+	return r, d.Duties.FinishAll(ctx, tx, rulebook.StepSettled, r.ID, r.By, r.State, r.UpdatedAt)
 }
 
-// Delete carries a deletion out when nothing stands against it. Else the person is locked:
-// what is theirs is only stored (PIPL Art. 47), nothing but codes that they ask for themselves
-// is sent to them by that provider, and a task is set for the day. Call it last: it may lock
-// the journal's counter.
+// Delete carries a deletion out when nothing stands against it. Else, also under a legal hold,
+// the person is locked: what is theirs is only stored (PIPL Art. 47), nothing but codes that
+// they ask for themselves is sent to them by that provider, and a task is set for the day, as
+// soon as that is known. Call it last: it may lock the journal's counter.
 func (d *Desk) Delete(ctx context.Context, tx Tx, r Request, words string) (Request, error) {
 	_, until, err := d.Erase(ctx, tx, r.Phone(), r.GroupID, r.ID, r.By)
-	if err != nil {
+	held := Held(err)
+	switch {
+	case err != nil && (!held || r.State == Locked):
 		return r, err
-	}
-	if until.IsZero() {
+	case err == nil && until.IsZero():
 		r.State = Answered
 		return d.Settle(ctx, tx, r, words)
-	}
-	if r.State == Locked {
+	case r.State == Locked:
 		return r, sms.Errorf(sms.StateConflict, "path.id", "what was sent must be kept until %s", until.In(rulebook.Shanghai).Format(time.DateTime))
 	}
-	r.State, r.KeepUntil, r.Note = Locked, until.UnixMilli(), words
+	if r.State, r.KeepUntil, r.Note = Locked, 0, words; !held {
+		r.KeepUntil = until.UnixMilli()
+	}
 	if err := tx.PutRequest(ctx, r); err != nil {
 		return r, err
 	}
-	now := time.UnixMilli(r.UpdatedAt)
-	if err := d.Duties.Raise(ctx, tx, duty.Event{Name: rulebook.EventRequestLocked, ObjectID: r.ID, At: until, Facts: map[string]any{"request.held": false}}, now); err != nil {
+	if err := d.raiseLocked(ctx, tx, &r, held); err != nil {
 		return r, err
 	}
 	if err := d.record(ctx, tx, &r, Locked, words); err != nil {
 		return r, err
 	}
-	if err := d.Duties.FinishAll(ctx, tx, r.ID, r.By, Locked, r.UpdatedAt, "PRV-09"); err != nil {
+	if err := d.Duties.FinishAll(ctx, tx, rulebook.StepLocked, r.ID, r.By, Locked, r.UpdatedAt); err != nil {
 		return r, err
 	}
 	return r, d.lock(ctx, tx, &r)
@@ -320,4 +392,47 @@ func (d *Desk) lock(ctx context.Context, tx Tx, r *Request) error {
 		}
 	}
 	return nil
+}
+
+// Fix is what is put right of what is held on a person. PIPL Art. 46.
+type Fix struct {
+	Consent *consent.Correction
+	Carrier sms.Carrier // that the number is with, "" leaves it
+}
+
+// Amend carries a correction out and settles it. Call it last: it locks the journal's counter.
+func (d *Desk) Amend(ctx context.Context, tx Tx, r Request, f Fix, words string) (Request, error) {
+	r.State = Answered
+	r, err := d.Settle(ctx, tx, r, words)
+	if err != nil {
+		return r, err
+	}
+	if f.Consent != nil {
+		if err := consent.Correct(ctx, tx, evlog.Recorder(tx, d.IDs), r.Phone(), r.GroupID, r.ID, d.IDs.Next(), *f.Consent, r.UpdatedAt); err != nil {
+			return r, err
+		}
+	}
+	if f.Carrier == "" {
+		return r, nil
+	}
+	err = evlog.Append(ctx, tx, d.IDs, r.UpdatedAt, leaf.New(KindAmended, int64(r.ID), r.UpdatedAt, leaf.Str("carrier", string(f.Carrier))))
+	if err != nil {
+		return r, err
+	}
+	return r, tx.PutPorted(ctx, r.Phone(), f.Carrier, r.UpdatedAt)
+}
+
+// Notice tells the person what became of a correction; the staff sends it by the way on which the
+// request came.
+func (r *Request) Notice() rulebook.Both {
+	if r.State == Refused {
+		return rulebook.Both{
+			Zh: "您要求更正、补充个人信息的请求（编号 " + r.ID.String() + "）未予办理。理由：" + r.Note + "。您可以向履行个人信息保护职责的部门投诉，或者依法向人民法院起诉（《个人信息保护法》第五十条）。",
+			En: "Your request " + r.ID.String() + " to correct or complete personal information was not met. Reasons: " + r.Note + ". You may complain to the authority for the protection of personal information, or sue (PIPL Art. 50).",
+		}
+	}
+	return rulebook.Both{
+		Zh: "您要求更正、补充个人信息的请求（编号 " + r.ID.String() + "）已核实并办理：" + r.Note + "。（《个人信息保护法》第四十六条）",
+		En: "Your request " + r.ID.String() + " to correct or complete personal information was verified and met: " + r.Note + ". (PIPL Art. 46)",
+	}
 }

@@ -109,7 +109,7 @@ func (d *Desk) apply(ctx context.Context, tx Tx, snap *registry.Snapshot, o Obje
 	was := o.stored(snap)
 	if c.State == Rejected {
 		if editable(was) && o.refused() != was {
-			return false, tx.Put(ctx, o.in(o.refused()))
+			return false, put(ctx, tx, snap, o, o.refused(), c.ReviewedAt)
 		}
 		return false, nil
 	}

@@ -127,16 +127,24 @@ func (s *Signature) judge(_ context.Context, _ Tx, book *rulebook.Book, snap *re
 	}, now), nil
 }
 
-// approved stores it. What carriers were told of another text does not stand for this one:
-// it is filed anew.
+// approved stores it.
 func (s *Signature) approved(ctx context.Context, tx Tx, snap *registry.Snapshot, c *Case) error {
-	old := snap.Signature[s.ID]
 	s.UpdatedAt, s.Unique = c.ReviewedAt, snap.SignatureElsewhere(&s.Signature) == 0 // RN-06
-	if err := tx.Put(ctx, s.in(registry.Approved)); err != nil || old == nil || old.Text == s.Text {
+	return put(ctx, tx, snap, s, registry.Approved, c.ReviewedAt)
+}
+
+// put stores an object in a state. What carriers were told of another text of a signature
+// does not stand for this one, whenever it is stored: it is filed anew.
+func put(ctx context.Context, tx Tx, snap *registry.Snapshot, o Object, state string, at int64) error {
+	if err := tx.Put(ctx, o.in(state)); err != nil {
 		return err
 	}
+	s, ok := o.(*Signature)
+	if !ok || snap.Signature[s.ID] == nil || snap.Signature[s.ID].Text == s.Text {
+		return nil
+	}
 	for _, f := range snap.FilingsOf(s.ID) {
-		again := registry.Filing{SignatureID: s.ID, Carrier: f.Carrier, State: registry.Draft, UpdatedAt: c.ReviewedAt}
+		again := registry.Filing{SignatureID: s.ID, Carrier: f.Carrier, State: registry.Draft, UpdatedAt: at}
 		if err := tx.Put(ctx, again); err != nil {
 			return err
 		}

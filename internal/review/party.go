@@ -20,6 +20,7 @@ type Identity struct {
 	Contact        []byte
 	Digest         [16]byte // of representative and handler …
 	Approved       [16]byte // … and what it was at the last approval
+	Registered     [16]byte // hash of the party's name, USCC and type at the last approval
 	CheckedAt      int64    // when the public register was looked at
 	UpdatedAt      int64
 }
@@ -100,17 +101,21 @@ func (p *Party) judge(ctx context.Context, tx Tx, book *rulebook.Book, snap *reg
 	return book.JudgeParty(&rulebook.PartyClaim{
 		Kind: p.Kind, Licence: has[document.BusinessLicence], Representative: len(i.Representative) > 0 && has[document.Representative],
 		Handler: len(i.Handler) > 0 && i.HandlerHash != [16]byte{} && has[document.Handler], HandlerElsewhere: elsewhere, Contact: len(i.Address) > 0 && len(i.Contact) > 0,
-		Contract: snap.ValidContract(&p.Party, at) != nil && has[document.Contract], Processing: has[document.Processing], Changed: p.changed(snap, i), CheckedDays: days,
+		Contract: snap.ValidContract(&p.Party, at) != nil && has[document.Contract], Processing: has[document.Processing], Assessed: has[document.Assessment], Changed: p.changed(i), CheckedDays: days,
 	}, now), nil
 }
 
-// changed tells whether the party is not who it was when it was approved (RN-07).
-func (p *Party) changed(snap *registry.Snapshot, i *Identity) bool {
-	if i.Approved == ([16]byte{}) {
-		return false
-	}
-	old := snap.Party[p.ID]
-	return i.Approved != i.Digest || old != nil && (old.Name != p.Name || old.USCC != p.USCC || old.EntityType != p.EntityType)
+// registered is a hash of who the party is by the public register.
+func (p *Party) registered() (h [16]byte) {
+	sum := hash([]byte(p.Name + "\x00" + p.USCC + "\x00" + p.EntityType))
+	copy(h[:], sum[:])
+	return h
+}
+
+// changed tells whether the party is not who it was when it was approved (RN-07). What is
+// stored now tells nothing of that: a party that waits takes another name at once.
+func (p *Party) changed(i *Identity) bool {
+	return i.Registered != ([16]byte{}) && (i.Registered != p.registered() || i.Approved != i.Digest)
 }
 
 func (p *Party) approved(ctx context.Context, tx Tx, _ *registry.Snapshot, c *Case) error {
@@ -118,19 +123,23 @@ func (p *Party) approved(ctx context.Context, tx Tx, _ *registry.Snapshot, c *Ca
 	if err != nil {
 		return err
 	}
-	if i != nil {
-		i.Approved = i.Digest
-		if err := tx.PutIdentity(ctx, i); err != nil {
-			return err
-		}
-	}
 	p.UpdatedAt = c.ReviewedAt
-	return tx.Put(ctx, p.in(registry.Active))
+	if err := tx.Put(ctx, p.in(registry.Active)); err != nil {
+		return err
+	}
+	if i == nil {
+		i = &Identity{PartyID: p.ID, UpdatedAt: c.ReviewedAt}
+	}
+	i.Approved, i.Registered = i.Digest, p.registered()
+	return tx.PutIdentity(ctx, i)
 }
 
 // Identify stores who stands behind a party. One that is active is reviewed anew and goes
 // on until then.
 func (d *Desk) Identify(ctx context.Context, tx Tx, party sms.ID, change func(*Identity), by Author) (*Identity, *Case, error) {
+	if err := tx.LockReviews(ctx); err != nil { // else two changes at once, or a change and an approval, overwrite each other
+		return nil, nil, err
+	}
 	snap, now, err := begin(ctx, tx)
 	if err != nil {
 		return nil, nil, err

@@ -144,7 +144,7 @@ func (d *Desk) Submit(ctx context.Context, tx Tx, o Object, by Author) (*Case, e
 		return nil, err
 	}
 	if state := o.stored(snap); editable(state) {
-		if err := tx.Put(ctx, o.in(o.waits())); err != nil {
+		if err := put(ctx, tx, snap, o, o.waits(), now.UnixMilli()); err != nil {
 			return nil, err
 		}
 		if _, err := tx.Registry(ctx); err != nil { // what would make the registry unreadable is not stored
@@ -213,14 +213,13 @@ func (d *Desk) Stop(ctx context.Context, tx Tx, o Object, state string) (any, er
 	} else {
 		o = o.old(snap)
 	}
-	stored := o.in(state)
-	if err := tx.Put(ctx, stored); err != nil {
+	if err := put(ctx, tx, snap, o, state, now.UnixMilli()); err != nil {
 		return nil, err
 	}
 	if was != o.usable() {
-		return stored, nil
+		return o.in(state), nil
 	}
-	return stored, d.revoke(ctx, tx, o, now)
+	return o.in(state), d.revoke(ctx, tx, o, now)
 }
 
 // Stored is an object as it stands now.

@@ -112,6 +112,7 @@ type PartyClaim struct {
 	Contact          bool   `yaml:"contact"`           // address and telephone
 	Contract         bool   `yaml:"contract"`          // in force, and its scan
 	Processing       bool   `yaml:"processing"`        // agreement on entrusted processing
+	Assessed         bool   `yaml:"assessed"`          // impact on personal data
 	Changed          bool   `yaml:"changed"`           // since it was approved
 	CheckedDays      int    `yaml:"checked_days"`      // since the public register was looked at
 }
@@ -121,7 +122,8 @@ func (b *Book) JudgeParty(c *PartyClaim, at time.Time) []Finding {
 	return b.Judge(ObjectParty, map[string]any{
 		"party.kind": c.Kind, "party.licence": c.Licence, "party.representative": c.Representative, "party.handler": c.Handler,
 		"party.handler_elsewhere": int64(c.HandlerElsewhere), "party.contact": c.Contact, "party.contract": c.Contract, "party.processing": c.Processing,
-		"party.changed": c.Changed, "party.checked_days": int64(c.CheckedDays),
+		"party.assessed": c.Assessed,
+		"party.changed":  c.Changed, "party.checked_days": int64(c.CheckedDays),
 	}, at)
 }
 

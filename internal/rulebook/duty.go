@@ -20,6 +20,7 @@ const (
 	EventRequestLocked   = "request.locked"
 	EventLicence         = "licence.held"
 	EventYear            = "year.begins"
+	EventAgent           = "agent.supervised"
 	EventChange          = "licence.change"
 	EventIncident        = "incident.opened"
 	EventAuthority       = "authority.asked"
@@ -28,7 +29,35 @@ const (
 )
 
 // Actions that an open duty may stand in the way of.
-const CloseComplaint = "complaint.close"
+const (
+	CloseComplaint = "complaint.close"
+	CloseIncident  = "incident.close"
+)
+
+// blocked are the actions that a duty of an event may stand in the way of.
+var blocked = map[string]string{EventComplaint: CloseComplaint, EventIncident: CloseIncident}
+
+// Steps that end duties by what they do.
+const (
+	StepAnswered  = "complaint.answered" // the complainant or the centre was told
+	StepFile      = "complaint.file"     // the case has its file
+	StepLocked    = "request.locked"     // what is a person's is only stored from here on
+	StepSettled   = "request.settled"    // the request was answered, or refused with reasons
+	StepAgent     = "agent.answered"     // the agent's questionnaire is on file
+	StepContained = "incident.contained" // and the person in charge knows
+	StepReported  = "incident.reported"  // the authority was told
+	StepTold      = "incident.told"      // the people who are affected were told
+	StepClosed    = "incident.closed"    // with the reason for which the rest is not owed
+)
+
+// steps are those that may end a duty of an event.
+var steps = map[string][]string{
+	EventComplaint:     {StepAnswered, StepFile},
+	EventRequest:       {StepLocked, StepSettled},
+	EventRequestLocked: {StepSettled},
+	EventAgent:         {StepAgent},
+	EventIncident:      {StepContained, StepReported, StepTold, StepClosed},
+}
 
 // event is what may be known of something that happened: Time is the fact that says when.
 type event struct {
@@ -53,7 +82,7 @@ var eventFacts = map[string]event{
 		{Name: "restriction.of", Lawful: "marketing", Doc: "marketing or own_request"},
 	}},
 	EventRequest: {"request.received", []Info{
-		{Name: "request.kind", Lawful: "access", Doc: "access, copy or delete"},
+		{Name: "request.kind", Lawful: "access", Doc: "access, copy, correct or delete"},
 		{Name: "request.settled", Lawful: false, Doc: "it was settled when it came"},
 	}},
 	EventRequestLocked: {"request.keep_until", []Info{
@@ -66,6 +95,9 @@ var eventFacts = map[string]event{
 		{Name: "year.codes", Lawful: int64(1), Doc: "access codes of the operator in use"},
 		{Name: "year.licences", Lawful: int64(1), Doc: "licences of the operator in force"},
 		{Name: "year.customers", Lawful: int64(1), Doc: "active customers"},
+	}},
+	EventAgent: {"agent.year_eve", []Info{
+		{Name: "agent.active", Lawful: true, Doc: "the agent is active"},
 	}},
 	EventChange: {"change.on", []Info{
 		{Name: "change.of", Lawful: "entity", Doc: "entity, scope, cessation or address"},
@@ -87,7 +119,7 @@ var eventFacts = map[string]event{
 }
 
 // Recorded are the events that a person of the staff tells of; the others the program sees itself.
-var Recorded = []string{EventChange, EventIncident, EventAuthority, EventLead, EventContent}
+var Recorded = []string{EventChange, EventAuthority, EventLead, EventContent}
 
 // Duty is what a rule of the kind duty asks for.
 type Duty struct {
@@ -96,6 +128,7 @@ type Duty struct {
 	Owner  string     `yaml:"owner" json:"owner"` // role whose people do it
 	Remind []Duration `yaml:"remind,omitempty" json:"-"`
 	Blocks string     `yaml:"blocks,omitempty" json:"blocks,omitempty"` // what may not happen while it is open
+	Ended  []string   `yaml:"ended_by,omitempty" json:"ended_by,omitempty"`
 }
 
 // Due is a period and where it is counted from.
@@ -147,8 +180,12 @@ func (r *Rule) checkDuty() error {
 		return fmt.Errorf("due: only days are counted back")
 	case !slices.Contains(roles, d.Owner):
 		return fmt.Errorf("owner %q is none of %v", d.Owner, roles)
-	case d.Blocks != "" && d.Blocks != CloseComplaint:
+	case d.Blocks != "" && d.Blocks != blocked[d.Event]:
 		return fmt.Errorf("nothing is called %q that it could block", d.Blocks)
+	case d.Blocks != "" && len(d.Ended) == 0:
+		return fmt.Errorf("it blocks %s, and no step ends it", d.Blocks)
+	case slices.ContainsFunc(d.Ended, func(s string) bool { return !slices.Contains(steps[d.Event], s) }):
+		return fmt.Errorf("ended_by: the steps after %s are %v", d.Event, steps[d.Event])
 	case r.Remedy.Zh == "" || r.Remedy.En == "":
 		return fmt.Errorf("remedy, what is to be done, is needed in zh and en")
 	case r.Object != "" || len(r.Proof) > 0 || len(r.Categories) > 0 || r.Hours != nil:
@@ -252,6 +289,16 @@ func (b *Book) Rule(id string) (Rule, bool) {
 		}
 	}
 	return Rule{}, false
+}
+
+// EndedBy lists the duties that a step ends.
+func (b *Book) EndedBy(step string) (ids []string) {
+	for _, r := range b.Rules() {
+		if r.Duty != nil && slices.Contains(r.Duty.Ended, step) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
 }
 
 // Filled puts a rule's parameters into a text of its own.

@@ -60,7 +60,7 @@ func TestUnknownYearMakesADutyEarly(t *testing.T) {
 // What is not known of an event is owed (P11).
 func TestUnknownFactGivesRiseToADuty(t *testing.T) {
 	t.Parallel()
-	if got := owed(book(t), rulebook.EventIncident, nil, midnight(2026, 11, 23)); len(got) != 3 {
+	if got := owed(book(t), rulebook.EventIncident, nil, midnight(2026, 11, 23)); len(got) != 5 {
 		t.Errorf("%v", got)
 	}
 }
@@ -136,6 +136,8 @@ func TestDutyIsCheckedWhenItIsRead(t *testing.T) {
 		"from: request.received":     "from: request.kind",
 		"owner: compliance":          "owner: nobody",
 		"owner: compliance}":         "owner: compliance, blocks: everything}",
+		"}, owner: compliance}":      "}, owner: compliance, blocks: complaint.close}", // and nothing ends it
+		"received}, owner: ":         "received}, ended_by: [complaint.file], owner: ",
 		"when: ":                     "against: ",
 		"request.settled\"":          "request.unknown\"",
 		"created: true, due":         "due",

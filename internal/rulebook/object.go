@@ -70,6 +70,7 @@ var objectFacts = map[string][]Info{
 		{Name: "party.contact", Lawful: true, Doc: "address and telephone are on file"},
 		{Name: "party.contract", Lawful: true, Doc: "a contract with the party above it is in force and its scan on file"},
 		{Name: "party.processing", Lawful: true, Doc: "an agreement on entrusted processing of personal data is on file"},
+		{Name: "party.assessed", Lawful: true, Doc: "an assessment of the impact on personal data is on file and has not expired"},
 		{Name: "party.changed", Lawful: false, Doc: "name, code, type, representative or handler are not those that were approved"},
 		{Name: "party.checked_days", Lawful: int64(0), Doc: "days since the public register was looked at"},
 	},

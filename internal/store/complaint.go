@@ -14,6 +14,27 @@ var tCase = tableOf("complaint", 1, complaint.Case{})
 // PutComplaint stores a complaint, new or changed.
 func (t *Tx) PutComplaint(ctx context.Context, c complaint.Case) error { return tCase.put(ctx, t, c) }
 
+// LockComplaints lets one transaction open or judge a case at a time. On SQLite the one writer is
+// the lock.
+func (t *Tx) LockComplaints(ctx context.Context) error { return t.alone(ctx, 5) }
+
+// SameCase finds the case of the same person with the same source and reference, 0 when there is
+// none, or no reference.
+func (t *Tx) SameCase(ctx context.Context, c complaint.Case) (id sms.ID, err error) {
+	if c.Reference == "" {
+		return 0, nil
+	}
+	err = t.Query(ctx, "SELECT id FROM complaint WHERE phone_id = ? AND source = ? AND reference = ? LIMIT 1", []any{c.PhoneID, c.Source, c.Reference},
+		func(r *sql.Rows) error { return r.Scan(&id) })
+	return id, err
+}
+
+// CountValid counts the confirmed cases of a party that were received from a moment on, but one.
+func (t *Tx) CountValid(ctx context.Context, party sms.ID, from int64, but sms.ID) (n int, err error) {
+	err = t.One(ctx, "SELECT COUNT(*) FROM complaint WHERE received_at >= ? AND party_id = ? AND verdict = 'confirmed' AND id <> ?", []any{from, int64(party), int64(but)}, &n)
+	return n, err
+}
+
 // locking keeps the rows that are read from others until commit. On SQLite the one writer is
 // the lock.
 func (t *Tx) locking(lock bool) string {

@@ -380,6 +380,9 @@ func (t *Tx) Query(ctx context.Context, query string, args []any, scan func(*sql
 	return rows.Err()
 }
 
+// Missing tells whether an error says that a row is not there.
+func Missing(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
 // One scans the only row into dest, or returns sql.ErrNoRows.
 func (t *Tx) One(ctx context.Context, query string, args []any, dest ...any) error {
 	found := false

@@ -40,8 +40,11 @@ func (t *Tx) Duties(ctx context.Context, f duty.Filter, limit int) (out []duty.T
 	if f.Done {
 		where = append(where, "done_at <> 0")
 	}
-	if f.Rule != "" {
-		add("rule = ?", f.Rule)
+	if len(f.Rules) > 0 {
+		where = append(where, "rule IN ("+marks(len(f.Rules))+")")
+		for _, r := range f.Rules {
+			args = append(args, r)
+		}
 	}
 	if f.DueBy != 0 {
 		add("due_at <= ?", f.DueBy)

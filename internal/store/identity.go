@@ -10,14 +10,15 @@ import (
 
 // Identity is who stands behind a party, or nil.
 func (t *Tx) Identity(ctx context.Context, party sms.ID) (i *review.Identity, err error) {
-	err = t.Query(ctx, "SELECT representative, handler, handler_hash, address, contact, digest, approved, checked_at, updated_at FROM party_identity WHERE party_id = ?", []any{int64(party)},
+	err = t.Query(ctx, "SELECT representative, handler, handler_hash, address, contact, digest, approved, registered, checked_at, updated_at FROM party_identity WHERE party_id = ?", []any{int64(party)},
 		func(r *sql.Rows) error {
 			i = &review.Identity{PartyID: party}
-			var handler, digest, approved []byte
-			err := r.Scan(&i.Representative, &i.Handler, &handler, &i.Address, &i.Contact, &digest, &approved, &i.CheckedAt, &i.UpdatedAt)
+			var handler, digest, approved, registered []byte
+			err := r.Scan(&i.Representative, &i.Handler, &handler, &i.Address, &i.Contact, &digest, &approved, &registered, &i.CheckedAt, &i.UpdatedAt)
 			copy(i.HandlerHash[:], handler)
 			copy(i.Digest[:], digest)
 			copy(i.Approved[:], approved)
+			copy(i.Registered[:], registered)
 			return err
 		})
 	return i, err
@@ -26,10 +27,10 @@ func (t *Tx) Identity(ctx context.Context, party sms.ID) (i *review.Identity, er
 // PutIdentity stores it.
 func (t *Tx) PutIdentity(ctx context.Context, i *review.Identity) error {
 	sealed := func(b []byte) []byte { return append([]byte{}, b...) } // never NULL
-	return t.Exec(ctx, `INSERT INTO party_identity(party_id, representative, handler, handler_hash, address, contact, digest, approved, checked_at, updated_at) VALUES (`+marks(10)+`)
+	return t.Exec(ctx, `INSERT INTO party_identity(party_id, representative, handler, handler_hash, address, contact, digest, approved, registered, checked_at, updated_at) VALUES (`+marks(11)+`)
 		ON CONFLICT(party_id) DO UPDATE SET representative = excluded.representative, handler = excluded.handler, handler_hash = excluded.handler_hash, address = excluded.address,
-		contact = excluded.contact, digest = excluded.digest, approved = excluded.approved, checked_at = excluded.checked_at, updated_at = excluded.updated_at`,
-		int64(i.PartyID), sealed(i.Representative), sealed(i.Handler), i.HandlerHash[:], sealed(i.Address), sealed(i.Contact), i.Digest[:], i.Approved[:], i.CheckedAt, i.UpdatedAt)
+		contact = excluded.contact, digest = excluded.digest, approved = excluded.approved, registered = excluded.registered, checked_at = excluded.checked_at, updated_at = excluded.updated_at`,
+		int64(i.PartyID), sealed(i.Representative), sealed(i.Handler), i.HandlerHash[:], sealed(i.Address), sealed(i.Contact), i.Digest[:], i.Approved[:], i.Registered[:], i.CheckedAt, i.UpdatedAt)
 }
 
 // HandlersElsewhere counts other enterprises that have the same handler; branches under one

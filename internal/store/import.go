@@ -8,12 +8,12 @@ import (
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
-const importColumns = "id, group_id, party_id, wording_id, method, source, claims, declarant, declaration, staff_id, seed, state, columns, file_hash, lines, good, bad, activated, repeated, chunks, done, whole, why, claim, phase_at, created_at"
+const importColumns = "id, group_id, party_id, wording_id, method, source, claims, declarant, declaration, key_id, staff_id, seed, state, columns, file_hash, lines, good, bad, activated, repeated, chunks, done, whole, why, claim, phase_at, created_at"
 
 // InsertImport stores a new list of consents.
 func (t *Tx) InsertImport(ctx context.Context, l consent.List) error {
-	return t.Exec(ctx, "INSERT INTO consent_import("+importColumns+", claimed_until) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)",
-		int64(l.ID), int64(l.GroupID), int64(l.PartyID), int64(l.WordingID), l.Method, l.Source, l.Claims, l.Declarant, l.Declaration, int64(l.StaffID), l.Seed, l.State,
+	return t.Exec(ctx, "INSERT INTO consent_import("+importColumns+", claimed_until) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)",
+		int64(l.ID), int64(l.GroupID), int64(l.PartyID), int64(l.WordingID), l.Method, l.Source, l.Claims, l.Declarant, l.Declaration, int64(l.KeyID), int64(l.StaffID), l.Seed, l.State,
 		l.Columns, l.FileHash[:], int64(l.Lines), int64(l.Good), int64(l.Bad), int64(l.Activated), int64(l.Repeated), int64(l.Chunks), int64(l.Done), flag(l.Whole), l.Why,
 		l.Claim, l.PhaseAt, l.CreatedAt)
 }
@@ -59,7 +59,7 @@ func (t *Tx) imports(ctx context.Context, tail string, args ...any) ([]consent.L
 		var l consent.List
 		var hash []byte
 		var whole int64
-		err := r.Scan(&l.ID, &l.GroupID, &l.PartyID, &l.WordingID, &l.Method, &l.Source, &l.Claims, &l.Declarant, &l.Declaration, &l.StaffID, &l.Seed, &l.State, &l.Columns, &hash,
+		err := r.Scan(&l.ID, &l.GroupID, &l.PartyID, &l.WordingID, &l.Method, &l.Source, &l.Claims, &l.Declarant, &l.Declaration, &l.KeyID, &l.StaffID, &l.Seed, &l.State, &l.Columns, &hash,
 			&l.Lines, &l.Good, &l.Bad, &l.Activated, &l.Repeated, &l.Chunks, &l.Done, &whole, &l.Why, &l.Claim, &l.PhaseAt, &l.CreatedAt)
 		copy(l.FileHash[:], hash)
 		l.Whole = whole != 0

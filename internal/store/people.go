@@ -88,12 +88,15 @@ func (t *Tx) Numbers(ctx context.Context, ids [][16]byte, each func(id [16]byte,
 	})
 }
 
-// Erase destroys a person's secret towards a group, and the number with the last
-// secret. Refusals stay: they stand by the keyed id. It moves the generation, so that
+// Erase destroys a person's secret towards a group, the copies that were made for them of what
+// it opened, and the number with the last secret. Refusals stay: they stand by the keyed id. It moves the generation, so that
 // nothing is stored that was sealed under the secret before.
 func (t *Tx) Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, error) {
 	n, err := t.ExecCount(ctx, "DELETE FROM person_secret WHERE phone_id = ? AND group_id = ?", phone[:], int64(group))
 	if err != nil || n == 0 {
+		return false, err
+	}
+	if err := t.Exec(ctx, "UPDATE person_request SET content = ?, copy_until = 0 WHERE phone_id = ? AND group_id = ? AND copy_until <> 0", []byte{}, phone[:], int64(group)); err != nil {
 		return false, err
 	}
 	if err := t.bump(ctx, counterFacts); err != nil {
@@ -179,6 +182,12 @@ func (t *Tx) WithdrawGrants(ctx context.Context, phone [16]byte, group sms.ID, p
 		where, args = " AND group_id = ?", append(args, int64(group))
 	}
 	return t.ExecCount(ctx, "UPDATE consent SET withdrawn_at = ? WHERE phone_id = ? AND purpose = ? AND withdrawn_at IS NULL"+where, args...)
+}
+
+// EndGrant ends one consent that stands; false when none does.
+func (t *Tx) EndGrant(ctx context.Context, phone [16]byte, group, id sms.ID, at int64) (bool, error) {
+	n, err := t.ExecCount(ctx, "UPDATE consent SET withdrawn_at = ? WHERE phone_id = ? AND group_id = ? AND id = ? AND withdrawn_at IS NULL", at, phone[:], int64(group), int64(id))
+	return n == 1, err
 }
 
 // PutVacant stores that a number does not exist.

@@ -12,6 +12,7 @@ var (
 	tRequest    = tableOf("person_request", 1, privacy.Request{})
 	tHold       = tableOf("legal_hold", 1, privacy.Hold{})
 	tSeen       = tableOf("access", 1, privacy.Seen{})
+	tAnswers    = tableOf("agent_answers", 1, privacy.AgentAnswers{})
 	tOccurrence = tableOf("occurrence", 1, duty.Occurrence{})
 )
 
@@ -36,6 +37,23 @@ func (t *Tx) Requests(ctx context.Context, before sms.ID, limit int) (out []priv
 func (t *Tx) ForgetCopies(ctx context.Context, at int64, limit int) (int, error) {
 	return t.ExecCount(ctx, `UPDATE person_request SET content = ?, copy_until = 0 WHERE id IN
 		(SELECT id FROM person_request WHERE copy_until <> 0 AND copy_until <= ? ORDER BY id LIMIT ?)`, []byte{}, at, int64(limit))
+}
+
+// LockHolds lets one transaction set a hold or erase at a time, so that an erasure is either
+// before a hold or sees it. On SQLite the one writer is the lock.
+func (t *Tx) LockHolds(ctx context.Context) error { return t.alone(ctx, 4) }
+
+// LockedRequests lists the deletions that a hold of a person, or of a group's, kept from being
+// carried out.
+func (t *Tx) LockedRequests(ctx context.Context, h privacy.Hold) (out []privacy.Request, err error) {
+	where, args := "state = 'locked' AND keep_until = 0", []any{}
+	if len(h.PhoneID) > 0 {
+		where, args = where+" AND phone_id = ?", append(args, h.PhoneID)
+	}
+	if h.GroupID != 0 {
+		where, args = where+" AND group_id = ?", append(args, int64(h.GroupID))
+	}
+	return out, tRequest.some(ctx, t, &out, "WHERE "+where+" ORDER BY id"+t.locking(true), args...)
 }
 
 // PutHold stores a legal hold, new or released.
@@ -73,6 +91,17 @@ func (t *Tx) PutSeen(ctx context.Context, s privacy.Seen) error {
 // SeenList lists who saw what, newest first.
 func (t *Tx) SeenList(ctx context.Context, before sms.ID, limit int) (out []privacy.Seen, err error) {
 	return out, tSeen.some(ctx, t, &out, "WHERE id < ? ORDER BY id DESC LIMIT ?", int64(before), int64(limit))
+}
+
+// InsertAnswers stores what an agent answered.
+func (t *Tx) InsertAnswers(ctx context.Context, a privacy.AgentAnswers) error {
+	_, err := tAnswers.insert(ctx, t, a, "")
+	return err
+}
+
+// AnswersOf lists what an agent answered, newest first.
+func (t *Tx) AnswersOf(ctx context.Context, agent sms.ID, limit int) (out []privacy.AgentAnswers, err error) {
+	return out, tAnswers.some(ctx, t, &out, "WHERE party_id = ? ORDER BY id DESC LIMIT ?", int64(agent), int64(limit))
 }
 
 // InsertOccurrence stores what a person told of.

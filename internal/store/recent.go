@@ -412,8 +412,11 @@ func (t *Tx) LastMessageTo(ctx context.Context, phone [16]byte, group sms.ID) (i
 }
 
 // SentTo lists what was sent to a phone after a moment, newest first.
-func (t *Tx) SentTo(ctx context.Context, phone [16]byte, since int64, limit int) ([]sms.RecipientEvent, error) {
+func (t *Tx) SentTo(ctx context.Context, phone [16]byte, group sms.ID, since int64, limit int) ([]sms.RecipientEvent, error) {
 	list, err := t.eventsTo(ctx, phone, since)
+	if group != 0 {
+		list = slices.DeleteFunc(list, func(e sms.RecipientEvent) bool { return e.GroupID != group })
+	}
 	return list[:min(len(list), limit)], err
 }
 

@@ -10,11 +10,14 @@ import (
 
 // LockReviews lets one transaction submit or decide at a time, so that two of them don't
 // approve what each alone may be approved. On SQLite the one writer is the lock.
-func (t *Tx) LockReviews(ctx context.Context) error {
+func (t *Tx) LockReviews(ctx context.Context) error { return t.alone(ctx, 3) }
+
+// alone takes one of the locks that a kind of transaction takes for itself.
+func (t *Tx) alone(ctx context.Context, which int64) error {
 	if t.d.dialect == SQLite {
 		return nil
 	}
-	return t.Exec(ctx, "SELECT pg_advisory_xact_lock(?)", int64(postgresMigrationLock+3))
+	return t.Exec(ctx, "SELECT pg_advisory_xact_lock(?)", postgresMigrationLock+which)
 }
 
 const caseColumns = "id, kind, object_id, version, party_id, proposal, findings, state, key_id, staff_id, submitted_at, due_at, reviewer_id, reviewed_at, reason, confirmed"

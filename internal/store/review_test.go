@@ -98,7 +98,7 @@ func TestHandlersElsewhere(t *testing.T) {
 				if err := tx.Put(ctx, registry.Party{ID: id, Kind: registry.Customer, ParentID: 1, GroupID: id, Name: "示例", USCC: p[0], EntityType: "company", State: p[1]}); err != nil {
 					return err
 				}
-				i := &review.Identity{PartyID: id, Handler: []byte{9}, HandlerHash: handler, Digest: [16]byte{2}, Approved: [16]byte{3}, CheckedAt: 4, UpdatedAt: 5}
+				i := &review.Identity{PartyID: id, Handler: []byte{9}, HandlerHash: handler, Digest: [16]byte{2}, Approved: [16]byte{3}, Registered: [16]byte{6}, CheckedAt: 4, UpdatedAt: 5}
 				for range 2 {
 					if err := tx.PutIdentity(ctx, i); err != nil {
 						return err
@@ -111,7 +111,7 @@ func TestHandlersElsewhere(t *testing.T) {
 				}
 			}
 			i, err := tx.Identity(ctx, 2)
-			if err != nil || i == nil || i.HandlerHash != handler || i.Digest != [16]byte{2} || i.Approved != [16]byte{3} || i.CheckedAt != 4 || i.UpdatedAt != 5 || len(i.Handler) != 1 || len(i.Contact) != 0 {
+			if err != nil || i == nil || i.HandlerHash != handler || i.Digest != [16]byte{2} || i.Approved != [16]byte{3} || i.Registered != [16]byte{6} || i.CheckedAt != 4 || i.UpdatedAt != 5 || len(i.Handler) != 1 || len(i.Contact) != 0 {
 				t.Errorf("%+v, %v", i, err)
 			}
 			if i, err := tx.Identity(ctx, 1); err != nil || i != nil {

@@ -55,9 +55,9 @@ func (a *API) admin() {
 		func(registry.AccessCode) string { return "freeze" })
 	put(a, "contracts", "Contract 合同", func(o *registry.Contract, id sms.ID, _ int64) { o.ID = id },
 		func(registry.Contract) string { return "freeze" })
-	put(a, "authorisations", "Letter of authorisation for a signature 授权委托书", func(o *registry.Authorisation, id sms.ID, _ int64) { o.ID = id },
+	putAs(a, anyone, "authorisations", "Letter of authorisation for a signature 授权委托书", func(o *registry.Authorisation, id sms.ID, _ int64) { o.ID = id },
 		func(registry.Authorisation) string { return "filing" })
-	put(a, "template-filings", "Filing of a template at a carrier 模板报备", func(o *registry.TemplateFiling, id sms.ID, now int64) { o.TemplateID, o.UpdatedAt = id, now },
+	putAs(a, anyone, "template-filings", "Filing of a template at a carrier 模板报备", func(o *registry.TemplateFiling, id sms.ID, now int64) { o.TemplateID, o.UpdatedAt = id, now },
 		func(registry.TemplateFiling) string { return "filing" })
 	put(a, "subcodes", "Sub-code 子端口", func(o *registry.Subcode, id sms.ID, now int64) { o.ID, o.BoundAt = id, now },
 		func(registry.Subcode) string { return "freeze" })
@@ -108,12 +108,23 @@ type PutOut[T any] struct{ Body T }
 // journal entry that makes messages that wait ask the gate again; objects are not
 // compared with what they were, because asking once too often costs little.
 func put[T any](a *API, kind, title string, stamp func(o *T, id sms.ID, now int64), revokes func(T) string) {
-	operation(a, ScopeAdmin, huma.Operation{
-		OperationID: "put-" + kind, Method: http.MethodPut, Path: "/v1/admin/" + kind + "/{id}", Summary: title, Tags: []string{"admin"},
-	}, func(ctx context.Context, in *PutIn[T]) (*PutOut[T], error) {
+	putAs(a, administrator, kind, title, stamp, revokes)
+}
+
+// administrator is a key of the operator's, of a person or of nobody.
+func administrator(c caller) (*registry.Staff, error) {
+	if !operatorAdmin(c) {
+		return nil, errOperator()
+	}
+	return c.snap.Staff[c.key.StaffID], nil
+}
+
+// putAs is put for what somebody must answer for, as far as who says so.
+func putAs[T any](a *API, who func(caller) (*registry.Staff, error), kind, title string, stamp func(o *T, id sms.ID, now int64), revokes func(T) string) {
+	operation(a, ScopeAdmin, adminOp("put-"+kind, http.MethodPut, "/v1/admin/"+kind+"/{id}", title), func(ctx context.Context, in *PutIn[T]) (*PutOut[T], error) {
 		c := callerOf(ctx)
-		if !operatorAdmin(c) {
-			return nil, sms.Errorf(sms.Forbidden, "Authorization", "only the operator's own administrators may do this")
+		if _, err := who(c); err != nil {
+			return nil, err
 		}
 		id, err := objectID(a, in.ID)
 		if err != nil {
@@ -121,7 +132,7 @@ func put[T any](a *API, kind, title string, stamp func(o *T, id sms.ID, now int6
 		}
 		stamp(&in.Body, id, a.Now().UnixMilli())
 		err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-			if err := rests(ctx, tx, &in.Body); err != nil {
+			if err := fits(ctx, tx, &in.Body); err != nil {
 				return err
 			}
 			if err := tx.Put(ctx, in.Body); err != nil {
@@ -304,9 +315,9 @@ func (a *API) newKey(ctx context.Context, in *KeyIn) (*KeyOut, error) {
 
 func (a *API) revokeKey(ctx context.Context, in *MessageIn) (*struct{}, error) {
 	c := callerOf(ctx)
-	id, err := sms.ParseID(in.ID)
+	id, err := pathID(in.ID)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	key := c.snap.KeyByID(id)
 	switch {
@@ -428,6 +439,9 @@ func (a *API) adminMoney() {
 		c, b, out := callerOf(ctx), &in.Body, &ChangeOut{}
 		if !operatorAdmin(c) {
 			return nil, errOperator()
+		}
+		if err := words("body.reference", b.Reference); err != nil {
+			return nil, err
 		}
 		err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 			now, err := tx.Now(ctx)

@@ -29,6 +29,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/duty"
 	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/incident"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/privacy"
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -90,8 +91,11 @@ type Tx interface {
 type oversightTx interface {
 	complaint.Tx
 	privacy.Tx
+	incident.Tx
+	AnswersOf(ctx context.Context, agent sms.ID, limit int) ([]privacy.AgentAnswers, error)
+	Incidents(ctx context.Context, before sms.ID, limit int) ([]incident.Incident, error)
 	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
-	SentTo(ctx context.Context, phone [16]byte, since int64, limit int) ([]sms.RecipientEvent, error)
+	SentTo(ctx context.Context, phone [16]byte, group sms.ID, since int64, limit int) ([]sms.RecipientEvent, error)
 	Cases(ctx context.Context, f complaint.Filter, limit int) ([]complaint.Case, error)
 	CaseFile(ctx context.Context, id sms.ID) (sealed []byte, err error)
 	CountCases(ctx context.Context, from, to int64, each func(complaint.Figure)) error
@@ -152,7 +156,9 @@ type Config struct {
 	// Lists takes lists of consents in.
 	Lists   *consent.Importer
 	MaxBody int
-	Rate    int // requests a second of one key
+	// ScanTimeout is how long a scan may take to come.
+	ScanTimeout time.Duration
+	Rate        int // requests a second of one key
 	// Retention is how long what was sent must stay provable with its number and text.
 	Retention time.Duration
 	Logger    *slog.Logger

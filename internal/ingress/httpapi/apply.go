@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -177,9 +176,9 @@ func (a *API) submitSignature(ctx context.Context, c caller, s registry.Signatur
 
 // ownSignature finds one of the caller's; the operator sees all.
 func ownSignature(c caller, text string) (*registry.Signature, error) {
-	id, err := sms.ParseID(text)
+	id, err := pathID(text)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	s := c.snap.Signature[id]
 	if s == nil || s.PartyID != c.app.PartyID && !operatorAdmin(c) {
@@ -263,7 +262,7 @@ func (a *API) applyTemplate(ctx context.Context, in *TemplateIn) (*TemplateOut, 
 		return nil, sms.Errorf(sms.BadRequest, "body", "a party has at most %d templates", maxTemplates)
 	}
 	t := &registry.Template{ID: a.IDs.Next(), PartyID: c.app.PartyID, Category: b.Category, Name: b.Name, State: registry.Active, CreatedAt: a.Now().UnixMilli()}
-	return a.submitWording(ctx, c, t, registry.TemplateVersion{TemplateID: t.ID, Version: 1, Body: b.Body})
+	return a.submitWording(ctx, c, t, registry.TemplateVersion{TemplateID: t.ID, Body: b.Body})
 }
 
 func (a *API) applyVersion(ctx context.Context, in *VersionIn) (*TemplateOut, error) {
@@ -272,15 +271,27 @@ func (a *API) applyVersion(ctx context.Context, in *VersionIn) (*TemplateOut, er
 	if err != nil {
 		return nil, err
 	}
-	versions := c.snap.Versions[t.ID]
-	if len(versions) >= maxVersions {
-		return nil, sms.Errorf(sms.BadRequest, "body", "a template has at most %d wordings: make another template", maxVersions)
+	return a.submitWording(ctx, c, nil, registry.TemplateVersion{TemplateID: t.ID, Body: in.Body.Body})
+}
+
+// nextVersion is the number of a template's next wording. Others are kept from taking it until
+// commit.
+func nextVersion(ctx context.Context, tx Tx, template sms.ID) (int64, error) {
+	if err := tx.LockReviews(ctx); err != nil {
+		return 0, err
 	}
-	v := registry.TemplateVersion{TemplateID: t.ID, Version: 1, Body: in.Body.Body}
-	if len(versions) > 0 {
-		v.Version = slices.MaxFunc(versions, func(x, y *registry.TemplateVersion) int { return int(x.Version - y.Version) }).Version + 1
+	snap, err := tx.Registry(ctx)
+	if err != nil {
+		return 0, err
 	}
-	return a.submitWording(ctx, c, nil, v)
+	last := int64(0)
+	for _, v := range snap.Versions[template] {
+		last = max(last, v.Version)
+	}
+	if len(snap.Versions[template]) >= maxVersions {
+		return 0, sms.Errorf(sms.BadRequest, "body", "a template has at most %d wordings: make another template", maxVersions)
+	}
+	return last + 1, nil
 }
 
 // submitWording stores a template, if it is new, and has a wording of it reviewed.
@@ -291,6 +302,9 @@ func (a *API) submitWording(ctx context.Context, c caller, fresh *registry.Templ
 		return nil, err
 	}
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if v.Version, err = nextVersion(ctx, tx, v.TemplateID); err != nil {
+			return err
+		}
 		if err := a.record(ctx, tx, c.key, "apply for template", v.TemplateID, v); err != nil {
 			return err
 		}
@@ -312,9 +326,9 @@ func (a *API) submitWording(ctx context.Context, c caller, fresh *registry.Templ
 }
 
 func ownTemplate(c caller, text string) (*registry.Template, error) {
-	id, err := sms.ParseID(text)
+	id, err := pathID(text)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	t := c.snap.Template[id]
 	if t == nil || t.PartyID != c.app.PartyID && !operatorAdmin(c) {

@@ -38,6 +38,7 @@ type ComplaintView struct {
 	Candidates []complaint.Sent `json:"candidates,omitempty" doc:"what was sent to the number around that time"`
 	Duties     []DutyView       `json:"duties"`
 	File       bool             `json:"file" doc:"it has a case file"`
+	Erased     bool             `json:"person_erased,omitempty" doc:"the person was erased towards the sender: neither number nor text opens any more, also not for this case"`
 }
 
 // CaseOut is one case.
@@ -140,7 +141,7 @@ func (a *API) candidates(ctx context.Context, tx Tx, c *complaint.Case) ([]sms.R
 	if at == 0 {
 		at = c.ReceivedAt
 	}
-	list, err := tx.SentTo(ctx, c.Phone(), at-around.Milliseconds(), complaint.MaxSent)
+	list, err := tx.SentTo(ctx, c.Phone(), 0, at-around.Milliseconds(), complaint.MaxSent)
 	if err != nil {
 		return nil, err
 	}
@@ -212,14 +213,14 @@ func (a *API) openCase(ctx context.Context, by *registry.Staff, in *ComplaintIn)
 		return nil, err
 	}
 	var m *sms.Message
-	var n complaint.Counts
+	var n int
 	snap := callerOf(ctx).snap
 	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		if m, err = a.about(ctx, tx, &c, in.Body.MessageID); err != nil || m == nil {
 			return err
 		}
 		c.Attach(m, snap)
-		n, err = a.countsOf(ctx, tx, snap, &c, m)
+		n, err = a.deliveredOf(ctx, tx, snap, &c, m)
 		return err
 	})
 	if err != nil {
@@ -277,6 +278,9 @@ func (a *API) caseView(ctx context.Context, id sms.ID) (*CaseOut, error) {
 			for _, e := range sent {
 				out.Body.Candidates = append(out.Body.Candidates, complaint.Sent{ID: e.MessageID, At: e.At, Category: e.Category})
 			}
+		}
+		if out.Body.Erased, err = complaint.Erased(ctx, tx, &c); err != nil {
+			return err
 		}
 		file, err := tx.CaseFile(ctx, id)
 		out.Body.File = file != nil
@@ -344,7 +348,7 @@ func (a *API) nameMessage(ctx context.Context, by *registry.Staff, in *NameIn) (
 		return nil, err
 	}
 	var m *sms.Message
-	var n complaint.Counts
+	var n int
 	snap := callerOf(ctx).snap
 	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		if m, err = tx.Message(ctx, in.Body.MessageID); err != nil {
@@ -355,7 +359,7 @@ func (a *API) nameMessage(ctx context.Context, by *registry.Staff, in *NameIn) (
 			return err
 		}
 		c.Attach(m, snap)
-		n, err = a.countsOf(ctx, tx, snap, &c, m)
+		n, err = a.deliveredOf(ctx, tx, snap, &c, m)
 		return err
 	})
 	if err != nil {
@@ -384,11 +388,11 @@ func (a *API) judgeCase(ctx context.Context, by *registry.Staff, in *VerdictIn) 
 	if (b.Verdict == complaint.Confirmed) != (b.Cause != "") {
 		return nil, sms.Errorf(sms.BadRequest, "body.cause", "a confirmed complaint has a cause, an unfounded one has none")
 	}
-	var n complaint.Counts
+	var n int
 	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		c, err := tx.Case(ctx, id, false)
 		if err == nil && b.Verdict == complaint.Confirmed {
-			n, err = a.counts(ctx, tx, callerOf(ctx).snap, c.PartyID)
+			n, err = a.delivered(ctx, tx, callerOf(ctx).snap, c.PartyID)
 		}
 		return err
 	})
@@ -445,41 +449,28 @@ func (a *API) stepCase(ctx context.Context, text string, step func(ctx context.C
 	return a.caseView(ctx, id)
 }
 
-// countsOf are the figures that a case needs which its records confirm at once. They are not
-// cheap, and the others need none.
-func (a *API) countsOf(ctx context.Context, tx Tx, snap *registry.Snapshot, c *complaint.Case, m *sms.Message) (n complaint.Counts, err error) {
+// deliveredOf is the figure that a case needs which its records confirm at once. It is not cheap,
+// and the others need none.
+func (a *API) deliveredOf(ctx context.Context, tx Tx, snap *registry.Snapshot, c *complaint.Case, m *sms.Message) (int, error) {
 	if yes, err := complaint.Unproved(ctx, tx, c, m); err != nil || !yes {
-		return n, err
+		return 0, err
 	}
-	return a.counts(ctx, tx, snap, c.PartyID)
+	return a.delivered(ctx, tx, snap, c.PartyID)
 }
 
-// counts are a party's figures of this month and day, in Asia/Shanghai.
-func (a *API) counts(ctx context.Context, tx Tx, snap *registry.Snapshot, party sms.ID) (n complaint.Counts, err error) {
+// delivered counts what was delivered of a party this month, in Asia/Shanghai.
+func (a *API) delivered(ctx context.Context, tx Tx, snap *registry.Snapshot, party sms.ID) (n int, err error) {
 	if party == 0 {
-		return n, nil
+		return 0, nil
 	}
 	now := a.Now().In(rulebook.Shanghai)
-	y, m, d := now.Date()
-	month, today := time.Date(y, m, 1, 0, 0, 0, 0, rulebook.Shanghai), time.Date(y, m, d, 0, 0, 0, 0, rulebook.Shanghai)
-	for _, x := range []struct {
-		from time.Time
-		into *int
-	}{{month, &n.Month}, {today, &n.Day}} {
-		err := tx.CountCases(ctx, x.from.UnixMilli(), now.UnixMilli()+1, func(f complaint.Figure) {
-			if f.PartyID == party {
-				*x.into += f.Valid
-			}
-		})
-		if err != nil {
-			return n, err
-		}
-	}
-	return n, tx.CountDelivered(ctx, sms.FirstID(month), sms.FirstID(now.Add(time.Second)), func(signature, _ sms.ID, count int) {
+	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, rulebook.Shanghai)
+	err = tx.CountDelivered(ctx, sms.FirstID(month), sms.FirstID(now.Add(time.Second)), func(signature, _ sms.ID, count int) {
 		if s := snap.Signature[signature]; s != nil && s.PartyID == party {
-			n.Delivered += count
+			n += count
 		}
 	})
+	return n, err
 }
 
 func (a *API) figures(ctx context.Context, in *FiguresIn) (*FiguresOut, error) {

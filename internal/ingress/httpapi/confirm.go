@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -25,7 +26,7 @@ type ConfirmIn struct {
 type ConfirmOut struct{ Body gate.Answer }
 
 func (a *API) confirmations() {
-	operation(a, ScopeConsent, huma.Operation{
+	operation(a, ScopeSend, huma.Operation{
 		OperationID: "confirm-consents", Method: http.MethodPost, Path: "/v1/consents/confirmations", Summary: "Ask for confirmation by reply 短信双重确认", Tags: []string{"people"},
 		Description: "Sends each person, whose consent holds, one message of category CONSENT through the gate. A reply 同意 or Y to its sub-code lifts the consent to grade 4; a refusal refuses; without a reply all stays as it was. It is the only one that a person gets of you (CNS-07).",
 	}, a.confirm)
@@ -74,26 +75,23 @@ func (a *API) confirm(ctx context.Context, in *ConfirmIn) (*ConfirmOut, error) {
 	return out, nil
 }
 
-// holding tells of whom a consent to marketing holds.
+// holding tells of whom a consent to marketing holds, as the reply to the message will ask.
 func (a *API) holding(ctx context.Context, group sms.ID, numbers []sms.MSISDN) (map[[16]byte]bool, error) {
 	ids, out := make([][16]byte, len(numbers)), map[[16]byte]bool{}
 	for i, n := range numbers {
 		ids[i] = a.Keys.PhoneID(n)
 	}
 	at := a.Now().UnixMilli()
+	grants, refusals := map[[16]byte][]consent.Grant{}, map[[16]byte][]consent.Suppression{}
 	err := a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
-		if err := tx.Grants(ctx, group, ids, func(g consent.Grant) {
-			if g.Holds(sms.MKT, at) {
-				out[g.PhoneID] = true
-			}
-		}); err != nil {
+		if err := tx.Grants(ctx, group, ids, func(g consent.Grant) { grants[g.PhoneID] = append(grants[g.PhoneID], g) }); err != nil {
 			return err
 		}
-		return tx.Suppressions(ctx, ids, func(s consent.Suppression) {
-			if s.Against(group, sms.MKT) {
-				delete(out, s.PhoneID)
-			}
-		})
+		return tx.Suppressions(ctx, ids, func(s consent.Suppression) { refusals[s.PhoneID] = append(refusals[s.PhoneID], s) })
 	})
+	for id, list := range grants {
+		out[id] = consent.Best(list, sms.MKT, at, consent.Lifted(refusals[id], group)) != nil &&
+			!slices.ContainsFunc(refusals[id], func(s consent.Suppression) bool { return s.Against(group, sms.MKT) })
+	}
 	return out, err
 }

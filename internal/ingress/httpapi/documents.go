@@ -3,12 +3,14 @@ package httpapi
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/zhunxin/zhunxin/internal/document"
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -17,17 +19,28 @@ import (
 
 // UploadIn is a scan; its bytes are the request's body, read as they come.
 type UploadIn struct {
-	Kind    string `query:"kind" required:"true" enum:"business_licence,representative_id,handler_id,contract,processing_agreement,authorisation,telecom_licence,trademark,app_record,other"`
+	Kind    string `query:"kind" required:"true" enum:"business_licence,representative_id,handler_id,contract,processing_agreement,impact_assessment,authorisation,telecom_licence,trademark,app_record,other"`
 	Party   string `query:"party" maxLength:"20" doc:"only the operator's staff may name another than its own"`
 	ValidTo int64  `query:"valid_to" minimum:"0" doc:"epoch milliseconds at which it expires, 0 is never"`
 
-	content io.Reader
+	ctx huma.Context
 }
 
 // Resolve implements huma.Resolver: the body is not read before the caller is known.
 func (in *UploadIn) Resolve(ctx huma.Context) []error {
-	in.content = ctx.BodyReader()
+	in.ctx = ctx
 	return nil
+}
+
+// arriving is a body of at most some bytes that may take longer to come than others. The time to
+// write the answer begins once it is there.
+func arriving(ctx huma.Context, within time.Duration, most int64) (io.Reader, error) {
+	r, w := humago.Unwrap(ctx)
+	c, until := http.NewResponseController(w), time.Now().Add(within)
+	if err := errors.Join(c.SetReadDeadline(until), c.SetWriteDeadline(until.Add(time.Minute))); err != nil {
+		return nil, err
+	}
+	return io.LimitReader(r.Body, most+1), nil
 }
 
 // DocumentView is a document without its content.
@@ -58,7 +71,7 @@ type (
 	LookIn struct {
 		ID   string `path:"id" maxLength:"20"`
 		Body struct {
-			Reason string `json:"reason" minLength:"1" maxLength:"500"`
+			Reason string `json:"reason" minLength:"4" maxLength:"500"`
 		}
 	}
 	ViewsOut struct {
@@ -85,7 +98,7 @@ func (a *API) documents() {
 	operation(a, ScopeAdmin, adminOp("expiring-documents", http.MethodGet, "/v1/admin/documents/expiring", "Scans that expire soon, or have 即将到期的材料"), a.expiring)
 	look := adminOp("view-document", http.MethodPost, "/v1/admin/documents/{id}/view", "Look at a scan 查看材料")
 	look.Description = "The answer is the file. Who looked, when and why is recorded before. Needs a person of the staff."
-	operation(a, ScopeAdmin, look, a.look)
+	operation(a, ScopeReveal, look, a.look)
 	operation(a, ScopeAdmin, adminOp("document-views", http.MethodGet, "/v1/admin/documents/{id}/views", "Who looked at a scan 查看记录"), a.views)
 }
 
@@ -124,7 +137,11 @@ func (a *API) upload(ctx context.Context, in *UploadIn) (*DocumentOut, error) {
 	case c.snap.Party[party] == nil:
 		return nil, sms.Errorf(sms.BadRequest, "query.party", "no party has this id")
 	}
-	d, err := a.shelf.Save(ctx, document.Document{PartyID: party, Kind: in.Kind, ValidTo: in.ValidTo, KeyID: by.Key, StaffID: by.Staff}, in.content)
+	content, err := arriving(in.ctx, a.ScanTimeout, document.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	d, err := a.shelf.Save(ctx, document.Document{PartyID: party, Kind: in.Kind, ValidTo: in.ValidTo, KeyID: by.Key, StaffID: by.Staff}, content)
 	if err != nil {
 		return nil, err
 	}
@@ -167,12 +184,15 @@ func (a *API) showDocuments(ctx context.Context, c caller, find func(context.Con
 func (a *API) look(ctx context.Context, in *LookIn) (*huma.StreamResponse, error) {
 	c := callerOf(ctx)
 	by, err := anyone(c)
+	if err == nil {
+		err = reasoned(in.Body.Reason)
+	}
 	if err != nil {
 		return nil, err
 	}
-	id, err := sms.ParseID(in.ID)
+	id, err := pathID(in.ID)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	d, content, err := a.shelf.Look(ctx, id, document.View{StaffID: by.ID, KeyID: c.key.ID, Reason: in.Body.Reason})
 	if err != nil {
@@ -194,9 +214,9 @@ func (a *API) views(ctx context.Context, in *MessageIn) (*ViewsOut, error) {
 	if !operatorAdmin(callerOf(ctx)) {
 		return nil, errOperator()
 	}
-	id, err := sms.ParseID(in.ID)
+	id, err := pathID(in.ID)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	out := &ViewsOut{}
 	out.Body.Views = []document.View{}
@@ -208,11 +228,26 @@ func (a *API) views(ctx context.Context, in *MessageIn) (*ViewsOut, error) {
 	return out, err
 }
 
-// rests has a contract end no later than its scan.
-func rests(ctx context.Context, tx Tx, object any) error {
-	o, ok := object.(*registry.Contract)
-	if !ok || o.DocumentID == 0 {
-		return nil
+// fits tells whether an object goes with what is on file: a contract ends no later than its
+// scan, and whose a template is, and for what, stays as its wordings were judged.
+func fits(ctx context.Context, tx Tx, object any) error {
+	switch o := object.(type) {
+	case *registry.Contract:
+		if o.DocumentID != 0 {
+			return document.Bound(ctx, tx, o.DocumentID, o.PartyID, document.Contract, &o.To)
+		}
+	case *registry.Template:
+		if err := tx.LockReviews(ctx); err != nil { // else a wording is submitted meanwhile
+			return err
+		}
+		snap, err := tx.Registry(ctx)
+		if err != nil {
+			return err
+		}
+		old := snap.Template[o.ID]
+		if old != nil && len(snap.Versions[o.ID]) > 0 && (old.Category != o.Category || old.PartyID != o.PartyID) {
+			return sms.Errorf(sms.BadRequest, "body.category, body.party_id", "its wordings were submitted as %s of party %s: register another template", old.Category, old.PartyID)
+		}
 	}
-	return document.Bound(ctx, tx, o.DocumentID, o.PartyID, document.Contract, &o.To)
+	return nil
 }

@@ -38,12 +38,14 @@ type FilingOut struct{ Body registry.Filing }
 type SheetIn struct {
 	Carrier sms.Carrier `query:"carrier" required:"true" enum:"mobile,unicom,telecom,broadnet,international"`
 	Batch   string      `query:"batch" maxLength:"20" doc:"one that was submitted, once more; empty is what has not been submitted"`
+	Reason  string      `query:"reason" maxLength:"500" doc:"why: it is recorded"`
 }
 
 // SheetNewIn submits one.
 type SheetNewIn struct {
 	Body struct {
 		Carrier sms.Carrier `json:"carrier" enum:"mobile,unicom,telecom,broadnet,international"`
+		Reason  string      `json:"reason" minLength:"4" maxLength:"500" doc:"why: it is recorded"`
 	}
 }
 
@@ -78,11 +80,11 @@ func (a *API) adminFilings() {
 	step.Description = "draft → submitted → approved or rejected; approved → revoked; rejected or revoked → submitted again. Needs a person of the staff; for approved a reviewer other than who submitted it."
 	operation(a, ScopeAdmin, step, a.putFiling)
 	sheet := adminOp("filing-sheet", http.MethodGet, "/v1/admin/filings/sheet", "Look at a filing sheet 报备表预览")
-	sheet.Description = "CSV of what would be submitted, or of a batch that was."
-	operation(a, ScopeAdmin, sheet, a.sheet)
+	sheet.Description = "CSV of what would be submitted, or of a batch that was. It names people, so that who looked and why is recorded before. Needs a person of the staff."
+	operation(a, ScopeReveal, sheet, a.sheet)
 	submit := adminOp("submit-sheet", http.MethodPost, "/v1/admin/filings/sheet", "Export a filing sheet 导出报备表")
-	submit.Description = "CSV (UTF-8 with a byte order mark) of approved signatures with a sub-code at the carrier that have not been filed; they are marked as submitted, under the batch in `X-Batch`. Needs a person of the staff."
-	operation(a, ScopeAdmin, submit, a.submitSheet)
+	submit.Description = "CSV (UTF-8 with a byte order mark) of approved signatures with a sub-code at the carrier that have not been filed; they are marked as submitted, under the batch in `X-Batch`. It names people, so that who has it and why is recorded. Needs a person of the staff."
+	operation(a, ScopeReveal, submit, a.submitSheet)
 	answers := adminOp("filing-answers", http.MethodPost, "/v1/admin/filings/answers", "Import a carrier's answer 导入报备结果")
 	answers.Description = "CSV in UTF-8 or GB18030 with the columns 报备编号 or 签名, 审核结果 (通过, 不通过, 注销), 驳回原因, 生效日期, 有效期至. Needs a reviewer other than who submitted it."
 	operation(a, ScopeAdmin, answers, a.filingAnswers)
@@ -94,12 +96,15 @@ func (a *API) putFiling(ctx context.Context, in *FilingIn) (*FilingOut, error) {
 	if err == nil && b.State == registry.Approved {
 		by, err = person(c, registry.RoleReviewer)
 	}
+	if err == nil {
+		err = allWords("body.reference", b.Reference, "body.note", b.Note)
+	}
 	if err != nil {
 		return nil, err
 	}
-	id, err := sms.ParseID(in.ID)
+	id, err := pathID(in.ID)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	m := registry.FilingMove{To: b.State, By: by.ID, Reference: b.Reference, Reason: b.Reason, Note: b.Note, Period: b.Period}
 	if m.To == registry.Submitted {
@@ -126,10 +131,10 @@ func (a *API) sheet(ctx context.Context, in *SheetIn) (*SheetOut, error) {
 	}
 	rows := c.snap.Sheet(in.Carrier, batch)
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		if err := a.namePeople(ctx, tx, rows); err != nil {
+		if err := a.seeIn(ctx, tx, "filing_sheet", batch, in.Reason); err != nil {
 			return err
 		}
-		return a.record(ctx, tx, c.key, "look at filing sheet", batch, in)
+		return a.namePeople(ctx, tx, rows)
 	})
 	if err != nil {
 		return nil, err
@@ -147,6 +152,9 @@ func (a *API) submitSheet(ctx context.Context, in *SheetNewIn) (*SheetOut, error
 	var rows []registry.SheetRow
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if rows, err = a.desk.SubmitSheet(ctx, tx, in.Body.Carrier, batch, by.ID); err != nil {
+			return err
+		}
+		if err := a.seeIn(ctx, tx, "filing_sheet", batch, in.Body.Reason); err != nil {
 			return err
 		}
 		if err := a.namePeople(ctx, tx, rows); err != nil {
@@ -180,6 +188,11 @@ func (a *API) filingAnswers(ctx context.Context, in *AnswersIn) (*AnswersOut, er
 	answers, err := registry.ReadAnswers(in.RawBody, rulebook.Shanghai)
 	if err != nil {
 		return nil, err
+	}
+	for i := range answers {
+		if err := words("note", answers[i].Note); err != nil && answers[i].Err == "" {
+			answers[i].Err = err.Error()
+		}
 	}
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		out.Body.Wrong = 0

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"time"
 
@@ -130,7 +129,7 @@ func (a *API) imports() {
 			if consent.ImportTerminal(l.State) {
 				return sms.Errorf(sms.ImportState, "path.id", "it is %s", l.State)
 			}
-			return a.Lists.Stop(ctx, tx, l, now.UnixMilli())
+			return a.Lists.Stop(ctx, tx, l, callerOf(ctx).key.StaffID, now.UnixMilli())
 		})
 	})
 	a.reviews()
@@ -141,17 +140,21 @@ func ownList(c caller, l *consent.List) bool { return l.GroupID == c.snap.Party[
 
 func (a *API) declareImport(ctx context.Context, in *ImportIn) (*ImportOut, error) {
 	c, b, out := callerOf(ctx), &in.Body, &ImportOut{}
-	if err := allWords("body.declarant", b.Declarant, "body.declaration", b.Declaration); err != nil {
+	by, err := author(c)
+	if err == nil {
+		err = allWords("body.declarant", b.Declarant, "body.declaration", b.Declaration)
+	}
+	if err != nil {
 		return nil, err
 	}
 	l := consent.List{
 		GroupID: c.snap.Party[c.app.PartyID].GroupID, PartyID: c.app.PartyID, WordingID: b.WordingID, Method: b.Method, Source: b.Source,
-		Declarant: b.Declarant, Declaration: b.Declaration, StaffID: c.key.StaffID,
+		Declarant: b.Declarant, Declaration: b.Declaration, KeyID: by.Key, StaffID: by.Staff,
 	}
 	s := consent.Statement{
 		Method: b.Method, Source: b.Source, SeparateConsent: b.Separate, RecipientNamed: b.Named, AgeBand: b.AgeBand, Guardian: b.Guardian,
 	}
-	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		found, err := a.Lists.Declare(ctx, tx, &l, &s)
 		if err == nil && len(found) > 0 {
 			err = refused("body", found)
@@ -165,17 +168,19 @@ func (a *API) declareImport(ctx context.Context, in *ImportIn) (*ImportOut, erro
 func (a *API) putImportRows(ctx context.Context, in *ImportRowsIn) (*ImportOut, error) {
 	var l consent.List
 	if _, err := a.withImport(ctx, in.ID, ownList, func(_ context.Context, _ Tx, found *consent.List, _ time.Time) error {
-		if l = *found; l.StaffID != callerOf(ctx).key.StaffID {
+		c := callerOf(ctx)
+		if l = *found; l.StaffID != c.key.StaffID || l.PartyID != c.app.PartyID {
 			return sms.Errorf(sms.Forbidden, "Authorization", "the rows come from whoever declared the list")
 		}
 		return nil
 	}); err != nil {
 		return nil, err
 	}
-	if err := in.ctx.SetReadDeadline(time.Now().Add(listPatience)); err != nil {
+	rows, err := arriving(in.ctx, listPatience, consent.MaxListBytes)
+	if err != nil {
 		return nil, err
 	}
-	if err := a.Lists.Receive(ctx, &l, io.LimitReader(in.ctx.BodyReader(), consent.MaxListBytes+2)); err != nil {
+	if err := a.Lists.Receive(ctx, &l, rows); err != nil {
 		return nil, err
 	}
 	return a.withImport(ctx, in.ID, ownList, nil)
@@ -197,9 +202,9 @@ func importView(l *consent.List, n consent.Judged, now int64) ImportView {
 
 // withImport reads a list that the caller may see and does something with it, if do is not nil.
 func (a *API) withImport(ctx context.Context, text string, may func(caller, *consent.List) bool, do func(context.Context, Tx, *consent.List, time.Time) error) (*ImportOut, error) {
-	id, err := sms.ParseID(text)
+	id, err := pathID(text)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	run, out := a.Store.Read, &ImportOut{}
 	if do != nil {
@@ -389,7 +394,7 @@ func (a *API) review(ctx context.Context, id string, do func(context.Context, Tx
 	}
 	return a.withImport(ctx, id, anyList, func(ctx context.Context, tx Tx, l *consent.List, now time.Time) error {
 		switch {
-		case l.StaffID == by.ID:
+		case l.StaffID == by.ID || l.KeyID == callerOf(ctx).key.ID:
 			return sms.Errorf(sms.SamePerson, "Authorization", "")
 		case l.State != consent.ImportReview:
 			return sms.Errorf(sms.ImportState, "path.id", "it is %s, not %s", l.State, consent.ImportReview)
@@ -402,9 +407,9 @@ func (a *API) sample(ctx context.Context, in *SampleIn) (*SampleOut, error) {
 	if _, err := person(callerOf(ctx), registry.RoleReviewer); err != nil {
 		return nil, err
 	}
-	id, err := sms.ParseID(in.ID)
+	id, err := pathID(in.ID)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	var l *consent.List
 	var w *consent.Wording

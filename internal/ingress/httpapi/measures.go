@@ -141,9 +141,9 @@ func (a *API) lift(ctx context.Context, in *LiftIn) (*MeasureOut, error) {
 
 // changeMeasure changes a measure that the caller may know of, as it is in the transaction.
 func (a *API) changeMeasure(ctx context.Context, text string, may func(*registry.Measure) bool, change func(context.Context, Tx, *registry.Snapshot, *registry.Measure) error) (*MeasureOut, error) {
-	id, err := sms.ParseID(text)
+	id, err := pathID(text)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	out := &MeasureOut{}
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {

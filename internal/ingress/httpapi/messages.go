@@ -220,9 +220,9 @@ func view(m *sms.Message, to string) MessageView {
 // own reads a message of the caller's application, or of anybody for an operator's
 // administrator. Somebody else's does not exist.
 func own(ctx context.Context, tx Tx, c caller, text string) (*sms.Message, error) {
-	id, err := sms.ParseID(text)
+	id, err := pathID(text)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	m, err := tx.Message(ctx, id)
 	if err != nil || m.ApplicationID != c.app.ID && !overseer(c) {

@@ -49,9 +49,14 @@ func overseen[I, O any](a *API, id, path, title string, handle func(context.Cont
 
 // office registers an operation that a person of the staff in the role compliance does.
 func office[I, O any](a *API, op huma.Operation, handle func(context.Context, *registry.Staff, *I) (*O, error)) {
+	officeWith(a, ScopeAdmin, op, handle)
+}
+
+// officeWith is the same for a key that has another scope besides.
+func officeWith[I, O any](a *API, scope string, op huma.Operation, handle func(context.Context, *registry.Staff, *I) (*O, error)) {
 	op.Tags, op.Method = []string{"compliance"}, http.MethodPost
 	op.Description = strings.TrimSpace(op.Description + "\n\nNeeds a person of the staff with the role `compliance`.")
-	operation(a, ScopeAdmin, op, func(ctx context.Context, in *I) (*O, error) {
+	operation(a, scope, op, func(ctx context.Context, in *I) (*O, error) {
 		p, err := person(callerOf(ctx), registry.RoleCompliance)
 		if err != nil {
 			return nil, err
@@ -60,9 +65,12 @@ func office[I, O any](a *API, op huma.Operation, handle func(context.Context, *r
 	})
 }
 
-// words are those of the staff, which are stored as they are: no telephone, QQ or WeChat may
-// stand in them (P7).
+// words are those of the staff, which are stored as they are: they say something, and no
+// telephone, QQ or WeChat may stand in them (P7). Their length is the schema's.
 func words(field, s string) error {
+	if s != "" && strings.TrimSpace(s) == "" {
+		return sms.Errorf(sms.BadRequest, field, "it is blank")
+	}
 	if t, _ := lexicon.Read(s, lexicon.Fold(s)); t.Private > 0 || t.Contacts > 0 || strings.ContainsRune(s, 0) {
 		return sms.Errorf(sms.BadRequest, field, "it holds a telephone number or another contact, which may not stand here: name the person by the case")
 	}
@@ -161,7 +169,7 @@ type DutyOut struct{ Body DutyView }
 // OccurrenceIn tells of something that happened.
 type OccurrenceIn struct {
 	Body struct {
-		Event     string         `json:"event" enum:"licence.change,incident.opened,authority.asked,lead.found,content.found"`
+		Event     string         `json:"event" enum:"licence.change,authority.asked,lead.found,content.found"`
 		At        time.Time      `json:"at" doc:"when; of a planned change, the day on which it takes effect"`
 		Facts     map[string]any `json:"facts,omitempty" doc:"what rules ask of it, by name; unsaid is the usual"`
 		Reference string         `json:"reference,omitempty" maxLength:"200"`
@@ -193,16 +201,18 @@ type OccurrencesOut struct {
 // oversight registers duties, registers, and what auditors read.
 func (a *API) oversight() {
 	overseen(a, "duties", "/v1/admin/duties", "Duties 待办与期限", a.listDuties)
-	overseen(a, "occurrences", "/v1/admin/occurrences", "Incidents, requests of authorities, leads, changes 登记簿", a.listOccurrences)
+	overseen(a, "occurrences", "/v1/admin/occurrences", "Requests of authorities, leads, content, changes 登记簿", a.listOccurrences)
 	overseen(a, "rules", "/v1/admin/rules", "The rules that this node runs 规则", a.listRules)
 	overseen(a, "object-evidence", "/v1/admin/evidence/{id}", "Everything recorded under an id, as an evidence pack 证据包", a.objectEvidence)
 	overseen(a, "accesses", "/v1/admin/accesses", "Who saw numbers, texts and packs, and why 查看记录", a.accesses)
 	office(a, huma.Operation{OperationID: "duty-done", Path: "/v1/admin/duties/{id}/done", Summary: "A duty is done 办结"}, a.dutyDone)
 	office(a, huma.Operation{
 		OperationID: "occurrence", Path: "/v1/admin/occurrences", Summary: "Tell of something from which duties arise 登记事件",
-		Description: "A planned change of the licence, an incident (PIPL Art. 57), a request of an authority, a lead to fraud, illegal content. For an incident, the note holds the three contents of Art. 57: kinds, cause and harm; measures; contact.",
+		Description: "A planned change of the licence, a request of an authority, a lead to fraud, illegal content. Incidents have their own: /v1/admin/incidents.",
 	}, a.occurrence)
 	a.complaints()
+	a.incidents()
+	a.agents()
 	a.requests()
 }
 
@@ -259,7 +269,7 @@ func (a *API) dutyDone(ctx context.Context, by *registry.Staff, in *DoneIn) (*Du
 		case !by.Has(t.Owner):
 			return sms.Errorf(sms.Forbidden, "Authorization", "it is for the role %s", t.Owner)
 		case known && r.Duty != nil && r.Duty.Blocks != "": // what it stands in the way of would pass by a word
-			return sms.Errorf(sms.StateConflict, "path.id", "it ends with what it asks for: answer the case, or assemble its file")
+			return sms.Errorf(sms.StateConflict, "path.id", "it ends with what it asks for: %s", strings.Join(r.Duty.Ended, ", "))
 		}
 		now, err := tx.Now(ctx)
 		if err != nil {
@@ -267,7 +277,11 @@ func (a *API) dutyDone(ctx context.Context, by *registry.Staff, in *DoneIn) (*Du
 		}
 		t.DoneAt, t.DoneBy, t.Note, t.Evidence, t.RemindAt = now.UnixMilli(), by.ID, in.Body.Note, in.Body.Evidence, 0
 		out.Body = a.dutyView(book, &t)
-		return a.duties().Finish(ctx, tx, t)
+		done, err := a.duties().Finish(ctx, tx, t)
+		if err == nil && !done {
+			err = sms.Errorf(sms.StateConflict, "path.id", "the duty is done already")
+		}
+		return err
 	})
 	return out, err
 }
@@ -395,14 +409,22 @@ func (a *API) accesses(ctx context.Context, in *OversightPageIn) (*AccessesOut, 
 
 // see records a look at what is not shown otherwise. It is on disk before anything is shown.
 func (a *API) see(ctx context.Context, what string, object sms.ID, reason string) error {
+	return a.Store.Write(ctx, func(ctx context.Context, tx Tx) error { return a.seeIn(ctx, tx, what, object, reason) })
+}
+
+// seeIn is the same in a transaction, whose commit comes before what is shown.
+func (a *API) seeIn(ctx context.Context, tx Tx, what string, object sms.ID, reason string) error {
+	if err := reasoned(reason); err != nil {
+		return err
+	}
 	c := callerOf(ctx)
+	return a.privacy().See(ctx, tx, privacy.Seen{Key: c.key.ID, Staff: c.key.StaffID, What: what, ObjectID: object, Reason: reason})
+}
+
+// reasoned tells whether a reason says something.
+func reasoned(reason string) error {
 	if len(strings.TrimSpace(reason)) < 4 || len(reason) > 500 {
 		return sms.Errorf(sms.BadRequest, "reason", "say why, in 4 to 500 bytes")
 	}
-	if err := words("reason", reason); err != nil {
-		return err
-	}
-	return a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		return a.privacy().See(ctx, tx, privacy.Seen{Key: c.key.ID, Staff: c.key.StaffID, What: what, ObjectID: object, Reason: reason})
-	})
+	return words("reason", reason)
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/review"
-	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
 
@@ -41,9 +40,9 @@ func (a *API) putIdentity(ctx context.Context, in *IdentityIn) (*IdentityOut, er
 	if err != nil {
 		return nil, err
 	}
-	id, err := sms.ParseID(in.ID)
+	id, err := pathID(in.ID)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if err := a.record(ctx, tx, c.key, "put identity", id, id); err != nil {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/evlog"
+	"github.com/zhunxin/zhunxin/internal/privacy"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
@@ -100,7 +100,7 @@ func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		erased, until, err := a.privacy().Erase(ctx, tx, id, group, out.Body.ID, c.key.StaffID)
 		switch {
-		case held(err): // whose case it is concerns the operator and the authority
+		case privacy.Held(err): // whose case it is concerns the operator and the authority
 			return sms.Errorf(sms.Forbidden, "body.to", "what was sent must still be kept; until that term is over the number is only stored (PIPL Art. 47)")
 		case err != nil:
 			return err
@@ -116,11 +116,6 @@ func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 		out.Body.ID = 0
 	}
 	return out, err
-}
-
-func held(err error) bool {
-	var known *sms.Error
-	return errors.As(err, &known) && known.Code == sms.LegalHold
 }
 
 func (a *API) numbers(list []string) ([]sms.MSISDN, error) {
@@ -320,6 +315,9 @@ type SuppressOut struct {
 func (a *API) suppress(ctx context.Context, in *SuppressIn) (*SuppressOut, error) {
 	c, b := callerOf(ctx), &in.Body
 	numbers, err := a.numbers(b.To)
+	if err == nil {
+		err = words("body.reference", b.Reference)
+	}
 	if err != nil {
 		return nil, err
 	}

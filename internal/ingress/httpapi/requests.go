@@ -15,6 +15,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/privacy"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
@@ -22,10 +23,11 @@ import (
 // RequestIn is what a person asks of a content provider.
 type RequestIn struct {
 	Body struct {
-		Kind       string    `json:"kind" enum:"access,copy,delete"`
+		Kind       string    `json:"kind" enum:"access,copy,correct,delete"`
 		Number     string    `json:"number" minLength:"1" maxLength:"32" doc:"only its keyed id and its masked form are kept"`
 		PartyID    sms.ID    `json:"party_id" doc:"the content provider whose group it is asked of"`
 		Reference  string    `json:"reference,omitempty" maxLength:"200"`
+		Claim      string    `json:"claim,omitempty" maxLength:"2000" doc:"of a correction: what is wrong or missing, as the person says"`
 		ReceivedAt time.Time `json:"received_at,omitzero" doc:"empty is now"`
 	}
 }
@@ -44,7 +46,33 @@ type RequestsOut struct {
 type AnswerIn struct {
 	ID   string `path:"id" maxLength:"20"`
 	Body struct {
-		Note string `json:"note" minLength:"1" maxLength:"4000" doc:"what was done and told; of a refusal, the reasons"`
+		Note       string       `json:"note" minLength:"1" maxLength:"4000" doc:"what was done and told; of a refusal, the reasons"`
+		Correction *AmendedBody `json:"correction,omitempty" doc:"of a correction that is carried out: what is put right"`
+	}
+}
+
+// AmendedBody is what is put right of what is held on a number.
+type AmendedBody struct {
+	ConsentID sms.ID      `json:"consent_id,omitempty" doc:"a consent that was not given so; another with the corrected limits takes its place"`
+	Void      bool        `json:"void,omitempty" doc:"it was never given"`
+	PerWeek   int         `json:"per_week,omitempty" minimum:"0" maximum:"50" doc:"no more than these messages in 7 days were agreed to"`
+	ExpiresAt time.Time   `json:"expires_at,omitzero" doc:"it was agreed to until then"`
+	Carrier   sms.Carrier `json:"carrier,omitempty" enum:",mobile,unicom,telecom,broadnet" doc:"the number is with this carrier"`
+}
+
+// RefuseIn refuses a request with reasons.
+type RefuseIn struct {
+	ID   string `path:"id" maxLength:"20"`
+	Body struct {
+		Note string `json:"note" minLength:"1" maxLength:"4000" doc:"the reasons"`
+	}
+}
+
+// RefusedOut is a request that was refused.
+type RefusedOut struct {
+	Body struct {
+		privacy.Request
+		Notice *rulebook.Both `json:"notice,omitempty" doc:"of a correction: what to tell the person"`
 	}
 }
 
@@ -53,6 +81,7 @@ type HoldingsOut struct {
 	Body struct {
 		Request  privacy.Request `json:"request"`
 		Holdings *Holdings       `json:"holdings,omitempty" doc:"of access: what is held on the number"`
+		Notice   *rulebook.Both  `json:"notice,omitempty" doc:"of a correction: what to tell the person"`
 	}
 }
 
@@ -115,13 +144,13 @@ func (a *API) privacy() *privacy.Desk {
 func (a *API) requests() {
 	overseen(a, "requests", "/v1/admin/requests", "Requests of persons 个人信息请求", a.listRequests)
 	overseen(a, "holds", "/v1/admin/holds", "Legal holds 诉讼保全", a.listHolds)
-	office(a, huma.Operation{OperationID: "new-request", Path: "/v1/admin/requests", Summary: "A person asks for access, a copy or deletion 受理个人信息请求", Description: "PIPL Art. 45 and Art. 47. A duty is set for the answer."}, a.newRequest)
+	office(a, huma.Operation{OperationID: "new-request", Path: "/v1/admin/requests", Summary: "A person asks for access, a copy, correction or deletion 受理个人信息请求", Description: "PIPL Art. 45 to Art. 47. A duty is set for the answer."}, a.newRequest)
 	office(a, huma.Operation{
 		OperationID: "answer-request", Path: "/v1/admin/requests/{id}/answer", Summary: "Answer a request 办理",
-		Description: "Access lists what is held. A copy is sealed, kept for 30 days, and fetched with a reason. Deletion is carried out if what was sent need not be kept any longer; else the person is locked (PIPL Art. 47): the provider may only store what it has, and a duty is set for the day.",
+		Description: "Access lists what is held. A copy is sealed, kept for 30 days, and fetched with a reason. A correction puts right what is named: a consent is replaced by a narrower one, never changed, and what is recorded of the number's carrier is set. Deletion is carried out if what was sent need not be kept any longer; else the person is locked (PIPL Art. 47): the provider may only store what it has, and a duty is set for the day.",
 	}, a.answerRequest)
 	office(a, huma.Operation{OperationID: "refuse-request", Path: "/v1/admin/requests/{id}/refuse", Summary: "Refuse a request with reasons 拒绝并说明理由"}, a.refuseRequest)
-	office(a, huma.Operation{OperationID: "fetch-copy", Path: "/v1/admin/requests/{id}/copy", Summary: "Fetch the copy for the person 下载副本"}, a.fetchCopy)
+	officeWith(a, ScopeReveal, huma.Operation{OperationID: "fetch-copy", Path: "/v1/admin/requests/{id}/copy", Summary: "Fetch the copy for the person 下载副本"}, a.fetchCopy)
 	office(a, huma.Operation{OperationID: "hold", Path: "/v1/admin/holds", Summary: "Set a legal hold 设置保全", Description: "Nothing of a person, a message or a party is erased while it stands."}, a.placeHold)
 	office(a, huma.Operation{OperationID: "release-hold", Path: "/v1/admin/holds/{id}/release", Summary: "Release a legal hold 解除保全"}, a.releaseHold)
 	operation(a, ScopeReveal, huma.Operation{
@@ -136,8 +165,11 @@ func (a *API) newRequest(ctx context.Context, by *registry.Staff, in *RequestIn)
 	if err != nil {
 		return nil, sms.Errorf(sms.BadNumber, "body.number", "%s", err)
 	}
-	if err := words("body.reference", b.Reference); err != nil {
+	if err := allWords("body.reference", b.Reference, "body.claim", b.Claim); err != nil {
 		return nil, err
+	}
+	if (b.Kind == privacy.Correct) != (b.Claim != "") {
+		return nil, sms.Errorf(sms.BadRequest, "body.claim", "a correction has a claim, and no other request has")
 	}
 	party := snap.Party[b.PartyID]
 	if b.ReceivedAt.IsZero() {
@@ -151,7 +183,7 @@ func (a *API) newRequest(ctx context.Context, by *registry.Staff, in *RequestIn)
 	}
 	id := a.Keys.PhoneID(n)
 	r := privacy.Request{
-		Kind: b.Kind, Reference: b.Reference, PhoneID: id[:], Shown: n.String(), GroupID: party.GroupID, ReceivedAt: b.ReceivedAt.UnixMilli(), By: by.ID,
+		Kind: b.Kind, Reference: b.Reference, Claim: b.Claim, PhoneID: id[:], Shown: n.String(), GroupID: party.GroupID, ReceivedAt: b.ReceivedAt.UnixMilli(), By: by.ID,
 	}
 	out := &RequestOut{}
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -193,6 +225,21 @@ func (a *API) answerRequest(ctx context.Context, by *registry.Staff, in *AnswerI
 			out.Body.Request, err = a.privacy().Delete(ctx, tx, r, in.Body.Note)
 			return err
 		}
+		if (r.Kind == privacy.Correct) != (in.Body.Correction != nil) {
+			return sms.Errorf(sms.BadRequest, "body.correction", "it says what is put right, and only of a correction")
+		}
+		if r.Kind == privacy.Correct {
+			fix, err := in.Body.Correction.fix()
+			if err != nil {
+				return err
+			}
+			if out.Body.Request, err = a.privacy().Amend(ctx, tx, r, fix, in.Body.Note); err != nil {
+				return err
+			}
+			notice := out.Body.Request.Notice()
+			out.Body.Notice = &notice
+			return nil
+		}
 		held, err := a.holdings(ctx, tx, &r, r.Kind == privacy.Copy)
 		if err != nil {
 			return err
@@ -212,6 +259,20 @@ func (a *API) answerRequest(ctx context.Context, by *registry.Staff, in *AnswerI
 	return out, err
 }
 
+// fix is what is put right.
+func (b *AmendedBody) fix() (f privacy.Fix, err error) {
+	if b.ConsentID == 0 && (b.Carrier == "" || b.Void || b.PerWeek != 0 || !b.ExpiresAt.IsZero()) {
+		return f, sms.Errorf(sms.BadRequest, "body.correction", "name a consent with what was agreed to, or the carrier")
+	}
+	if f.Carrier = b.Carrier; b.ConsentID != 0 {
+		f.Consent = &consent.Correction{ConsentID: b.ConsentID, Void: b.Void, PerWeek: b.PerWeek}
+		if !b.ExpiresAt.IsZero() {
+			f.Consent.ValidTo = b.ExpiresAt.UnixMilli()
+		}
+	}
+	return f, nil
+}
+
 // holdings gathers what is held on a number towards a group; in full with number and texts.
 func (a *API) holdings(ctx context.Context, tx Tx, r *privacy.Request, full bool) (*Holdings, error) {
 	phones := [][16]byte{r.Phone()}
@@ -228,15 +289,13 @@ func (a *API) holdings(ctx context.Context, tx Tx, r *privacy.Request, full bool
 	if err != nil {
 		return nil, err
 	}
-	sent, err := tx.SentTo(ctx, r.Phone(), -1, maxHoldings)
+	sent, err := tx.SentTo(ctx, r.Phone(), r.GroupID, -1, maxHoldings)
 	if err != nil {
 		return nil, err
 	}
-	var ids []sms.ID
-	for _, e := range sent {
-		if e.GroupID == r.GroupID {
-			ids = append(ids, e.MessageID)
-		}
+	ids := make([]sms.ID, len(sent))
+	for i := range sent {
+		ids[i] = sent[i].MessageID
 	}
 	list, err := tx.Messages(ctx, ids, false)
 	if err != nil {
@@ -260,7 +319,7 @@ func (a *API) holdings(ctx context.Context, tx Tx, r *privacy.Request, full bool
 	return h, nil
 }
 
-func (a *API) refuseRequest(ctx context.Context, by *registry.Staff, in *AnswerIn) (*RequestOut, error) {
+func (a *API) refuseRequest(ctx context.Context, by *registry.Staff, in *RefuseIn) (*RefusedOut, error) {
 	id, err := pathID(in.ID)
 	if err == nil {
 		err = words("body.note", in.Body.Note)
@@ -268,14 +327,18 @@ func (a *API) refuseRequest(ctx context.Context, by *registry.Staff, in *AnswerI
 	if err != nil {
 		return nil, err
 	}
-	out := &RequestOut{}
+	out := &RefusedOut{}
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		r, err := a.privacy().Step(ctx, tx, id, by.ID)
 		if err != nil {
 			return err
 		}
 		r.State = privacy.Refused
-		out.Body, err = a.privacy().Settle(ctx, tx, r, in.Body.Note)
+		out.Body.Request, err = a.privacy().Settle(ctx, tx, r, in.Body.Note)
+		if r.Kind == privacy.Correct {
+			notice := out.Body.Request.Notice()
+			out.Body.Notice = &notice
+		}
 		return err
 	})
 	return out, err
@@ -352,11 +415,6 @@ func (a *API) placeHold(ctx context.Context, by *registry.Staff, in *HoldIn) (*H
 				return sms.Errorf(sms.NotFound, "body.message_id", "no message has this id")
 			}
 			h.PhoneID, h.GroupID = m.PhoneID[:], m.GroupID
-		}
-		if len(h.PhoneID) == 16 { // so that an erasure is either before it or sees it
-			if err := tx.LockRecipients(ctx, [][16]byte{[16]byte(h.PhoneID)}); err != nil {
-				return err
-			}
 		}
 		out.Body, err = a.privacy().Place(ctx, tx, h)
 		return err

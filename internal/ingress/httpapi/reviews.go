@@ -248,9 +248,12 @@ func (a *API) decide(ctx context.Context, kind, id string, version int64, b *Ver
 	if err != nil {
 		return nil, err
 	}
-	object, err := sms.ParseID(id)
+	object, err := pathID(id)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
+	}
+	if err := words("body.reason", b.Reason); err != nil {
+		return nil, err
 	}
 	v := review.Verdict{Approve: b.Verdict == "approve", Reason: b.Reason, Confirmed: b.Confirmed}
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {

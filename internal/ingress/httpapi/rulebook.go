@@ -99,6 +99,9 @@ type ProposeOut struct {
 
 func (a *API) propose(ctx context.Context, in *ProposeIn) (*ProposeOut, error) {
 	by, err := person(callerOf(ctx), registry.RoleCompliance)
+	if err == nil {
+		err = words("body.note", in.Body.Note)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -186,9 +189,9 @@ func (a *API) rulePack(ctx context.Context, in *MessageIn) (*PackOut, error) {
 	if !operatorAdmin(callerOf(ctx)) {
 		return nil, errOperator()
 	}
-	id, err := sms.ParseID(in.ID)
+	id, err := pathID(in.ID)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	out := &PackOut{}
 	return out, a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
@@ -214,9 +217,9 @@ func decidePack(do func(context.Context, sms.ID, *registry.Staff) (registry.Rule
 		if err != nil {
 			return nil, err
 		}
-		id, err := sms.ParseID(in.ID)
+		id, err := pathID(in.ID)
 		if err != nil {
-			return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+			return nil, err
 		}
 		p, err := do(ctx, id, by)
 		return &DecidedOut{packView(&p)}, err

@@ -91,9 +91,9 @@ func viewWebhook(w *sms.Webhook) WebhookView {
 
 // webhook reads one of the caller's.
 func (a *API) webhook(ctx context.Context, tx Tx, text string) (*sms.Webhook, error) {
-	id, err := sms.ParseID(text)
+	id, err := pathID(text)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	list, err := tx.Webhooks(ctx, callerOf(ctx).app.ID)
 	for i := range list {

@@ -65,9 +65,9 @@ func (a *API) wordings() {
 	operation(a, ScopeConsent, huma.Operation{
 		OperationID: "put-wording", Method: http.MethodPut, Path: "/v1/consents/wordings/{id}", Summary: "Change words that nobody has agreed to 修改未使用的同意文本", Tags: []string{"people"},
 	}, func(ctx context.Context, in *ChangeWordingIn) (*WordingOut, error) {
-		id, err := sms.ParseID(in.ID)
+		id, err := pathID(in.ID)
 		if err != nil {
-			return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+			return nil, err
 		}
 		return a.putWording(ctx, id, &in.Body)
 	})
@@ -135,9 +135,9 @@ type WordingPageIn struct {
 
 func (a *API) wordingPage(ctx context.Context, in *WordingPageIn) (*WordingOut, error) {
 	c, out := callerOf(ctx), &WordingOut{}
-	id, err := sms.ParseID(in.ID)
+	id, err := pathID(in.ID)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		w, err := consent.OpenPage(ctx, tx, id, c.snap.Party[c.app.PartyID].GroupID, in.Body.Open)
@@ -165,9 +165,9 @@ func (a *API) listWordings(ctx context.Context, _ *struct{}) (*WordingsOut, erro
 
 func (a *API) wording(ctx context.Context, in *MessageIn) (*WordingOut, error) {
 	c, out := callerOf(ctx), &WordingOut{}
-	id, err := sms.ParseID(in.ID)
+	id, err := pathID(in.ID)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return nil, err
 	}
 	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		w, err := tx.Wording(ctx, id)

@@ -29,6 +29,7 @@ CREATE TABLE party_identity (
   contact        BLOB NOT NULL,            -- sealed: telephone
   digest         BLOB NOT NULL,            -- keyed hash of representative and handler …
   approved       BLOB NOT NULL,            -- … and what it was at the last approval (RN-07)
+  registered     BLOB NOT NULL,            -- hash of the party's name, USCC and type at the last approval
   checked_at     INTEGER NOT NULL,         -- when the public register was looked at
   updated_at     INTEGER NOT NULL
 ) STRICT;
@@ -472,7 +473,8 @@ CREATE TABLE consent_import (
   claims        TEXT NOT NULL,
   declarant     TEXT NOT NULL,             -- who declares that the list is true (CNS-04)
   declaration   TEXT NOT NULL,
-  staff_id      INTEGER NOT NULL,          -- of the staff who handed it over, 0 is nobody
+  key_id        INTEGER NOT NULL,          -- by what key it was declared
+  staff_id      INTEGER NOT NULL,          -- and whose that is, 0 is the customer's
   seed          BLOB NOT NULL,             -- of the sample
   state         TEXT NOT NULL,             -- open | receiving | checking | selecting | review | activating | active | rejected | stopped
   columns       TEXT NOT NULL,
@@ -868,8 +870,9 @@ CREATE TABLE complaint_file (
 
 CREATE TABLE person_request (
   id          INTEGER PRIMARY KEY,
-  kind        TEXT NOT NULL,               -- access | copy | delete
+  kind        TEXT NOT NULL,               -- access | copy | correct | delete
   reference   TEXT NOT NULL,
+  claim       TEXT NOT NULL,               -- of a correction: what is said to be wrong or missing
   phone_id    BLOB NOT NULL,
   shown       TEXT NOT NULL,
   group_id    INTEGER NOT NULL,
@@ -882,6 +885,7 @@ CREATE TABLE person_request (
   copy_until  INTEGER NOT NULL,            -- until when the copy is kept
   updated_at  INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX person_request_phone ON person_request(phone_id);
 
 -- Nothing of what a hold names is erased (LOG-07).
 CREATE TABLE legal_hold (
@@ -900,8 +904,47 @@ CREATE TABLE legal_hold (
 ) STRICT;
 CREATE INDEX legal_hold_open ON legal_hold(phone_id) WHERE released_at = 0;
 
--- What a person of the staff tells of: a planned change, an incident, a request of an
--- authority, a lead, illegal content. Registers of LOG-06, FRD-03, PRV-10.
+-- Leaks, changes and losses of personal information (PRV-10).
+CREATE TABLE incident (
+  id            INTEGER PRIMARY KEY,
+  found_at      INTEGER NOT NULL,
+  kinds         TEXT NOT NULL,             -- what the notices tell: PIPL Art. 57 …
+  cause         TEXT NOT NULL,
+  harm          TEXT NOT NULL,
+  measures      TEXT NOT NULL,
+  advice        TEXT NOT NULL,
+  contact       TEXT NOT NULL,             -- the operator's own
+  persons       INTEGER NOT NULL,          -- 0 is not known
+  parties       TEXT NOT NULL,             -- … ids with commas between them
+  personal      INTEGER NOT NULL,
+  large         INTEGER NOT NULL,
+  public        INTEGER NOT NULL,          -- it may harm state security or the public interest
+  state         TEXT NOT NULL,             -- open | closed
+  opened_by     INTEGER NOT NULL,          -- staff
+  contained_at  INTEGER NOT NULL,
+  contained     TEXT NOT NULL,             -- what shows it
+  reported_at   INTEGER NOT NULL,          -- to the authority
+  reported      TEXT NOT NULL,
+  people_at     INTEGER NOT NULL,
+  people_told   TEXT NOT NULL,
+  closed_at     INTEGER NOT NULL,
+  closed_reason TEXT NOT NULL,
+  updated_at    INTEGER NOT NULL
+) STRICT;
+
+-- What agents answered about how they protect users' information (PRV-14).
+CREATE TABLE agent_answers (
+  id       INTEGER PRIMARY KEY,
+  party_id INTEGER NOT NULL REFERENCES party(id),
+  answers  TEXT NOT NULL,                  -- JSON, no personal data
+  said_by  TEXT NOT NULL,                  -- role of who answered
+  at       INTEGER NOT NULL,
+  by_staff INTEGER NOT NULL
+) STRICT;
+CREATE INDEX agent_answers_party ON agent_answers(party_id, id);
+
+-- What a person of the staff tells of: a planned change, a request of an authority, a lead,
+-- illegal content. Registers of LOG-06 and FRD-03.
 CREATE TABLE occurrence (
   id        INTEGER PRIMARY KEY,
   event     TEXT NOT NULL,
