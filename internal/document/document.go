@@ -27,10 +27,11 @@ const (
 	Processing      = "processing_agreement" // 个人信息委托处理协议
 	Authorisation   = "authorisation"        // 授权委托书
 	TelecomLicence  = "telecom_licence"      // 增值电信业务经营许可证
+	IndustryPermit  = "industry_permit"      // 行业许可
 )
 
 // Kinds lists them all.
-var Kinds = []string{BusinessLicence, Representative, Handler, Contract, Processing, Authorisation, TelecomLicence, "trademark", "app_record", "other"}
+var Kinds = []string{BusinessLicence, Representative, Handler, Contract, Processing, Authorisation, TelecomLicence, IndustryPermit, "trademark", "app_record", "other"}
 
 // Bounds.
 const (

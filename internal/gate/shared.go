@@ -183,6 +183,13 @@ func (g *Gate) sharedFacts(p *part, now time.Time) {
 		f.Int(rulebook.TemplateCodes, codes)
 	}
 	f.Text(&p.traits, p.words, rulebook.Sender{Signature: p.name, Registered: p.job.party.Name, Organ: p.job.party.Organ()})
+	f.Permits(func(trade string) bool {
+		permit := snap.Permit(p.job.party.ID, trade, at)
+		if permit != nil {
+			p.ends(permit.To)
+		}
+		return permit != nil
+	})
 	f.Int(rulebook.TextPromotion, p.promotion)
 	f.Int(rulebook.TextVariableLinks, p.values.links)
 	f.Int(rulebook.TextVariableContacts, p.values.contacts)

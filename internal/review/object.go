@@ -14,7 +14,7 @@ import (
 )
 
 // Object is what a review is about: a signature, a version of a template, a licence, a
-// party.
+// permit, a party.
 type Object interface {
 	kind() string
 	id() (sms.ID, int64)
@@ -46,6 +46,9 @@ func parse(kind string, proposal []byte) (o Object, err error) {
 	case rulebook.ObjectLicence:
 		x := &Licence{}
 		o, err = x, json.Unmarshal(proposal, &x.Licence)
+	case rulebook.ObjectPermit:
+		x := &Permit{}
+		o, err = x, json.Unmarshal(proposal, &x.Permit)
 	case rulebook.ObjectParty:
 		x := &Party{}
 		o, err = x, json.Unmarshal(proposal, &x.Party)
@@ -69,6 +72,10 @@ func find(snap *registry.Snapshot, kind string, id sms.ID, version int64) Object
 	case rulebook.ObjectLicence:
 		if l := snap.Licence(id); l != nil {
 			return &Licence{*l}
+		}
+	case rulebook.ObjectPermit:
+		if p := snap.PermitByID(id); p != nil {
+			return &Permit{*p}
 		}
 	case rulebook.ObjectParty:
 		if p := snap.Party[id]; p != nil {

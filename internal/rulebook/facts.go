@@ -78,6 +78,7 @@ const (
 	TimeWorkday
 	ReviewApproved
 	PartyMeasure
+	PermitMissing
 	ConsentValid
 	ConsentGrade
 	ConsentPerWeek
@@ -170,6 +171,7 @@ var factTable = [numFacts]Info{
 	TimeWorkday:          {"time.workday", "bool", StageShared, true, "the day is worked in mainland China; false, too, when no pack has its year"},
 	ReviewApproved:       {"review.approved", "bool", StageShared, false, "a reviewer has approved this very message"},
 	PartyMeasure:         {"party.measure", "int", StageShared, int64(0), "the strongest measure in force on the sender or above it: 1 reminded, 2 held, 3 suspended"},
+	PermitMissing:        {"permit.missing", "int", StageShared, int64(0), "trades that need a permit, of which the text speaks and for which the sender has none that holds now"},
 	ConsentValid:         {"consent.valid", "bool", StageRecipient, true, "a consent of this recipient to this content provider holds now"},
 	ConsentGrade:         {"consent.grade", "int", StageRecipient, int64(4), "1 import, 2 signed event, 3 hosted page, 4 double opt-in; 0 none"},
 	ConsentPerWeek:       {"consent.per_week", "int", StageRecipient, int64(0), "messages in 7 days that the person agreed to, 0 when nothing was said"},
@@ -209,7 +211,8 @@ type Facts struct {
 	vals []any
 	hits []lexicon.Hit
 
-	industries []string // that the channel takes
+	industries  []string // that the channel takes
+	unpermitted []string // trades of the text whose permit the sender lacks
 }
 
 // Sender is whose text it is.
@@ -229,7 +232,7 @@ func (b *Book) NewFacts() *Facts {
 
 // Clone copies the facts.
 func (f *Facts) Clone() *Facts {
-	return &Facts{f.book, append([]any(nil), f.vals...), f.hits, f.industries}
+	return &Facts{f.book, append([]any(nil), f.vals...), f.hits, f.industries, f.unpermitted}
 }
 
 // Bool, Int and String set a fact.

@@ -79,6 +79,7 @@ const (
 	Impersonation       Code = "IMPERSONATION"
 	SignatureEntity     Code = "SIGNATURE_ENTITY"
 	IndustryRefused     Code = "INDUSTRY_REFUSED"
+	PermitMissing       Code = "PERMIT_MISSING"
 	PromotionReview     Code = "PROMOTION_REVIEW"
 	ContactForbidden    Code = "CONTACT_FORBIDDEN"
 	TextDisguised       Code = "TEXT_DISGUISED"
@@ -200,6 +201,7 @@ var catalogue = []Entry{
 	{Impersonation, 403, 1, "ZX:N004", "正文冒充国家机关、银行、运营商或快递", "the text speaks in the name of an organ, a bank, a carrier or a courier", false},
 	{PromotionReview, 409, 9, "ZX:N005", "通知短信疑似营销内容，已转人工审核", "the notice reads like marketing and waits for a reviewer", false},
 	{IndustryRefused, 403, 9, "ZX:N008", "没有通道接收该行业的营销短信", "no channel takes marketing of this trade", false},
+	{PermitMissing, 409, 9, "ZX:N009", "营销短信推广须许可的行业，发送主体没有有效的行业许可，已转人工审核", "the marketing text offers what needs a permit, and the sender has none that holds; it waits for a reviewer", false},
 	{AdForbidden, 422, 1, "ZX:A001", "营销短信含有广告法禁止的内容", "the marketing text holds what the Advertising Law forbids", false},
 	{AdReview, 409, 9, "ZX:A002", "营销短信含有须审核的广告用语，已转人工审核", "the marketing text holds advertising terms that a reviewer must see, and waits", false},
 	{AdIncomplete, 422, 1, "ZX:A013", "广告内容不完整：附赠的数量和期限，专利的号码和种类", "the advertisement lacks particulars: of gifts, or of a patent", false},

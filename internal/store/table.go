@@ -172,6 +172,7 @@ var (
 	tParty    = tableOf("party", 1, registry.Party{})
 	tLicence  = tableOf("licence", 1, registry.Licence{})
 	tCode     = tableOf("access_code", 1, registry.AccessCode{})
+	tPermit   = tableOf("permit", 1, registry.Permit{})
 	tContract = tableOf("contract", 1, registry.Contract{})
 	tSig      = tableOf("signature", 1, registry.Signature{})
 	tFiling   = tableOf("signature_filing", 2, registry.Filing{})
@@ -208,6 +209,7 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		{tParty, &all.Parties},
 		{tLicence, &all.Licences},
 		{tCode, &all.AccessCodes},
+		{tPermit, &all.Permits},
 		{tContract, &all.Contracts},
 		{tSig, &all.Signatures},
 		{tFiling, &all.Filings},
@@ -244,6 +246,8 @@ func (t *Tx) Put(ctx context.Context, object any) error {
 		err = tParty.put(ctx, t, o, "created_at")
 	case registry.Licence:
 		err = tLicence.put(ctx, t, o, "created_at")
+	case registry.Permit:
+		err = tPermit.put(ctx, t, o, "created_at")
 	case registry.AccessCode:
 		err = tCode.put(ctx, t, o)
 	case registry.Contract:

@@ -195,6 +195,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.webhooks()
 	a.measures()
 	a.applying()
+	a.permits()
 	a.documents()
 	a.admin()
 	a.oversight()

@@ -49,6 +49,22 @@ CREATE TABLE licence (
 ) STRICT;
 CREATE INDEX licence_party ON licence(party_id);
 
+-- Permits of trades that not everybody may offer (CNT-09).
+CREATE TABLE permit (
+  id          INTEGER PRIMARY KEY,
+  party_id    INTEGER NOT NULL REFERENCES party(id),
+  trade       TEXT NOT NULL,               -- industry of a lexicon of the rule packs
+  kind        TEXT NOT NULL,               -- what it is called
+  number      TEXT NOT NULL,
+  holder      TEXT NOT NULL,
+  valid_from  INTEGER NOT NULL,
+  valid_to    INTEGER NOT NULL,
+  state       TEXT NOT NULL,               -- pending | active | revoked
+  document_id INTEGER,
+  created_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX permit_party ON permit(party_id);
+
 CREATE TABLE access_code (
   id          INTEGER PRIMARY KEY,
   party_id    INTEGER NOT NULL REFERENCES party(id),
@@ -229,7 +245,7 @@ CREATE INDEX document_view_document ON document_view(document_id, id);
 -- What waits for a second person before it is used, and what came of it.
 CREATE TABLE review (
   id           INTEGER PRIMARY KEY,
-  kind         TEXT NOT NULL,              -- signature | template | licence | party
+  kind         TEXT NOT NULL,              -- signature | template | licence | permit | party
   object_id    INTEGER NOT NULL,
   version      INTEGER NOT NULL,           -- of a template, else 0
   party_id     INTEGER NOT NULL REFERENCES party(id),
@@ -240,6 +256,7 @@ CREATE TABLE review (
   staff_id     INTEGER NOT NULL,           -- and whose that is, 0 is the customer's
   submitted_at INTEGER NOT NULL,
   due_at       INTEGER NOT NULL,
+  first_id     INTEGER NOT NULL,           -- the first of two reviewers, where a rule asks for two; 0 before
   reviewer_id  INTEGER NOT NULL,           -- staff
   reviewed_at  INTEGER NOT NULL,
   reason       TEXT NOT NULL,
