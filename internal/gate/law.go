@@ -6,6 +6,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/routing"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 )
 
@@ -16,6 +17,7 @@ type law struct {
 	edition  *edition.Edition
 	book     *rulebook.Book // nil when this program can't load the edition
 	readings *readings      // under that book
+	segments *routing.Segments
 }
 
 // LawTx is what reading the law needs of a transaction.
@@ -23,6 +25,7 @@ type LawTx interface {
 	edition.TextReader
 	Generation(ctx context.Context) (int64, error)
 	Registry(ctx context.Context) (*registry.Snapshot, error)
+	SegmentTable(ctx context.Context) ([]byte, error)
 }
 
 // fresh is the law as of now. It is read again when the generation has moved; a decision
@@ -43,6 +46,9 @@ func (g *Gate) fresh(ctx context.Context, tx LawTx) (*law, error) {
 	if l.edition, err = g.shelf.Edition(ctx, tx, l.snap.RulePacks); err != nil {
 		return nil, fmt.Errorf("read the rule packs: %w", err)
 	}
+	if l.segments, err = segmentsOf(ctx, tx, l.snap, old); err != nil {
+		return nil, err
+	}
 	var unusable error
 	if l.book, unusable = l.edition.Book(); unusable != nil && (old == nil || old.edition != l.edition) {
 		g.cfg.Logger.Error("this node decides nothing: it can't load the rule packs in force (无法载入现行规则包，本节点停止受理)", "err", unusable)
@@ -52,6 +58,21 @@ func (g *Gate) fresh(ctx context.Context, tx LawTx) (*law, error) {
 	}
 	g.law.Store(l)
 	return l, nil
+}
+
+// segmentsOf reads the table of number segments, unless it is the one that was read before.
+func segmentsOf(ctx context.Context, tx LawTx, snap *registry.Snapshot, old *law) (*routing.Segments, error) {
+	switch {
+	case old != nil && old.snap.SegmentTable == snap.SegmentTable:
+		return old.segments, nil
+	case snap.SegmentTable == 0:
+		return routing.BuiltinSegments()
+	}
+	data, err := tx.SegmentTable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return routing.DecodeSegments(data)
 }
 
 // usable is fresh for who decides: what can't be loaded is never replaced by an older
@@ -83,6 +104,15 @@ func (g *Gate) Snapshot(ctx context.Context) (*registry.Snapshot, error) {
 		return nil, err
 	}
 	return l.snap, nil
+}
+
+// Segments is the table of number segments as of now.
+func (g *Gate) Segments(ctx context.Context) (*routing.Segments, error) {
+	l, err := g.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.segments, nil
 }
 
 // Edition is the edition of the rulebook that is in force; it tells whether this node can

@@ -23,16 +23,29 @@ type Permit struct {
 
 // Additions are tables of the registry that stand beside those of the chain of rights.
 type Additions struct {
-	Permits []Permit
+	Permits  []Permit
+	Contacts []ContactFiling
+	// SegmentTable is the stored table of number segments, 0 when it is the program's own.
+	SegmentTable sms.ID
 }
 
 // additions are they, indexed.
 type additions struct {
-	permits map[sms.ID][]*Permit // by party
+	permits  map[sms.ID][]*Permit // by party
+	contacts map[contactKey][]*ContactFiling
+	classes  classes // of provinces
+
+	SegmentTable sms.ID
 }
 
 func (t *Additions) index() additions {
-	return additions{permits: group(t.Permits, func(p *Permit) sms.ID { return p.PartyID })}
+	a := additions{permits: group(t.Permits, func(p *Permit) sms.ID { return p.PartyID }), contacts: map[contactKey][]*ContactFiling{}, SegmentTable: t.SegmentTable}
+	for i := range t.Contacts {
+		f := &t.Contacts[i]
+		k := contactKey{f.PartyID, f.Carrier}
+		a.contacts[k] = append(a.contacts[k], f)
+	}
+	return a
 }
 
 // Permit is the party's own permit of a trade at the moment, the one that holds longest, or nil.

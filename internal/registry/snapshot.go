@@ -164,6 +164,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		return nil, err
 	}
 	s.indexFiled()
+	s.classes.index(s.Channels)
 	return s, s.indexAccess(t)
 }
 

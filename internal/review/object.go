@@ -274,6 +274,9 @@ func (l *Licence) check(ctx context.Context, tx Tx, snap *registry.Snapshot) err
 	if old := snap.Licence(l.ID); old != nil && old.PartyID != l.PartyID {
 		return sms.Errorf(sms.BadRequest, "body.party_id", "a licence does not change hands (LIC-07)")
 	}
+	if _, err := sms.ParseCoverage(l.Provinces); err != nil {
+		return sms.Errorf(sms.BadRequest, "body.provinces", "%s; * is the whole country", err)
+	}
 	if l.DocumentID != 0 {
 		return document.Bound(ctx, tx, l.DocumentID, l.PartyID, document.TelecomLicence, &l.To)
 	}
@@ -283,6 +286,7 @@ func (l *Licence) check(ctx context.Context, tx Tx, snap *registry.Snapshot) err
 func (l *Licence) judge(_ context.Context, _ Tx, book *rulebook.Book, snap *registry.Snapshot, now time.Time) ([]rulebook.Finding, error) {
 	return book.Judge(rulebook.ObjectLicence, map[string]any{
 		"licence.own_name": l.USCC == snap.Party[l.PartyID].USCC, "licence.elsewhere": int64(snap.LicenceElsewhere(&l.Licence)),
+		"licence.provinces": l.Covered(), "licence.capital": l.Capital,
 	}, now), nil
 }
 

@@ -87,7 +87,7 @@ func (b *Book) templateFacts(c *TemplateClaim) map[string]any {
 	}
 	return map[string]any{
 		"template.variables": int64(len(at)), "template.constant": int64(utf8.RuneCountInString(constant)), "template.adjacent": adjacent,
-		"template.permit_trades": b.permitTrades(c),
+		"template.permit_trades": int64(len(b.TradesOf(c))),
 	}
 }
 

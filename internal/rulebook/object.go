@@ -100,6 +100,8 @@ var objectFacts = map[string][]Info{
 	ObjectLicence: {
 		{Name: "licence.own_name", Lawful: true, Doc: "it is issued to the party that registers it"},
 		{Name: "licence.elsewhere", Lawful: int64(0), Doc: "other parties that have registered the same number"},
+		{Name: "licence.provinces", Lawful: int64(31), Doc: "provinces that it covers"},
+		{Name: "licence.capital", Lawful: int64(10_000_000), Doc: "registered capital of its holder in yuan, 0 when it is not known"},
 	},
 }
 

@@ -40,13 +40,13 @@ func (f *Facts) lacksPermit(h *lexicon.Hit) bool {
 	return len(f.unpermitted) > 0 && slices.Contains(f.unpermitted, f.book.lexicons[h.List].Industry)
 }
 
-// permitTrades counts the trades that need a permit of which a wording speaks: of marketing,
-// because only that offers them.
-func (b *Book) permitTrades(c *TemplateClaim) int64 {
+// TradesOf lists the trades that need a permit of which a wording speaks: of marketing, because
+// only that offers them.
+func (b *Book) TradesOf(c *TemplateClaim) []string {
 	if c.Category != sms.MKT {
-		return 0
+		return nil
 	}
-	return int64(len(b.permitted(b.Words(c.Sample, lexicon.Fold(c.Sample)))))
+	return b.permitted(b.Words(c.Sample, lexicon.Fold(c.Sample)))
 }
 
 // Reviewers is how many reviewers what was found asks for.

@@ -177,6 +177,7 @@ var (
 	tSig      = tableOf("signature", 1, registry.Signature{})
 	tFiling   = tableOf("signature_filing", 2, registry.Filing{})
 	tTFiling  = tableOf("template_filing", 3, registry.TemplateFiling{})
+	tContact  = tableOf("contact_filing", 1, registry.ContactFiling{})
 	tLetter   = tableOf("authorisation", 1, registry.Authorisation{})
 	tSubcode  = tableOf("subcode", 1, registry.Subcode{})
 	tTemplate = tableOf("template", 1, registry.Template{})
@@ -214,6 +215,7 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		{tSig, &all.Signatures},
 		{tFiling, &all.Filings},
 		{tTFiling, &all.TFilings},
+		{tContact, &all.Contacts},
 		{tLetter, &all.Authorised},
 		{tSubcode, &all.Subcodes},
 		{tTemplate, &all.Templates},
@@ -230,6 +232,9 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		if err := x.t.all(ctx, t, x.dest); err != nil {
 			return nil, err
 		}
+	}
+	if all.SegmentTable, err = t.segmentTable(ctx); err != nil {
+		return nil, err
 	}
 	if all.RulePacks, err = t.ActiveRulePacks(ctx); err != nil {
 		return nil, err
@@ -258,6 +263,8 @@ func (t *Tx) Put(ctx context.Context, object any) error {
 		err = tFiling.put(ctx, t, o)
 	case registry.TemplateFiling:
 		err = tTFiling.put(ctx, t, o)
+	case registry.ContactFiling:
+		err = tContact.put(ctx, t, o)
 	case registry.Authorisation:
 		err = tLetter.put(ctx, t, o)
 	case registry.Subcode:

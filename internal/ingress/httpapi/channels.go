@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/zhunxin/zhunxin/internal/channel"
@@ -138,6 +139,7 @@ func revokes(old, ch *registry.Channel) string {
 	if ch.State == registry.Active && old != nil && (old.Protocol != ch.Protocol || old.Splitting() != ch.Splitting() || old.AccessCodeID != ch.AccessCodeID ||
 		old.UpstreamID != ch.UpstreamID || old.Options.Replies != ch.Options.Replies || old.Categories != ch.Categories ||
 		old.Options.MKTOpen != ch.Options.MKTOpen || old.Options.MKTClose != ch.Options.MKTClose ||
+		old.Options.RefileStale != ch.Options.RefileStale || !slices.Equal(old.Options.EntityTypes, ch.Options.EntityTypes) || old.Provinces != ch.Provinces ||
 		!reflect.DeepEqual(old.Options.Cloud, ch.Options.Cloud)) {
 		return "template"
 	}
@@ -160,6 +162,9 @@ func checkChannel(snap *registry.Snapshot, ch *registry.Channel, secret string) 
 	}
 	if o := &ch.Options; (o.MKTOpen != 0 || o.MKTClose != 0) && o.MKTOpen >= o.MKTClose {
 		return sms.Errorf(sms.BadRequest, "body.options.mkt_close", "the hours begin at minute %d, which is not before %d", o.MKTOpen, o.MKTClose)
+	}
+	if _, err := sms.ParseCoverage(ch.Provinces); err != nil {
+		return sms.Errorf(sms.BadRequest, "body.provinces", "%s", err)
 	}
 	if err := vendorcode.Check(ch); err != nil {
 		return sms.Errorf(sms.BadRequest, "body.options.codes", "%s", err)
