@@ -34,6 +34,10 @@ func main() {
 			Rotate  app.VaultRotate  `cmd:"" help:"Add a sealing key; with --use, let it seal."`
 			Reindex app.VaultReindex `cmd:"" help:"Replace the keyed ids of all people under a new index key, with all nodes stopped; it can be resumed."`
 		} `cmd:"" help:"Keys."`
+		Numbers struct {
+			Build  app.NumbersBuild  `cmd:"" help:"Make a table of number segments and provinces, as the program carries one."`
+			Import app.NumbersImport `cmd:"" help:"Give a running node a newer table."`
+		} `cmd:"" help:"To which province a number belongs (号段归属地)."`
 		Witness app.Witness `cmd:"" help:"Cosign a log's checkpoints, if they continue what was seen before."`
 		Backup  app.Backup  `cmd:"" help:"Copy a data folder, verified, while it is in use."`
 		Restore app.Restore `cmd:"" help:"Put a backup into an empty data folder."`

@@ -108,6 +108,12 @@ func judged(t testing.TB, c *Catalogue, party sms.ID, at time.Time, change func(
 	return r
 }
 
+// courses gives the shop a marketing template that offers courses.
+func courses(t *registry.Tables) {
+	t.Templates = append(t.Templates, registry.Template{ID: 901, PartyID: shop, Category: sms.MKT, State: registry.Active})
+	t.Versions = append(t.Versions, registry.TemplateVersion{TemplateID: 901, Version: 1, Body: "尊敬的会员，暑期培训班八折，拒收请回复R", State: registry.Approved})
+}
+
 func (r *Report) line(t testing.TB, id string) Line {
 	t.Helper()
 	for _, l := range r.Lines {
@@ -149,7 +155,19 @@ var cases = []struct {
 		t.Licences = append(t.Licences, next)
 	}, Expiring, nil},
 	{"coverage", operator, "nationwide", nil, Met, nil},
-	{"coverage", operator, "some provinces", func(t *registry.Tables) { t.Licences[0].Provinces = "浙江,江苏" }, Unknown, nil},
+	{"coverage", operator, "some provinces", func(t *registry.Tables) { t.Licences[0].Provinces = "浙江,江苏" }, Met, nil},
+	{"coverage", operator, "a province that is none", func(t *registry.Tables) { t.Licences[0].Provinces = "浙江,江" }, Missing, nil},
+	{"capital", operator, "unsaid", nil, Unknown, nil},
+	{"capital", operator, "enough for the country", func(t *registry.Tables) { t.Licences[0].Capital = 10_000_000 }, Met, nil},
+	{"capital", operator, "too little for the country", func(t *registry.Tables) { t.Licences[0].Capital = 9_999_999 }, Missing, nil},
+	{"capital", operator, "enough for a province", func(t *registry.Tables) { t.Licences[0].Capital, t.Licences[0].Provinces = 1_000_000, "33" }, Met, nil},
+	{"capital", operator, "no licence", func(t *registry.Tables) { t.Licences = nil }, Unknown, nil},
+	{"permit", shop, "offers nothing of the kind", nil, Met, nil},
+	{"permit", shop, "a school without a permit", courses, Missing, nil},
+	{"permit", shop, "a school with one", func(t *registry.Tables) {
+		courses(t)
+		t.Permits = []registry.Permit{{ID: 900, PartyID: shop, Trade: "education", State: registry.Active}}
+	}, Met, nil},
 	{"coverage", operator, "unsaid", func(t *registry.Tables) { t.Licences[0].Provinces = " " }, Missing, nil},
 	{"coverage", operator, "no licence", func(t *registry.Tables) { t.Licences = nil }, Missing, nil},
 	{"company", reseller, "company", nil, Met, nil},

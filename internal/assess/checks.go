@@ -1,6 +1,7 @@
 package assess
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -75,7 +76,7 @@ var looksAround = map[string]bool{"chain_above": true, "customers_below": true}
 
 func init() {
 	checks = map[string]check{
-		"own_licence": ownLicence, "licence_coverage": coverage, "is_company": isCompany, "licence_not_shared": notShared, "not_held": notHeld,
+		"own_licence": ownLicence, "licence_coverage": coverage, "licence_capital": capital, "permits_held": permitted, "is_company": isCompany, "licence_not_shared": notShared, "not_held": notHeld,
 		"referral_owns_nothing": referralOwnsNothing, "no_ports": noPorts, "agents_in_order": agentsInOrder, "has_agents": hasAgents,
 		"contract_above": contractAbove, "contracts_below": contractsBelow, "codes_approved": codesApproved,
 		"ports_below": portsBelow, "ports_bound": portsBound, "payment_chain": paymentChain, "chain_above": chainAbove, "customers_below": customersBelow,
@@ -136,8 +137,62 @@ func coverage(v *view, p *registry.Party, _ *Obligation) finding {
 		f.lack("许可证 %s 没有登记覆盖范围", "no coverage is on file for licence %s", l.Number)
 	case covers(l.Provinces, "*"):
 		f.have("许可证 %s 覆盖全国", "licence %s covers the whole country", l.Number)
+	case unread(l.Provinces):
+		f.lack("许可证 %s 的覆盖范围 %s 无法识别", "what licence %s covers, %s, can't be read", l.Number, l.Provinces)
 	default:
-		f.doubt("许可证 %s 只覆盖 %s；平台不知道收信人所在省份", "licence %s covers %s alone, and the platform does not know the recipients' provinces", l.Number, l.Provinces)
+		f.have("许可证 %s 只覆盖 %s；归属其他省份的号码一律不放行（LIC-02）", "licence %s covers %s alone; numbers of other provinces are refused (LIC-02)", l.Number, l.Provinces)
+	}
+	return *f
+}
+
+func unread(provinces string) bool {
+	_, err := sms.ParseCoverage(provinces)
+	return err != nil
+}
+
+// capital compares what the licence's holder has with the floor of LIC-04, which is recalled.
+func capital(v *view, p *registry.Party, _ *Obligation) finding {
+	f := found()
+	l, _ := v.licence(p)
+	switch {
+	case l == nil:
+		f.doubt("没有有效许可证", "there is no valid licence")
+	case l.Capital == 0:
+		f.doubt("没有登记注册资本", "no registered capital is on file")
+	case slices.ContainsFunc(v.c.book.Judge(rulebook.ObjectLicence, map[string]any{
+		"licence.own_name": true, "licence.elsewhere": int64(0), "licence.provinces": l.Covered(), "licence.capital": l.Capital,
+	}, v.f.At), func(x rulebook.Finding) bool { return x.Rule == "LIC-04" }):
+		f.lack("注册资本 %d 元低于门槛（凭记忆，须核对）", "the registered capital of ¥%d is below the floor, which is recalled", l.Capital)
+	default:
+		f.have("注册资本 %d 元", "registered capital of ¥%d", l.Capital)
+	}
+	return *f
+}
+
+// permitted looks at the permits of the trades that a party's approved marketing offers (CNT-09).
+func permitted(v *view, p *registry.Party, _ *Obligation) finding {
+	f, seen := found(), map[string]bool{}
+	for _, t := range v.templates[p.ID] {
+		w := v.snap.Wording(t.ID)
+		if w == nil || t.State != registry.Active {
+			continue
+		}
+		for _, trade := range v.c.book.TradesOf(&rulebook.TemplateClaim{Category: t.Category, Sample: w.Wording.Sample()}) {
+			if seen[trade] {
+				continue
+			}
+			seen[trade] = true
+			name := v.c.book.PermitTrades()[trade]
+			if permit := v.snap.Permit(p.ID, trade, v.at); permit != nil {
+				f.have("%s：%s %s，%s", "%s: %s %s, %s", trade, permit.Kind, permit.Number, span(permit.Period))
+				f.until(permit.To)
+			} else {
+				f.lack("模板 %s 推广 %s，没有有效的%s", "template %s offers %s without %s", t.ID, trade, lang(name))
+			}
+		}
+	}
+	if len(seen) == 0 {
+		f.have("营销模板不涉及须许可的行业", "no marketing template offers what needs a permit")
 	}
 	return *f
 }

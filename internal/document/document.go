@@ -28,10 +28,11 @@ const (
 	Assessment      = "impact_assessment"    // 个人信息保护影响评估报告
 	Authorisation   = "authorisation"        // 授权委托书
 	TelecomLicence  = "telecom_licence"      // 增值电信业务经营许可证
+	IndustryPermit  = "industry_permit"      // 行业许可
 )
 
 // Kinds lists them all.
-var Kinds = []string{BusinessLicence, Representative, Handler, Contract, Processing, Assessment, Authorisation, TelecomLicence, "trademark", "app_record", "other"}
+var Kinds = []string{BusinessLicence, Representative, Handler, Contract, Processing, Assessment, Authorisation, TelecomLicence, IndustryPermit, "trademark", "app_record", "other"}
 
 // Bounds.
 const (

@@ -188,6 +188,8 @@ type Tx interface {
 	Decisions(ctx context.Context, ids []sms.ID, each func(sms.Decision)) error
 	Numbers(ctx context.Context, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error
 	Redecide(ctx context.Context, from sms.State, m *sms.Message) (bool, error)
+	SignatureUses(ctx context.Context, ids []sms.ID, each func(id sms.ID, day int64)) error
+	UseSignatures(ctx context.Context, ids []sms.ID, day int64) error
 	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
 	InsertEvents(ctx context.Context, list []sms.Event) error
 }

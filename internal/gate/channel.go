@@ -19,6 +19,7 @@ type candidate struct {
 	sub      *registry.Subcode // of the signature under that code
 	contract *registry.Contract
 	until    int64 // earliest end of a fact
+	used     int64 // day on which the signature was last used
 }
 
 // ends notes a moment at which a fact ends by itself; 0 is never.
@@ -29,7 +30,7 @@ func (c *candidate) ends(t int64) {
 }
 
 // channel evaluates the rules of one channel for a part.
-func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook.Finding, PermitChannel, map[string]any, int64) {
+func (b *batchRun) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook.Finding, PermitChannel, map[string]any, int64) {
 	snap, at := p.job.snap, now.UnixMilli()
 	c := &candidate{Facts: p.facts.Clone(), p: p, ch: ch, code: snap.AccessCode[ch.AccessCodeID]}
 	if p.signature != nil {
@@ -38,6 +39,9 @@ func (g *Gate) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook
 	source, tooLong := "", error(nil)
 	if c.code != nil && c.sub != nil {
 		source, tooLong = routing.SourceNumber(c.code.Code, c.sub.Digits, p.job.call.Extension)
+	}
+	if p.signature != nil {
+		c.used = b.used[p.signature.ID]
 	}
 	c.ownFacts(snap, at)
 	c.filingFacts(snap, at)
@@ -93,6 +97,8 @@ func (c *candidate) ownFacts(snap *registry.Snapshot, at int64) {
 	if longest := c.ch.Options.SignatureMax; longest != 0 {
 		c.Int(rulebook.ChannelSignatureMax, longest)
 	}
+	c.String(rulebook.ChannelEntity, c.ch.Options.Entity(c.p.job.party.EntityType))
+	c.Bool(rulebook.ChannelRefiles, c.ch.Options.RefileStale)
 	c.Bool(rulebook.ChannelMKTVariables, c.ch.Options.MKTVariables)
 	c.Industries(c.ch.Options.Industries)
 	if o := &c.ch.Options; o.MKTOpen != 0 || o.MKTClose != 0 {
@@ -101,11 +107,12 @@ func (c *candidate) ownFacts(snap *registry.Snapshot, at int64) {
 	}
 }
 
-// filingFacts are those of what is filed with the channel's carrier (SIG-08, TPL-02).
+// filingFacts are those of what is filed with the channel's carrier (SIG-08, TPL-02, TPL-12).
 func (c *candidate) filingFacts(snap *registry.Snapshot, at int64) {
 	signature, template := false, false
 	if c.p.signature != nil {
 		f := snap.Filing(c.p.signature.ID, c.ch.Carrier)
+		c.Int(rulebook.SignatureIdle, idleDays(c.used, f, at))
 		if signature = f != nil && f.State == registry.Approved && f.Holds(at); signature {
 			c.ends(f.To)
 		}
@@ -116,6 +123,15 @@ func (c *candidate) filingFacts(snap *registry.Snapshot, at int64) {
 			c.ends(f.To)
 		}
 	}
+	unfiled := 0
+	for i := range c.p.contacts {
+		if f := snap.Contact(c.p.job.party.ID, c.ch.Carrier, &c.p.contacts[i], at); f != nil {
+			c.ends(f.To)
+		} else {
+			unfiled++
+		}
+	}
+	c.Int(rulebook.ContactsUnfiled, unfiled)
 	c.Bool(rulebook.FilingApproved, signature)
 	c.Bool(rulebook.TemplateFiled, template)
 }

@@ -63,6 +63,7 @@ func TestContentOfTheTextIsJudged(t *testing.T) {
 			gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 				w.Agree(gatetest.Member)
 				approve(w, 901, v.category, v.body)
+				w.Put(gatetest.Contact(911, registry.Telephone, "95000"), gatetest.Contact(912, registry.Telephone, "4000000000"), gatetest.Contact(913, registry.Link, "example.com"))
 				state := sms.Refused
 				if v.code == "" {
 					state = sms.Queued
@@ -188,6 +189,7 @@ func TestAllMessagesToANumberAreCounted(t *testing.T) {
 // text is judged by the template that it fits, though it is read once.
 func TestVariablesHoldNoLinksAndTelephones(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		w.Put(gatetest.Contact(911, registry.Telephone, "95000"), gatetest.Contact(912, registry.Telephone, "01000000000"), gatetest.Contact(913, registry.Link, "example.com"))
 		approve(w, 901, sms.Notice, "您的订单已发货，物流详见https://example.com/a，单号${number:digits}。")
 		approve(w, 902, sms.Notice, "您的账单已生成，请看${where:link}。")
 		approve(w, 903, sms.Notice, "请联系${who:text}。")

@@ -39,6 +39,8 @@ type batchRun struct {
 	records  []*sms.Message // in the order of hashes
 	events   []sms.RecipientEvent
 	requests []consent.Request
+	used      map[sms.ID]int64 // on which day the calls' signatures were used before
+	newlyUsed []sms.ID         // signatures that were not used today before
 	removed  []*sms.Message
 	told     []sms.Event
 	fresh    []Ready // permitted just now
@@ -100,6 +102,9 @@ func (b *batchRun) decide(ctx context.Context) error {
 	}
 	if err := b.facts.read(ctx, b, live); err != nil {
 		return fmt.Errorf("read the recipients' facts: %w", err)
+	}
+	if err := b.readUses(ctx, live); err != nil {
+		return fmt.Errorf("read when signatures were used: %w", err)
 	}
 	sound := slices.DeleteFunc(slices.Clone(live), func(i int) bool { return b.outcomes[i].err != nil })
 	if err := b.decideShared(sound); err != nil {
@@ -260,7 +265,7 @@ func (b *batchRun) decideShared(live []int) error {
 				if r.carrier = r.prefix; len(b.facts.ported) > 0 {
 					r.carrier = cmp.Or(b.facts.ported[r.phone], r.prefix)
 				}
-				b.g.view(p, r.carrier, b.now)
+				b.view(p, r.carrier)
 			}
 		}
 	}
@@ -274,7 +279,7 @@ func (b *batchRun) decideShared(live []int) error {
 
 func (b *batchRun) decideJob(i int) error {
 	j := b.jobs[i]
-	answer := Answer{Results: make([]Result, 0, j.call.Recipients())}
+	answer := Answer{Results: make([]Result, j.call.Recipients())}
 	for _, p := range j.parts {
 		seen := make(map[[16]byte]bool, len(p.recipients))
 		for k := range p.recipients {
@@ -284,7 +289,7 @@ func (b *batchRun) decideJob(i int) error {
 				return err
 			}
 			seen[r.phone] = true
-			answer.Results = append(answer.Results, res)
+			answer.Results[r.at] = res
 		}
 	}
 	b.outcomes[i].answer = answer
@@ -493,6 +498,9 @@ func (b *batchRun) write(ctx context.Context, live []int) error {
 	}
 	if err := b.money.Post(ctx, b.tx, b.g.ids, at, ""); err != nil {
 		return err
+	}
+	if err := b.writeUses(ctx); err != nil {
+		return fmt.Errorf("store when signatures were used: %w", err)
 	}
 	for _, i := range live {
 		j := b.jobs[i]

@@ -164,6 +164,9 @@ func (f *people) fill(facts *rulebook.Facts, p *part, r *recipient, now time.Tim
 	if p.category.Commercial() {
 		grant = consent.Best(f.grants[secretKey{r.phone, group}], p.category, at, consent.Lifted(f.suppressed[r.phone], group))
 	}
+	facts.String(rulebook.RecipientProvince, string(r.province))
+	facts.Bool(rulebook.RecipientPlaced, r.province != "" || !r.Number.Mainland())
+	facts.Bool(rulebook.RecipientCovered, p.coverage.Covers(r.province) || !r.Number.Mainland())
 	facts.Bool(rulebook.ConsentValid, grant != nil)
 	grade, perWeek := 0, 0
 	if grant != nil {

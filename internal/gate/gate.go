@@ -45,6 +45,7 @@ type Gate struct {
 	keys  *vault.Keys
 	ids   *sms.IDs
 	law   atomic.Pointer[law]
+	uses  uses
 
 	mu      sync.Mutex
 	urgent  []*job // calls with a verification code
@@ -306,6 +307,7 @@ func (g *Gate) decide(ctx context.Context, batch []*job) error {
 	if err != nil {
 		return err
 	}
+	g.uses.note(b.newlyUsed, dayOf(b.now.UnixMilli()))
 	g.stats.Batches.Add(1)
 	if len(b.ready) > 0 && g.cfg.OnReady != nil {
 		g.cfg.OnReady(b.ready)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/routing"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
@@ -18,6 +19,7 @@ type law struct {
 	edition  *edition.Edition
 	book     *rulebook.Book // nil when this program can't load the edition
 	readings *readings      // under that book
+	segments *routing.Segments
 }
 
 // LawTx is what reading the law needs of a transaction.
@@ -26,6 +28,7 @@ type LawTx interface {
 	Generation(ctx context.Context) (int64, error)
 	Registry(ctx context.Context) (*registry.Snapshot, error)
 	Setting(ctx context.Context, name string) (string, error)
+	SegmentTable(ctx context.Context) ([]byte, error)
 }
 
 // errNotCompiled says that packs came into force which this node has not compiled yet.
@@ -73,6 +76,9 @@ func (g *Gate) asOfNow(ctx context.Context, tx LawTx) (l *law, mark string, err 
 	if l.snap, err = tx.Registry(ctx); err != nil {
 		return nil, "", err
 	}
+	if l.segments, err = segmentsOf(ctx, tx, l.snap, g.law.Load()); err != nil {
+		return nil, "", err
+	}
 	mark, err = tx.Setting(ctx, edition.SettingRuns)
 	return l, mark, err
 }
@@ -90,6 +96,21 @@ func (g *Gate) adopt(l *law, e *edition.Edition) *law {
 	}
 	g.law.Store(l)
 	return l
+}
+
+// segmentsOf reads the table of number segments, unless it is the one that was read before.
+func segmentsOf(ctx context.Context, tx LawTx, snap *registry.Snapshot, old *law) (*routing.Segments, error) {
+	switch {
+	case old != nil && old.snap.SegmentTable == snap.SegmentTable:
+		return old.segments, nil
+	case snap.SegmentTable == 0:
+		return routing.BuiltinSegments()
+	}
+	data, err := tx.SegmentTable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return routing.DecodeSegments(data)
 }
 
 // usable is fresh for who decides: what can't be loaded is never replaced by an older
@@ -137,6 +158,15 @@ func (g *Gate) Snapshot(ctx context.Context) (*registry.Snapshot, error) {
 		return nil, err
 	}
 	return l.snap, nil
+}
+
+// Segments is the table of number segments as of now.
+func (g *Gate) Segments(ctx context.Context) (*routing.Segments, error) {
+	l, err := g.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.segments, nil
 }
 
 // Edition is the edition of the rulebook that is in force; it tells whether this node can

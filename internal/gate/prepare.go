@@ -50,6 +50,7 @@ type part struct {
 	words      []lexicon.Hit  // that it and the signature hold
 	name       string         // the signature in front of it
 	values     inVariables    // of the template
+	contacts   []lexicon.Mark // links and telephones of the body
 	promotion  int            // how much the body reads like marketing
 	brackets   bool           // the text begins with one pair of 【】 and holds no other
 	named      bool           // it holds the party's registered name
@@ -59,16 +60,19 @@ type part struct {
 	splits     []int // segments under each of the channels' own splittings, 0 where it does not fit
 	content    [16]byte
 	recipients []recipient
-	*shared    // with every part of the batch that is alike
+	province   sms.Province // of one of them; no channel tells theirs apart
+	*shared                 // with every part of the batch that is alike
 }
 
 type recipient struct {
 	Recipient
-	phone   [16]byte
-	prefix  sms.Carrier // whose number it is
-	carrier sms.Carrier // whose network it is in now
-	old     *sms.Message
-	sealed  *sealed // ahead of the transaction, nil when it is still to be done
+	phone    [16]byte
+	prefix   sms.Carrier  // whose number it is
+	carrier  sms.Carrier  // whose network it is in now
+	at       int          // its place among the recipients of the call
+	province sms.Province // of its segment
+	old      *sms.Message
+	sealed   *sealed // ahead of the transaction, nil when it is still to be done
 }
 
 func (g *Gate) prepare(j *job, l *law, now time.Time) {
@@ -98,7 +102,7 @@ func (g *Gate) prepare(j *job, l *law, now time.Time) {
 			j.err = err
 			return
 		}
-		j.parts = append(j.parts, p)
+		j.parts = append(j.parts, p.byProvince()...)
 	}
 }
 
@@ -160,7 +164,7 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 		traits, marks := lexicon.Read(body, folded)
 		return reading{traits, j.book.Words(body, folded), marks, j.book.Promotion(folded)}
 	})
-	p.promotion = read.promotion
+	p.promotion, p.contacts = read.promotion, read.marks
 	p.traits, p.words, p.name = read.traits, slices.Concat(read.words, j.book.SignatureWords(name)), name
 	p.signature = j.snap.SignatureOf(j.party.ID, name)
 	p.category = in.Category
@@ -185,7 +189,7 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 	}
 	for i := range in.Recipients {
 		r := recipient{Recipient: in.Recipients[i], phone: g.keys.PhoneID(in.Recipients[i].Number)}
-		r.prefix = routing.CarrierOf(r.Number)
+		r.prefix, r.province, r.at = routing.CarrierOf(r.Number), j.segments.Province(r.Number), len(j.phones)
 		if i < len(j.redo) {
 			r.old = j.redo[i]
 		}

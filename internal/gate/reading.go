@@ -63,7 +63,7 @@ func wordsKey(hits []lexicon.Hit) string {
 const mostReadings = 4096
 
 // readings remembers what bodies hold, by their keyed hash: the text of a campaign is read
-// once. It holds no text but the words of lexicons.
+// once. It holds no text but words of lexicons, links and public telephones.
 type readings struct {
 	mu     sync.Mutex
 	recent map[[16]byte]reading

@@ -55,6 +55,7 @@ func (b *batchRun) book(p *part, r *recipient, m *sms.Message, view *carrierView
 			TemplateID: m.TemplateID, ContentHash: p.content, Category: m.Category, ChannelID: m.ChannelID,
 		}
 		b.events = append(b.events, e)
+		b.noteUse(m.SignatureID)
 		b.facts.recent[m.PhoneID] = append(b.facts.recent[m.PhoneID], e)
 		if m.Category == sms.Consent {
 			x := consent.Request{PhoneID: m.PhoneID, GroupID: m.GroupID, MessageID: m.ID, SignatureID: m.SignatureID, AskedAt: b.now.UnixMilli()}

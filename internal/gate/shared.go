@@ -24,6 +24,7 @@ type shared struct {
 	job      *job // the first of them
 	facts    *rulebook.Facts
 	until    int64 // earliest end of a fact that all recipients share
+	coverage sms.Coverage // of the licences in the chain
 	carriers map[sms.Carrier]*carrierView
 	decision *sms.Decision
 	digest   Digest
@@ -56,6 +57,7 @@ func (s *shared) countVerdicts() ([]byte, error) {
 // sharedKey names everything that shared rests on, within one transaction.
 type sharedKey struct {
 	application, signature, template sms.ID
+	class                            uint8 // of the recipients' provinces
 	version                          int64
 	category                         sms.Category
 	extension                        string
@@ -67,17 +69,21 @@ type sharedKey struct {
 	promotion                        int
 	length, units, segments          int
 	numbers, consecutive             int
+	contacts                         string // its links and telephones
 	splits                           string // segments under the channels' own splittings
 }
 
 func (p *part) key() sharedKey {
 	k := sharedKey{
-		application: p.job.app.ID, category: p.category, extension: p.job.call.Extension, brackets: p.brackets, named: p.named, reviewed: p.job.review,
+		application: p.job.app.ID, class: p.job.snap.Class(p.province), category: p.category, extension: p.job.call.Extension, brackets: p.brackets, named: p.named, reviewed: p.job.review,
 		numbers: p.job.numbers, consecutive: p.job.consecutive,
 		traits: p.traits, words: wordsKey(p.words), name: p.name, values: p.values, promotion: p.promotion, length: p.length, units: p.units, segments: p.segments,
 	}
 	if len(p.splits) > 0 {
 		k.splits = fmt.Sprint(p.splits)
+	}
+	for i := range p.contacts {
+		k.contacts += p.contacts[i].Value + "\n"
 	}
 	if p.signature != nil {
 		k.signature = p.signature.ID
@@ -145,6 +151,7 @@ func (g *Gate) sharedFacts(p *part, now time.Time) {
 	f.Int(rulebook.CallConsecutive, p.job.consecutive)
 	chain := snap.Chain(p.job.party.ID)
 	f.String(rulebook.Category, string(p.category))
+	f.String(rulebook.ProviderEntity, p.job.party.EntityType)
 	operator, resellers, companies, owns := false, true, true, false
 	for _, x := range chain {
 		l := snap.ValidLicence(x, registry.Business, at)
@@ -167,6 +174,7 @@ func (g *Gate) sharedFacts(p *part, now time.Time) {
 			owns = true
 		}
 	}
+	p.coverage = snap.Coverage(p.job.party.ID, at)
 	f.Bool(rulebook.LicenceOperator, operator)
 	f.Bool(rulebook.LicenceResellers, resellers)
 	f.Bool(rulebook.AgentsCompanies, companies)
@@ -185,6 +193,13 @@ func (g *Gate) sharedFacts(p *part, now time.Time) {
 		f.Int(rulebook.TemplateCodes, codes)
 	}
 	f.Text(&p.traits, p.words, rulebook.Sender{Signature: p.name, Registered: p.job.party.Name, Organ: p.job.party.Organ()})
+	f.Permits(func(trade string) bool {
+		permit := snap.Permit(p.job.party.ID, trade, at)
+		if permit != nil {
+			p.ends(permit.To)
+		}
+		return permit != nil
+	})
 	f.Int(rulebook.TextPromotion, p.promotion)
 	f.Int(rulebook.TextVariableLinks, p.values.links)
 	f.Int(rulebook.TextVariableContacts, p.values.contacts)
@@ -221,7 +236,8 @@ func (s *shared) ends(at int64) {
 
 // view evaluates the channels for recipients of one carrier, once for all parts that
 // are alike.
-func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
+func (b *batchRun) view(p *part, c sms.Carrier) *carrierView {
+	now := b.now
 	if v := p.carriers[c]; v != nil {
 		return v
 	}
@@ -237,10 +253,10 @@ func (g *Gate) view(p *part, c sms.Carrier, now time.Time) *carrierView {
 	}
 	var best []rulebook.Finding
 	for _, ch := range p.job.snap.Channels {
-		if ch.Carrier != c || ch.State != registry.Active || !ch.Sends() {
+		if ch.Carrier != c || !ch.Takes(p.province) || ch.State != registry.Active || !ch.Sends() {
 			continue
 		}
-		found, pc, facts, until := g.channel(p, ch, now)
+		found, pc, facts, until := b.channel(p, ch, now)
 		v.facts = append(v.facts, facts)
 		if r := rulebook.Refusing(found); r != nil {
 			if best == nil || rulebook.Better(found, best) {

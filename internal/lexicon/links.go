@@ -101,6 +101,18 @@ func hostOf(rest string) string {
 	return strings.Trim(host, ".-")
 }
 
+// pathOf is what follows the host of an address, without stops at its end.
+func pathOf(address string) string {
+	if _, after, ok := strings.Cut(address, "://"); ok {
+		address = after
+	}
+	i := strings.IndexAny(address, "/?#")
+	if i < 0 {
+		return ""
+	}
+	return strings.TrimRight(address[i:], ".:")
+}
+
 // dotted tells whether something that may end an address follows a dot: a letter, the
 // first character of 中国, 公司 or 网络, or a digit.
 func dotted(folded string) bool {

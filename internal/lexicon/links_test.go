@@ -51,9 +51,13 @@ func TestMarksStandWhereTheyAre(t *testing.T) {
 	t.Parallel()
 	const text = "【】，详见ｗｗｗ．example.com/a，电话 010 0000 0000或热线９５０００，再见https://example.org，400-000-0000。"
 	_, marks := Read(text, Fold(text))
-	got := ""
+	got, values := "", ""
 	for _, m := range marks {
 		got += map[bool]string{true: "link ", false: "tel "}[m.Link] + text[m.From:m.To] + "|"
+		values += m.Value + "|"
+	}
+	if want := "example.org|www.example.com/a|01000000000|95000|4000000000|"; values != want {
+		t.Errorf("got %s, want %s", values, want)
 	}
 	if want := "link https://example.org|link ｗｗｗ．example.com/a|tel 010 0000 0000|tel ９５０００|tel 400-000-0000|"; got != want {
 		t.Errorf("got %s, want %s", got, want)

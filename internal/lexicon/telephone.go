@@ -30,6 +30,17 @@ func telephones(folded string) (public [][2]int, mobile int) {
 	return public, mobile
 }
 
+// digits are the digits of a number as it is written.
+func digits(s string) string {
+	var b []byte
+	for _, c := range s {
+		if n := numeral(c); n >= 0 {
+			b = append(b, byte('0'+n))
+		}
+	}
+	return string(b)
+}
+
 // runs finds the numbers of a text. Where digits go on as Chinese numerals, or these as
 // digits, another group begins: the one may be a number without the other.
 func runs(folded string) []run {

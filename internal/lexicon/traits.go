@@ -37,6 +37,7 @@ type Traits struct {
 type Mark struct {
 	Link     bool // the others are public telephones
 	From, To int
+	Value    string // host and path in small letters, without scheme and port; or digits
 }
 
 // symbols are the signs that carriers refuse in a body (TPL-03).
@@ -71,7 +72,7 @@ func Read(text, folded string) (Traits, []Mark) {
 	public, mobile := telephones(rest)
 	for _, at := range public {
 		from, to := s.source(at[0], at[1])
-		marks = append(marks, Mark{false, from, to})
+		marks = append(marks, Mark{false, from, to, digits(rest[at[0]:at[1]])})
 	}
 	t.Contacts, t.Private = len(public), mobile+chats(rest)
 	return t, marks
@@ -82,7 +83,7 @@ func (t *Traits) web(s *search, found []link) []Mark {
 	var marks []Mark
 	for _, l := range found {
 		from, to := s.source(l.from, l.to)
-		marks = append(marks, Mark{true, from, to})
+		marks = append(marks, Mark{true, from, to, l.host + pathOf(s.folded[l.from:l.to])})
 		t.Links++
 		if short(l.host) {
 			t.Shorteners++

@@ -90,7 +90,7 @@ var sheetColumns = []string{
 
 // Words of the sheet for what the platform has codes for.
 var sheetWords = map[string]string{
-	"company": "企业", "individual": "个体工商户", "institution": "事业单位", "government": "国家机关",
+	"company": "企业", "individual": "个体工商户", "institution": "事业单位", "government": "国家机关", "social": "社会组织",
 	CompanyFull: "企业全称", CompanyShort: "企业简称", Trademark: "商标", App: "App", "site": "网站（存量）",
 	string(sms.OTP): "验证码", string(sms.Notice): "通知", string(sms.MKT): "营销", string(sms.Public): "公益",
 }

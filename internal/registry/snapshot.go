@@ -33,6 +33,7 @@ type Tables struct {
 	Staff        []Staff
 	Measures     []Measure
 	RulePacks    []RulePack // the active ones
+	Additions
 }
 
 // Snapshot is an immutable view of the registry at one generation. Balances in
@@ -57,6 +58,7 @@ type Snapshot struct {
 
 	RulePacks []RulePack // the active ones
 
+	additions
 	licences   map[sms.ID][]*Licence
 	measures   map[sms.ID][]*Measure
 	contracts  map[sms.ID][]*Contract
@@ -121,7 +123,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		authorised: group(t.Authorised, func(a *Authorisation) sms.ID { return a.SignatureID }), bySig: map[sms.ID][]*Subcode{}, byDigits: map[digitsKey][]*Subcode{},
 		prices: map[priceKey][]Price{}, keys: map[[32]byte]*APIKey{}, logins: map[string]*SPAccount{}, allow: map[string][]netip.Prefix{},
 	}
-	s.RulePacks = t.RulePacks
+	s.RulePacks, s.additions = t.RulePacks, t.index()
 	for _, sig := range s.Signature {
 		s.signatures[signatureKey{sig.PartyID, sig.Text}] = sig
 	}
@@ -165,6 +167,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		return nil, err
 	}
 	s.indexFiled()
+	s.classes.index(s.Channels)
 	return s, s.indexAccess(t)
 }
 

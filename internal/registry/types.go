@@ -5,6 +5,8 @@
 package registry
 
 import (
+	"slices"
+
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
@@ -63,7 +65,7 @@ type Party struct {
 	GroupID    sms.ID `db:"group_id" json:"group_id,omitempty" doc:"content provider group: consents and opt-outs reach all of it"`
 	Name       string `db:"name" json:"name" minLength:"1" maxLength:"200"`
 	USCC       string `db:"uscc" json:"uscc" doc:"统一社会信用代码, 18 characters" pattern:"^[0-9A-Z]{18}$"`
-	EntityType string `db:"entity_type" json:"entity_type" enum:"company,individual,institution,government"`
+	EntityType string `db:"entity_type" json:"entity_type" enum:"company,individual,institution,government,social" doc:"individual is 个体工商户, social 社会组织"`
 	AgentMode  string `db:"agent_mode" json:"agent_mode,omitempty" enum:",referral,licensed"`
 	State      string `db:"state" json:"state" enum:"pending,active,frozen,closed"`
 	CreatedAt  int64  `db:"created_at" json:"created_at,omitempty"`
@@ -83,7 +85,8 @@ type Licence struct {
 	Number    string `db:"number" json:"number" minLength:"1" maxLength:"64"`
 	USCC      string `db:"uscc" json:"uscc"`
 	Scope     string `db:"scope" json:"scope" doc:"comma-separated business codes, e.g. B25"`
-	Provinces string `db:"provinces" json:"provinces,omitempty" doc:"comma-separated, * is nationwide"`
+	Provinces string `db:"provinces" json:"provinces,omitempty" doc:"comma-separated codes (GB/T 2260) or names of provinces, * is nationwide; nothing covers nothing"`
+	Capital   int64  `db:"capital" json:"registered_capital,omitempty" minimum:"0" doc:"of its holder, in yuan; 0 is not known"`
 	Period
 	State      string `db:"state" json:"state" enum:"pending,active,revoked"`
 	DocumentID sms.ID `db:"document_id" json:"document_id,omitempty" doc:"its scan: the licence ends with it"`
@@ -241,6 +244,7 @@ type Channel struct {
 	Priority     int64       `db:"priority" json:"priority,omitempty" doc:"channels of one carrier with the same priority are a group 通道组; a lower one is tried first"`
 	Weight       int64       `db:"weight" json:"weight,omitempty" minimum:"0" maximum:"1000000" doc:"share of its group's messages; 0 has none and stands in for the others, the cheapest first"`
 	Categories   string      `db:"categories" json:"categories,omitempty" pattern:"^((OTP|NOTICE|MKT|PUBLIC|CONSENT)(,(OTP|NOTICE|MKT|PUBLIC|CONSENT))*)?$" doc:"comma-separated: what it may carry, empty is everything"`
+	Provinces    string      `db:"provinces" json:"provinces,omitempty" maxLength:"200" pattern:"^([1-6][0-9](,[1-6][0-9])*)?$" doc:"comma-separated codes of provinces (GB/T 2260: 11 北京, 44 广东 …) whose numbers the channel takes, empty is all"`
 	State        string      `db:"state" json:"state" enum:"active,paused,frozen"`
 
 	BackSecret []byte         `db:"back_secret" json:"-"` // sealed, see Options.BackLogin
@@ -271,6 +275,9 @@ type ChannelOptions struct {
 	// What the upstream takes beyond what the trade's usual rules allow.
 	Industries   []string `json:"industries,omitempty" maxItems:"64" doc:"trades whose marketing the upstream takes, by the names of the packs' lexicons: loans, property …; the others are refused here (CNT-08)"`
 	MKTVariables bool     `json:"mkt_variables,omitempty" doc:"marketing may have variables here (TPL-09)"`
+	// Unsaid, the trade's usual rule decides (RN-04).
+	EntityTypes []string `json:"entity_types,omitempty" maxItems:"8" enum:"company,individual,institution,government,social" doc:"types of senders that the upstream takes"`
+	RefileStale bool     `json:"refile_stale,omitempty" doc:"the upstream stops signatures that were not used for months, until they are filed anew (SIG-09)"`
 	// Where nobody says so, refusals don't reach us and marketing does not leave (OPT-06).
 	Replies bool `json:"replies,omitempty" doc:"messages from handsets to this channel's access code reach us 支持上行"`
 	// Both or none; the rules' own hours hold besides.
@@ -289,6 +296,17 @@ type ChannelCode struct {
 	En    string `json:"en" minLength:"1" maxLength:"200"`
 	// Vacant: the number does not exist.
 	Vacant bool `json:"vacant,omitempty" doc:"the number does not exist (空号): the consents of whoever had it are suspended (CNS-16)"`
+}
+
+// Entity says what the channel says of a type of senders: taken, refused, or nothing.
+func (o *ChannelOptions) Entity(kind string) string {
+	switch {
+	case len(o.EntityTypes) == 0:
+		return ""
+	case slices.Contains(o.EntityTypes, kind):
+		return "taken"
+	}
+	return "refused"
 }
 
 // Sends tells whether messages leave by the channel at all.

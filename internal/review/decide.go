@@ -63,6 +63,12 @@ func (d *Desk) Decide(ctx context.Context, tx Tx, kind string, id sms.ID, versio
 		if err := allowed(found, v.Confirmed); err != nil {
 			return nil, err
 		}
+		switch {
+		case rulebook.Reviewers(found) > 1 && c.FirstID == 0:
+			return c, d.approveFirst(ctx, tx, c, book, found, v, by, now.UnixMilli())
+		case c.FirstID != 0 && c.FirstID == by.Staff:
+			return nil, sms.Errorf(sms.SamePerson, "Authorization", "you approved it first: a second reviewer approves it too")
+		}
 	}
 	c.State, c.ReviewerID, c.ReviewedAt, c.Reason, c.Confirmed = v.state(), by.Staff, now.UnixMilli(), v.Reason, strings.Join(v.Confirmed, ",")
 	if closed, err := tx.CloseCase(ctx, c); err != nil || !closed {
@@ -79,6 +85,23 @@ func (d *Desk) Decide(ctx context.Context, tx Tx, kind string, id sms.ID, versio
 		return c, err
 	}
 	return c, d.revoke(ctx, tx, o, now)
+}
+
+// verdictFirst is the verdict in the evidence of the first of two approvals.
+const verdictFirst = "first approval"
+
+// approveFirst notes the first of two approvals; the case goes on waiting for the second.
+func (d *Desk) approveFirst(ctx context.Context, tx Tx, c *Case, book *rulebook.Book, found []rulebook.Finding, v Verdict, by Author, at int64) error {
+	c.FirstID, c.Reason = by.Staff, v.Reason
+	if first, err := tx.ApproveFirst(ctx, c); err != nil || !first {
+		if err == nil {
+			err = errNotWaiting()
+		}
+		return err
+	}
+	told := *c
+	told.State, told.ReviewedAt, told.Confirmed = verdictFirst, at, strings.Join(v.Confirmed, ",")
+	return d.record(ctx, tx, &told, book, found, by)
 }
 
 func errNotWaiting() error {

@@ -14,7 +14,7 @@ import (
 )
 
 // Object is what a review is about: a signature, a version of a template, a licence, a
-// party.
+// permit, a party.
 type Object interface {
 	kind() string
 	id() (sms.ID, int64)
@@ -46,6 +46,9 @@ func parse(kind string, proposal []byte) (o Object, err error) {
 	case rulebook.ObjectLicence:
 		x := &Licence{}
 		o, err = x, json.Unmarshal(proposal, &x.Licence)
+	case rulebook.ObjectPermit:
+		x := &Permit{}
+		o, err = x, json.Unmarshal(proposal, &x.Permit)
 	case rulebook.ObjectParty:
 		x := &Party{}
 		o, err = x, json.Unmarshal(proposal, &x.Party)
@@ -69,6 +72,10 @@ func find(snap *registry.Snapshot, kind string, id sms.ID, version int64) Object
 	case rulebook.ObjectLicence:
 		if l := snap.Licence(id); l != nil {
 			return &Licence{*l}
+		}
+	case rulebook.ObjectPermit:
+		if p := snap.PermitByID(id); p != nil {
+			return &Permit{*p}
 		}
 	case rulebook.ObjectParty:
 		if p := snap.Party[id]; p != nil {
@@ -275,6 +282,9 @@ func (l *Licence) check(ctx context.Context, tx Tx, snap *registry.Snapshot) err
 	if old := snap.Licence(l.ID); old != nil && old.PartyID != l.PartyID {
 		return sms.Errorf(sms.BadRequest, "body.party_id", "a licence does not change hands (LIC-07)")
 	}
+	if _, err := sms.ParseCoverage(l.Provinces); err != nil {
+		return sms.Errorf(sms.BadRequest, "body.provinces", "%s; * is the whole country", err)
+	}
 	if l.DocumentID != 0 {
 		return document.Bound(ctx, tx, l.DocumentID, l.PartyID, document.TelecomLicence, &l.To)
 	}
@@ -284,6 +294,7 @@ func (l *Licence) check(ctx context.Context, tx Tx, snap *registry.Snapshot) err
 func (l *Licence) judge(_ context.Context, _ Tx, book *rulebook.Book, snap *registry.Snapshot, now time.Time) ([]rulebook.Finding, error) {
 	return book.Judge(rulebook.ObjectLicence, map[string]any{
 		"licence.own_name": l.USCC == snap.Party[l.PartyID].USCC, "licence.elsewhere": int64(snap.LicenceElsewhere(&l.Licence)),
+		"licence.provinces": l.Covered(), "licence.capital": l.Capital,
 	}, now), nil
 }
 

@@ -1,4 +1,4 @@
-// Package review 审核 is the only way by which a signature, a wording, a licence or a party
+// Package review 审核 is the only way by which a signature, a wording, a licence, a permit or a party
 // becomes usable: somebody submits it, the rules judge it, and another person decides.
 package review
 
@@ -34,6 +34,7 @@ var Within = map[string]time.Duration{
 	rulebook.ObjectSignature: 24 * time.Hour,
 	rulebook.ObjectTemplate:  24 * time.Hour,
 	rulebook.ObjectLicence:   72 * time.Hour,
+	rulebook.ObjectPermit:    72 * time.Hour,
 	rulebook.ObjectParty:     72 * time.Hour,
 }
 
@@ -54,6 +55,7 @@ type Case struct {
 	StaffID     sms.ID // 0: a customer's key
 	SubmittedAt int64
 	DueAt       int64
+	FirstID     sms.ID // the first of two reviewers, 0 before
 	ReviewerID  sms.ID
 	ReviewedAt  int64
 	Reason      string
@@ -77,6 +79,7 @@ type Tx interface {
 	Put(ctx context.Context, object any) error
 	PutCase(ctx context.Context, c *Case) error
 	CloseCase(ctx context.Context, c *Case) (bool, error)
+	ApproveFirst(ctx context.Context, c *Case) (bool, error)
 	WaitingCase(ctx context.Context, kind string, object sms.ID, version int64) (*Case, error)
 	CountWaiting(ctx context.Context, party sms.ID) (int, error)
 	Document(ctx context.Context, id sms.ID) (*document.Document, error)

@@ -70,6 +70,7 @@ type Book struct {
 	counts   []int // where the count of each window stands among the facts
 	lexicons map[string]*Lexicon
 	counted  map[sms.Category][]int
+	permits  Trades // that need a permit
 	lists    []lexicon.List
 	words    *lexicon.Words
 	names    *lexicon.Words // what signatures are searched for
@@ -133,7 +134,7 @@ func before(a, b string) bool {
 // parameters in the stricter direction, nothing else.
 func Load(packs ...[]byte) (*Book, error) {
 	b := &Book{
-		index: map[string]int{}, instruments: map[string]*Instrument{}, lexicons: map[string]*Lexicon{}, objects: map[string]*object{}, duties: map[string]*object{},
+		index: map[string]int{}, instruments: map[string]*Instrument{}, lexicons: map[string]*Lexicon{}, permits: Trades{}, objects: map[string]*object{}, duties: map[string]*object{},
 		textRules: map[string]bool{}, nameRules: map[string]bool{}, calendar: &Calendar{years: map[int]*Year{}, days: map[civil]bool{}},
 	}
 	for i, f := range factTable {
@@ -273,6 +274,12 @@ func (b *Book) addLexicon(l *Lexicon) error {
 		return fmt.Errorf("lexicon %q: its name is taken, or is not of small letters, digits and _", l.Name)
 	case l.Source == "" || len(l.Words) == 0:
 		return fmt.Errorf("lexicon %s: it needs words, and a source that says where they come from", l.Name)
+	}
+	if l.Permit != (Both{}) {
+		if l.Industry == "" || l.Permit.Zh == "" || l.Permit.En == "" {
+			return fmt.Errorf("lexicon %s: a permit is of an industry and named in zh and en", l.Name)
+		}
+		b.permits[l.Industry] = l.Permit
 	}
 	list := lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless, Spellings: l.Spellings, With: l.With}
 	for _, x := range l.Exceptions {

@@ -79,7 +79,7 @@ type TemplateClaim struct {
 
 var variableForm = regexp.MustCompile(`\$\{[a-z0-9_]+:[a-z]+\}`)
 
-func templateFacts(c *TemplateClaim) map[string]any {
+func (b *Book) templateFacts(c *TemplateClaim) map[string]any {
 	constant := variableForm.ReplaceAllString(c.Body, "")
 	at, adjacent := variableForm.FindAllStringIndex(c.Body, -1), false
 	for i := 1; i < len(at); i++ {
@@ -87,6 +87,7 @@ func templateFacts(c *TemplateClaim) map[string]any {
 	}
 	return map[string]any{
 		"template.variables": int64(len(at)), "template.constant": int64(utf8.RuneCountInString(constant)), "template.adjacent": adjacent,
+		"template.permit_trades": int64(len(b.TradesOf(c))),
 	}
 }
 
@@ -97,7 +98,7 @@ func (b *Book) JudgeTemplate(c *TemplateClaim, at time.Time) ([]Finding, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read the wording as a text: %w", err)
 	}
-	found = append(found, b.Judge(ObjectTemplate, templateFacts(c), at)...)
+	found = append(found, b.Judge(ObjectTemplate, b.templateFacts(c), at)...)
 	b.Sort(found)
 	return found, nil
 }

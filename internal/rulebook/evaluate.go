@@ -59,6 +59,7 @@ type Finding struct {
 	Reason   Both      `json:"reason"`
 	Remedy   Both      `json:"remedy"`
 	Release  time.Time `json:"release,omitzero"` // of a deferred message
+	Reviewers int       `json:"reviewers,omitempty"` // of an object: how many have to confirm it, when not one
 	OfCall   bool      `json:"-"`                // rests on facts of the whole call, which no later decision sees
 	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, as those have them: a finding is stored (P7)
 
@@ -149,7 +150,7 @@ func (b *Book) tellWords(finding *Finding, c *compiled, f *Facts) {
 	for i := range f.hits {
 		h := &f.hits[i]
 		if !c.reads[lexPrefix+h.List] && !(h.Disguised && c.reads[factTable[TextDisguised].Name]) &&
-			!(c.reads[factTable[ChannelIndustries].Name] && f.refuses(h)) {
+			!(c.reads[factTable[ChannelIndustries].Name] && f.refuses(h)) && !(c.reads[factTable[PermitMissing].Name] && f.lacksPermit(h)) {
 			continue
 		}
 		if !slices.Contains(finding.Words, h.Word) {
@@ -162,7 +163,7 @@ func (b *Book) tellWords(finding *Finding, c *compiled, f *Facts) {
 }
 
 func (c *compiled) finding(f *Facts, at time.Time) Finding {
-	found := Finding{Rule: c.ID, Layer: c.Layer, Outcome: c.Outcome, Code: c.Code, Reason: c.fill(c.Reason), Remedy: c.fill(c.Remedy), OfCall: c.ofCall()}
+	found := Finding{Rule: c.ID, Layer: c.Layer, Outcome: c.Outcome, Code: c.Code, Reason: c.fill(c.Reason), Remedy: c.fill(c.Remedy), Reviewers: c.Reviewers, OfCall: c.ofCall()}
 	if c.Outcome == Defer {
 		found.Release = c.opens(f, at)
 	}

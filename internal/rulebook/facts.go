@@ -37,6 +37,7 @@ const (
 	SignatureApproved
 	SignaturePoses
 	ProviderLends
+	ProviderEntity
 	TemplateMatched
 	TemplateVariables
 	TemplateCodes
@@ -79,6 +80,10 @@ const (
 	TimeWorkday
 	ReviewApproved
 	PartyMeasure
+	PermitMissing
+	RecipientProvince
+	RecipientPlaced
+	RecipientCovered
 	ConsentValid
 	ConsentGrade
 	ConsentPerWeek
@@ -87,7 +92,9 @@ const (
 	SuppressionMarketing
 	SuppressionCategory
 	FilingApproved
+	SignatureIdle
 	TemplateFiled
+	ContactsUnfiled
 	CodeApproved
 	CodeLength
 	CodeMaxLength
@@ -104,6 +111,8 @@ const (
 	ChannelIndustries
 	ChannelCarrier
 	ChannelUpstream
+	ChannelEntity
+	ChannelRefiles
 	ChannelCarries
 	ChannelReplies
 	ChannelOpen
@@ -132,6 +141,7 @@ var factTable = [numFacts]Info{
 	SignatureApproved:    {"signature.approved", "bool", StageShared, true, "that signature has passed review and is not frozen"},
 	SignaturePoses:       {"signature.poses", "bool", StageShared, false, "the signature names an organ of the state, a bank or a carrier that the provider is not"},
 	ProviderLends:        {"provider.lends", "bool", StageShared, false, "the provider's registered name is that of a licensed lender"},
+	ProviderEntity:       {"provider.entity", "string", StageShared, "company", "company, individual, institution, government or social"},
 	TemplateMatched:      {"template.matched", "bool", StageShared, true, "the text fits an approved template of the sender in this category"},
 	TemplateVariables:    {"template.variables", "int", StageShared, int64(0), "variables of the template that the text fits"},
 	TemplateCodes:        {"template.codes", "int", StageShared, int64(0), "of them, those of type code"},
@@ -174,6 +184,10 @@ var factTable = [numFacts]Info{
 	TimeWorkday:          {"time.workday", "bool", StageShared, true, "the day is worked in mainland China; in a year that no pack has it is not known, and a rule that needs it stands against the message"},
 	ReviewApproved:       {"review.approved", "bool", StageShared, false, "a reviewer has approved this very message"},
 	PartyMeasure:         {"party.measure", "int", StageShared, int64(0), "the strongest measure in force on the sender or above it: 1 reminded, 2 held, 3 suspended"},
+	PermitMissing:        {"permit.missing", "int", StageShared, int64(0), "trades that need a permit, of which the text speaks and for which the sender has none that holds now"},
+	RecipientProvince:    {"recipient.province", "string", StageRecipient, "11", "province to which the number's segment was given, by the two digits of GB/T 2260; empty when it is not known or abroad"},
+	RecipientPlaced:      {"recipient.placed", "bool", StageRecipient, true, "that is known, or the number is not of the mainland"},
+	RecipientCovered:     {"recipient.covered", "bool", StageRecipient, true, "the licences of the operator and of the reselling agents cover that province, or the whole country"},
 	ConsentValid:         {"consent.valid", "bool", StageRecipient, true, "a consent of this recipient to this content provider holds now"},
 	ConsentGrade:         {"consent.grade", "int", StageRecipient, int64(4), "1 import, 2 signed event, 3 hosted page, 4 double opt-in; 0 none"},
 	ConsentPerWeek:       {"consent.per_week", "int", StageRecipient, int64(0), "messages in 7 days that the person agreed to, 0 when nothing was said"},
@@ -182,7 +196,9 @@ var factTable = [numFacts]Info{
 	SuppressionMarketing: {"suppression.marketing", "bool", StageRecipient, false, "the recipient refuses marketing of this provider group or of everybody"},
 	SuppressionCategory:  {"suppression.category", "bool", StageRecipient, false, "the recipient refuses exactly this category, or all"},
 	FilingApproved:       {"filing.approved", "bool", StageChannel, true, "the signature is filed and approved with the channel's carrier"},
+	SignatureIdle:        {"signature.idle_days", "int", StageChannel, int64(0), "days since the signature was last used or its filing with the channel's carrier changed, whichever is later"},
 	TemplateFiled:        {"template.filed", "bool", StageChannel, true, "this wording of the template is filed and approved with the channel's carrier"},
+	ContactsUnfiled:      {"contacts.unfiled", "int", StageChannel, int64(0), "links and telephones of the text that are not filed and approved with the channel's carrier"},
 	CodeApproved:         {"code.approved", "bool", StageChannel, true, "the access code has an approval that holds now"},
 	CodeLength:           {"code.length", "int", StageChannel, int64(10), "digits of the whole source number"},
 	CodeMaxLength:        {"code.max_length", "int", StageChannel, int64(20), "digits that the approval allows, 0 when it is not known"},
@@ -199,6 +215,8 @@ var factTable = [numFacts]Info{
 	ChannelIndustries:    {"channel.industries_refused", "int", StageChannel, int64(0), "words of trades that the channel does not take"},
 	ChannelCarrier:       {"channel.carrier", "string", StageChannel, "mobile", "whose network the channel reaches: mobile, unicom, telecom, broadnet or international"},
 	ChannelUpstream:      {"channel.upstream", "bool", StageChannel, true, "the channel is the carrier's own, or that of an upstream with a valid licence"},
+	ChannelEntity:        {"channel.entity", "string", StageChannel, "", "taken or refused, where the channel says which types of entities it takes; empty when it says nothing"},
+	ChannelRefiles:       {"channel.refile_stale", "bool", StageChannel, false, "the channel wants signatures filed anew that were not used for long"},
 	ChannelCarries:       {"channel.carries", "bool", StageChannel, true, "the channel may carry this category"},
 	ChannelReplies:       {"channel.replies", "bool", StageChannel, true, "messages from handsets to the channel's code reach us"},
 	ChannelOpen:          {"channel.mkt_open", "int", StageChannel, int64(0), "minute of the day from which the channel takes marketing, 0 when it says nothing"},
@@ -216,6 +234,7 @@ type Facts struct {
 	hits []lexicon.Hit
 
 	industries []string // that the channel takes
+	unpermitted []string // trades of the text whose permit the sender lacks
 }
 
 // Sender is whose text it is.
@@ -235,7 +254,7 @@ func (b *Book) NewFacts() *Facts {
 
 // Clone copies the facts.
 func (f *Facts) Clone() *Facts {
-	return &Facts{f.book, append([]any(nil), f.vals...), f.hits, f.industries}
+	return &Facts{f.book, append([]any(nil), f.vals...), f.hits, f.industries, f.unpermitted}
 }
 
 // Bool, Int and String set a fact.
@@ -245,7 +264,11 @@ func (f *Facts) Bool(n Fact, v bool) { f.vals[n] = v }
 func (f *Facts) Int(n Fact, v int) { f.vals[n] = int64(v) }
 
 // String sets a fact of a text.
-func (f *Facts) String(n Fact, v string) { f.vals[n] = v }
+func (f *Facts) String(n Fact, v string) {
+	if old, ok := f.vals[n].(string); !ok || old != v { // a value in an interface is allocated
+		f.vals[n] = v
+	}
+}
 
 // Text sets what a body holds, and the signature in front of it. A way to refuse is one only
 // if the reply that the text names refuses here (OPT-01).

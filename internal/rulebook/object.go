@@ -27,6 +27,7 @@ const (
 	ObjectSignature = "signature"
 	ObjectTemplate  = "template"
 	ObjectLicence   = "licence"
+	ObjectPermit    = "permit"
 	ObjectTraffic   = "traffic"
 	ObjectParty     = "party"
 	ObjectConsent   = "consent"
@@ -53,6 +54,7 @@ var objectFacts = map[string][]Info{
 		{Name: "template.variables", Lawful: int64(1), Doc: "variables"},
 		{Name: "template.constant", Lawful: int64(30), Doc: "characters that are no variable"},
 		{Name: "template.adjacent", Lawful: false, Doc: "two variables stand side by side"},
+		{Name: "template.permit_trades", Lawful: int64(0), Doc: "of marketing: trades that need a permit of which it speaks"},
 	},
 	ObjectTraffic: {
 		{Name: "traffic.reported", Lawful: int64(1000), Doc: "newest marketing messages of the last day that have a report"},
@@ -91,9 +93,16 @@ var objectFacts = map[string][]Info{
 		{Name: "sample.judged", Lawful: int64(30), Doc: "of them, those that a reviewer has judged"},
 		{Name: "sample.failed", Lawful: int64(0), Doc: "of these, those without proof"},
 	},
+	ObjectPermit: {
+		{Name: "permit.own_name", Lawful: true, Doc: "it names the party that registers it"},
+		{Name: "permit.elsewhere", Lawful: int64(0), Doc: "other parties that have registered the same number"},
+		{Name: "permit.scan", Lawful: true, Doc: "its scan is on file"},
+	},
 	ObjectLicence: {
 		{Name: "licence.own_name", Lawful: true, Doc: "it is issued to the party that registers it"},
 		{Name: "licence.elsewhere", Lawful: int64(0), Doc: "other parties that have registered the same number"},
+		{Name: "licence.provinces", Lawful: int64(31), Doc: "provinces that it covers"},
+		{Name: "licence.capital", Lawful: int64(10_000_000), Doc: "registered capital of its holder in yuan, 0 when it is not known"},
 	},
 }
 
@@ -207,12 +216,15 @@ func known(o *object, kind string, values map[string]any) (map[string]any, error
 func (r *Rule) checkKind() error {
 	switch r.Kind {
 	case KindMessage:
-		if r.Object != "" || len(r.Proof) > 0 {
-			return fmt.Errorf("object and proof are of other kinds of rules than message")
+		if r.Object != "" || len(r.Proof) > 0 || r.Reviewers != 0 {
+			return fmt.Errorf("object, reviewers and proof are of other kinds of rules than message")
 		}
 	case KindObject:
 		if objectFacts[r.Object] == nil {
 			return fmt.Errorf("object %q is none of %v", r.Object, slices.Sorted(maps.Keys(objectFacts)))
+		}
+		if r.Reviewers != 0 && (r.Outcome != Hold || r.Reviewers != 2) {
+			return fmt.Errorf("reviewers is 2, of a rule that holds")
 		}
 		if r.Outcome != Block && r.Outcome != Hold && r.Outcome != Warn || r.Hours != nil || len(r.Categories) > 0 || len(r.Proof) > 0 {
 			return fmt.Errorf("a rule about an object blocks, holds or warns, without hours, categories and proof")

@@ -21,10 +21,10 @@ func rulesOf(found []rulebook.Finding) (ids []string) {
 func TestUnknownFactStandsAgainstAnObject(t *testing.T) {
 	t.Parallel()
 	b := book(t)
-	if found := b.Judge(rulebook.ObjectLicence, map[string]any{"licence.own_name": true}, morning); !slices.Equal(rulesOf(found), []string{"LIC-07"}) {
+	if found := b.Judge(rulebook.ObjectLicence, map[string]any{"licence.own_name": true}, morning); !slices.Equal(rulesOf(found), []string{"LIC-04", "LIC-07"}) {
 		t.Errorf("%v", found)
 	}
-	if found := b.Judge(rulebook.ObjectLicence, map[string]any{"licence.own_name": true, "licence.elsewhere": int64(0)}, morning); found != nil {
+	if found := b.Judge(rulebook.ObjectLicence, map[string]any{"licence.own_name": true, "licence.elsewhere": int64(0), "licence.provinces": int64(31), "licence.capital": int64(10_000_000)}, morning); found != nil {
 		t.Errorf("%v", found)
 	}
 }

@@ -126,6 +126,7 @@ type Rule struct {
 	Reason     Both                 `yaml:"reason" json:"reason"`
 	Remedy     Both                 `yaml:"remedy" json:"remedy"`
 	Examples   []Example            `yaml:"examples" json:"-"`
+	Reviewers  int                  `yaml:"reviewers,omitempty" json:"reviewers,omitempty"` // of a held object: how many have to confirm it; unsaid, one
 	Proof      []string             `yaml:"proof,omitempty" json:"proof,omitempty"` // tests that show what a product rule states
 }
 
@@ -162,6 +163,7 @@ type Lexicon struct {
 	With       []string            `yaml:"with,omitempty"`       // the words count only beside one of these
 	Exceptions []Exception         `yaml:"exceptions,omitempty"` // phrases of which a reviewer is told that they may be allowed
 	Industry   string              `yaml:"industry,omitempty"`   // the trade that the words offer: only channels that name it take them (CNT-08)
+	Permit     Both                `yaml:"permit,omitempty"`     // what the law asks of who offers it, if anything (CNT-09)
 	Signature  bool                `yaml:"signature,omitempty"`  // the signature is searched too
 
 	pack string // name@version of the pack that holds it

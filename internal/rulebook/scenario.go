@@ -22,11 +22,13 @@ type Scenario struct {
 	Title Both   `yaml:"title"`
 	At    Moment `yaml:"at"`
 	Text  string `yaml:"text,omitempty"` // what is sent, signature included; the facts of the text come from it
-	// Whose text it is, by its registered name, and the trades that the channel takes.
+	// Whose text it is, by its registered name, and the trades that the channel takes, or
+	// for which the provider has a permit.
 	Provider   string         `yaml:"provider,omitempty"`
 	Organ      bool           `yaml:"organ,omitempty"`
 	Industries []string       `yaml:"industries,omitempty"`
-	Facts      map[string]any `yaml:"facts,omitempty"` // what else is not as in a lawful message
+	Permits    []string       `yaml:"permits,omitempty"` // trades for which the provider has one
+	Facts      map[string]any `yaml:"facts,omitempty"`   // what else is not as in a lawful message
 	Expect     Expectation    `yaml:"expect"`
 
 	// In place of a message: an object that somebody applies for.
@@ -220,6 +222,7 @@ func (b *Book) scenarioFacts(s *Scenario) (*Facts, error) {
 			return nil, fmt.Errorf("text: %w", err)
 		}
 		f.Industries(s.Industries)
+		f.Permits(func(trade string) bool { return slices.Contains(s.Permits, trade) })
 	}
 	return f, f.fill(s.Facts)
 }

@@ -51,6 +51,10 @@ const (
 	CodePrefix          Code = "CODE_PREFIX"
 	UpstreamUnlicensed  Code = "UPSTREAM_UNLICENSED"
 	Unauthorised        Code = "AUTHORISATION_MISSING"
+	EntityRefused       Code = "ENTITY_TYPE_REFUSED"
+	SignatureStale      Code = "SIGNATURE_STALE"
+	ProvinceUncovered   Code = "PROVINCE_NOT_COVERED"
+	CapitalLow          Code = "CAPITAL_LOW"
 	SenderUnnamed       Code = "SENDER_UNNAMED"
 	SenderAmbiguous     Code = "SENDER_AMBIGUOUS"
 	SignatureMismatch   Code = "SIGNATURE_MISMATCH"
@@ -79,8 +83,10 @@ const (
 	Impersonation       Code = "IMPERSONATION"
 	SignatureEntity     Code = "SIGNATURE_ENTITY"
 	IndustryRefused     Code = "INDUSTRY_REFUSED"
+	PermitMissing       Code = "PERMIT_MISSING"
 	PromotionReview     Code = "PROMOTION_REVIEW"
 	ContactForbidden    Code = "CONTACT_FORBIDDEN"
+	ContactUnfiled      Code = "CONTACT_UNFILED_AT_CARRIER"
 	TextDisguised       Code = "TEXT_DISGUISED"
 	ContentForbidden    Code = "CONTENT_FORBIDDEN"
 	AdForbidden         Code = "AD_FORBIDDEN"
@@ -168,6 +174,10 @@ var catalogue = []Entry{
 	{CodePrefix, 409, 10, "ZX:P007", "接入码号段与批准用途不符，请核对批复", "the access code's prefix does not fit its approved use; check the approval", false},
 	{UpstreamUnlicensed, 403, 10, "ZX:L006", "通道的上游不是运营商，且没有有效的许可证", "the channel's upstream is no carrier and has no valid licence", false},
 	{Unauthorised, 403, 9, "ZX:I003", "签名属于第三方，没有有效的授权委托书", "the signature belongs to somebody else and no letter of authorisation is valid", false},
+	{EntityRefused, 403, 9, "ZX:I004", "通道不接受发送主体的主体类型", "no channel takes senders of this type of entity", false},
+	{SignatureStale, 403, 9, "ZX:S009", "签名长期未使用，须重新报备", "the signature was not used for long: it has to be filed anew", false},
+	{ProvinceUncovered, 403, 9, "ZX:L002", "许可证没有覆盖接收号码归属的省份", "the licence does not cover the recipient's province", false},
+	{CapitalLow, 409, 9, "ZX:L004", "注册资本低于许可条件的门槛，请核对", "the registered capital is below what the licence asks; check it", false},
 	{SenderUnnamed, 403, 9, "ZX:I005", "短信没有表明发送者的真实身份", "the text does not tell who really sends it", false},
 	{SenderAmbiguous, 409, 9, "ZX:I006", "签名易混淆，须在短信中写明企业全称，已转人工审核", "others are called like the signature: the text needs the full registered name; it waits for a reviewer", false},
 	{SignatureMismatch, 422, 1, "ZX:S001", "短信必须以已报备的【签名】开头，且只有一对【】", "the text must begin with the filed 【signature】 and hold no other 【】", false},
@@ -194,12 +204,14 @@ var catalogue = []Entry{
 	{VariableForbidden, 422, 1, "ZX:T009", "模板变量不符合要求：营销模板不用变量，文字变量不得过长", "the variables are not allowed: marketing has none, and values of text are short", false},
 	{LinkForbidden, 422, 1, "ZX:T010", "链接不符合要求：至多一个，不用短链接，不放在变量里", "the links are not allowed: at most one, no short link, none in a variable", false},
 	{ContactForbidden, 422, 1, "ZX:T011", "正文含有手机号、QQ、微信，或联系电话过多", "the text holds a mobile number, QQ or WeChat, or too many telephones", false},
+	{ContactUnfiled, 403, 9, "ZX:T015", "正文的链接或电话尚未在接收方所属运营商报备通过", "a link or telephone of the text is not filed with the recipient's carrier", false},
 	{TextDisguised, 422, 1, "ZX:T014", "正文用变体字符或分隔符掩饰敏感词语，请改用正常写法", "the text hides words by other characters or by what stands between; write plainly", false},
 	{ContentForbidden, 422, 1, "ZX:N001", "正文含有法律禁止传播的内容", "the text holds what the law forbids to send", false},
 	{LinkDangerous, 422, 1, "ZX:N003", "正文含有安装程序，或域名仿冒知名机构的链接", "the text holds a program, or a link that imitates a known name", false},
 	{Impersonation, 403, 1, "ZX:N004", "正文冒充国家机关、银行、运营商或快递", "the text speaks in the name of an organ, a bank, a carrier or a courier", false},
 	{PromotionReview, 409, 9, "ZX:N005", "通知短信疑似营销内容，已转人工审核", "the notice reads like marketing and waits for a reviewer", false},
 	{IndustryRefused, 403, 9, "ZX:N008", "没有通道接收该行业的营销短信", "no channel takes marketing of this trade", false},
+	{PermitMissing, 409, 9, "ZX:N009", "营销短信推广须许可的行业，发送主体没有有效的行业许可，已转人工审核", "the marketing text offers what needs a permit, and the sender has none that holds; it waits for a reviewer", false},
 	{AdForbidden, 422, 1, "ZX:A001", "营销短信含有广告法禁止的内容", "the marketing text holds what the Advertising Law forbids", false},
 	{AdReview, 409, 9, "ZX:A002", "营销短信含有须审核的广告用语，已转人工审核", "the marketing text holds advertising terms that a reviewer must see, and waits", false},
 	{AdIncomplete, 422, 1, "ZX:A013", "广告内容不完整：附赠的数量和期限，专利的号码和种类", "the advertisement lacks particulars: of gifts, or of a patent", false},

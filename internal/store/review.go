@@ -20,13 +20,13 @@ func (t *Tx) alone(ctx context.Context, which int64) error {
 	return t.Exec(ctx, "SELECT pg_advisory_xact_lock(?)", postgresMigrationLock+which)
 }
 
-const caseColumns = "id, kind, object_id, version, party_id, proposal, findings, state, key_id, staff_id, submitted_at, due_at, reviewer_id, reviewed_at, reason, confirmed"
+const caseColumns = "id, kind, object_id, version, party_id, proposal, findings, state, key_id, staff_id, submitted_at, due_at, first_id, reviewer_id, reviewed_at, reason, confirmed"
 
 // PutCase stores a new case.
 func (t *Tx) PutCase(ctx context.Context, c *review.Case) error {
-	return t.Exec(ctx, "INSERT INTO review("+caseColumns+") VALUES ("+marks(16)+")",
+	return t.Exec(ctx, "INSERT INTO review("+caseColumns+") VALUES ("+marks(17)+")",
 		int64(c.ID), c.Kind, int64(c.ObjectID), c.Version, int64(c.PartyID), string(c.Proposal), string(c.Findings), c.State, int64(c.KeyID), int64(c.StaffID),
-		c.SubmittedAt, c.DueAt, int64(c.ReviewerID), c.ReviewedAt, c.Reason, c.Confirmed)
+		c.SubmittedAt, c.DueAt, int64(c.FirstID), int64(c.ReviewerID), c.ReviewedAt, c.Reason, c.Confirmed)
 }
 
 // CloseCase stores what came of a case; false means that somebody was faster.
@@ -36,12 +36,19 @@ func (t *Tx) CloseCase(ctx context.Context, c *review.Case) (bool, error) {
 	return n == 1, err
 }
 
+// ApproveFirst stores that the first of two reviewers has approved a case, and why; false
+// means that somebody was faster.
+func (t *Tx) ApproveFirst(ctx context.Context, c *review.Case) (bool, error) {
+	n, err := t.ExecCount(ctx, "UPDATE review SET first_id = ?, reason = ? WHERE id = ? AND state = 'waiting' AND first_id = 0", int64(c.FirstID), c.Reason, int64(c.ID))
+	return n == 1, err
+}
+
 func (t *Tx) cases(ctx context.Context, tail string, args ...any) (out []*review.Case, err error) {
 	err = t.Query(ctx, "SELECT "+caseColumns+" FROM review "+tail, args, func(r *sql.Rows) error {
 		c := &review.Case{}
 		var proposal, findings string
 		err := r.Scan(&c.ID, &c.Kind, &c.ObjectID, &c.Version, &c.PartyID, &proposal, &findings, &c.State, &c.KeyID, &c.StaffID,
-			&c.SubmittedAt, &c.DueAt, &c.ReviewerID, &c.ReviewedAt, &c.Reason, &c.Confirmed)
+			&c.SubmittedAt, &c.DueAt, &c.FirstID, &c.ReviewerID, &c.ReviewedAt, &c.Reason, &c.Confirmed)
 		c.Proposal, c.Findings = []byte(proposal), []byte(findings)
 		out = append(out, c)
 		return err

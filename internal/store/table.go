@@ -172,10 +172,12 @@ var (
 	tParty    = tableOf("party", 1, registry.Party{})
 	tLicence  = tableOf("licence", 1, registry.Licence{})
 	tCode     = tableOf("access_code", 1, registry.AccessCode{})
+	tPermit   = tableOf("permit", 1, registry.Permit{})
 	tContract = tableOf("contract", 1, registry.Contract{})
 	tSig      = tableOf("signature", 1, registry.Signature{})
 	tFiling   = tableOf("signature_filing", 2, registry.Filing{})
 	tTFiling  = tableOf("template_filing", 3, registry.TemplateFiling{})
+	tContact  = tableOf("contact_filing", 1, registry.ContactFiling{})
 	tLetter   = tableOf("authorisation", 1, registry.Authorisation{})
 	tSubcode  = tableOf("subcode", 1, registry.Subcode{})
 	tTemplate = tableOf("template", 1, registry.Template{})
@@ -208,10 +210,12 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		{tParty, &all.Parties},
 		{tLicence, &all.Licences},
 		{tCode, &all.AccessCodes},
+		{tPermit, &all.Permits},
 		{tContract, &all.Contracts},
 		{tSig, &all.Signatures},
 		{tFiling, &all.Filings},
 		{tTFiling, &all.TFilings},
+		{tContact, &all.Contacts},
 		{tLetter, &all.Authorised},
 		{tSubcode, &all.Subcodes},
 		{tTemplate, &all.Templates},
@@ -229,6 +233,9 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 			return nil, err
 		}
 	}
+	if all.SegmentTable, err = t.segmentTable(ctx); err != nil {
+		return nil, err
+	}
 	if all.RulePacks, err = t.ActiveRulePacks(ctx); err != nil {
 		return nil, err
 	}
@@ -244,6 +251,8 @@ func (t *Tx) Put(ctx context.Context, object any) error {
 		err = tParty.put(ctx, t, o, "created_at")
 	case registry.Licence:
 		err = tLicence.put(ctx, t, o, "created_at")
+	case registry.Permit:
+		err = tPermit.put(ctx, t, o, "created_at")
 	case registry.AccessCode:
 		err = tCode.put(ctx, t, o)
 	case registry.Contract:
@@ -254,6 +263,8 @@ func (t *Tx) Put(ctx context.Context, object any) error {
 		err = tFiling.put(ctx, t, o)
 	case registry.TemplateFiling:
 		err = tTFiling.put(ctx, t, o)
+	case registry.ContactFiling:
+		err = tContact.put(ctx, t, o)
 	case registry.Authorisation:
 		err = tLetter.put(ctx, t, o)
 	case registry.Subcode:

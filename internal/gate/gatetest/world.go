@@ -226,6 +226,11 @@ func Filed(template sms.ID, c sms.Carrier) registry.TemplateFiling {
 	return registry.TemplateFiling{TemplateID: template, Version: 1, Carrier: c, State: registry.Approved, Period: registry.Period{From: 1}}
 }
 
+// Contact is the filing of a link or telephone of the customer with the carrier of the world.
+func Contact(id sms.ID, kind, value string) registry.ContactFiling {
+	return registry.ContactFiling{ID: id, PartyID: Customer, Carrier: sms.Unicom, Kind: kind, Value: value, State: registry.Approved, Period: registry.Period{From: 1}}
+}
+
 // PutChannel stores another channel to the recipients of the world, with an access
 // code of its own under which the customer has the sub-code 07.
 func (w *World) PutChannel(id sms.ID, code string, set func(*registry.Channel)) {

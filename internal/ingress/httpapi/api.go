@@ -69,6 +69,8 @@ type Tx interface {
 	Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
 	InsertPeople(ctx context.Context, at int64, people []sms.Person) error
 	PutPorted(ctx context.Context, id [16]byte, c sms.Carrier, at int64) error
+	PutSegmentTable(ctx context.Context, id sms.ID, at int64, data []byte) error
+	DropSegmentTable(ctx context.Context) error
 	InsertEvents(ctx context.Context, list []sms.Event) error
 	BalanceOf(ctx context.Context, account sms.ID) (ledger.Balance, error)
 	Entries(ctx context.Context, account, after sms.ID, limit int) ([]ledger.Entry, error)
@@ -201,6 +203,8 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.webhooks()
 	a.measures()
 	a.applying()
+	a.permits()
+	a.contacts()
 	a.documents()
 	a.admin()
 	a.oversight()

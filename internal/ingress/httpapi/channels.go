@@ -146,7 +146,7 @@ func permits(c *registry.Channel) []any {
 	o := &c.Options
 	return []any{
 		c.Protocol, c.Carrier, c.Vendor(), c.Splitting(), c.AccessCodeID, c.UpstreamID, c.Categories,
-		o.Replies, o.MKTOpen, o.MKTClose, o.SignatureMax, o.MKTVariables, o.Industries, o.Cloud,
+		o.Replies, o.MKTOpen, o.MKTClose, o.SignatureMax, o.MKTVariables, o.Industries, o.RefileStale, o.EntityTypes, c.Provinces, o.Cloud,
 	}
 }
 
@@ -169,6 +169,9 @@ func checkChannel(snap *registry.Snapshot, ch *registry.Channel, secret string) 
 	}
 	if o := &ch.Options; (o.MKTOpen != 0 || o.MKTClose != 0) && o.MKTOpen >= o.MKTClose {
 		return sms.Errorf(sms.BadRequest, "body.options.mkt_close", "the hours begin at minute %d, which is not before %d", o.MKTOpen, o.MKTClose)
+	}
+	if _, err := sms.ParseCoverage(ch.Provinces); err != nil {
+		return sms.Errorf(sms.BadRequest, "body.provinces", "%s", err)
 	}
 	if err := vendorcode.Check(ch); err != nil {
 		return sms.Errorf(sms.BadRequest, "body.options.codes", "%s", err)

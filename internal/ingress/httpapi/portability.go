@@ -29,6 +29,7 @@ type PortedOut struct {
 
 // adminNumbers registers what is known of numbers.
 func (a *API) adminNumbers() {
+	a.adminSegments()
 	operation(a, ScopeAdmin, huma.Operation{
 		OperationID: "put-portability", Method: http.MethodPost, Path: "/v1/admin/portability", Summary: "Numbers that changed their carrier 携号转网", Tags: []string{"admin"},
 		Description: "A number given here is sent to by the carrier given here. What waits for it is decided anew.",

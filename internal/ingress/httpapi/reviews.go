@@ -25,7 +25,7 @@ type NextStep struct {
 // CaseView is a review as its parties see it.
 type CaseView struct {
 	ID          sms.ID             `json:"id"`
-	Kind        string             `json:"kind" enum:"signature,template,licence,party"`
+	Kind        string             `json:"kind" enum:"signature,template,licence,permit,party"`
 	ObjectID    sms.ID             `json:"object_id"`
 	Version     int64              `json:"version,omitempty" doc:"of a template"`
 	PartyID     sms.ID             `json:"party_id"`
@@ -36,6 +36,7 @@ type CaseView struct {
 	SubmittedAt int64              `json:"submitted_at"`
 	DueAt       int64              `json:"due_at"`
 	Overdue     bool               `json:"overdue,omitempty"`
+	FirstBy     sms.ID             `json:"first_approved_by,omitempty" doc:"the first of two reviewers, where a rule asks for two"`
 	ReviewedBy  sms.ID             `json:"reviewed_by,omitempty"`
 	ReviewedAt  int64              `json:"reviewed_at,omitempty"`
 	Reason      string             `json:"reason,omitempty"`
@@ -58,7 +59,7 @@ func (a *API) viewCase(c *review.Case, staff bool) (*CaseView, error) {
 		Overdue: c.State == review.Waiting && c.DueAt <= a.Now().UnixMilli(), Next: nextOfCase(c, found),
 	}
 	if staff {
-		v.SubmittedBy, v.ReviewedBy = c.StaffID, c.ReviewerID
+		v.SubmittedBy, v.FirstBy, v.ReviewedBy = c.StaffID, c.FirstID, c.ReviewerID
 	}
 	return v, nil
 }
@@ -72,6 +73,8 @@ func nextOfCase(c *review.Case, found []rulebook.Finding) NextStep {
 	switch {
 	case c.State == review.Waiting && blocked:
 		return NextStep{who, "有规则不允许通过，请按处理办法修改后重新提交", "A rule stands against it: mend what its remedy says and submit it again"}
+	case c.State == review.Waiting && c.FirstID != 0:
+		return NextStep{"reviewer", "一位审核员已同意，等待第二位审核员审核", "One reviewer has approved it: a second one reviews it"}
 	case c.State == review.Waiting:
 		return NextStep{"reviewer", "等待另一位审核员审核", "Another person of the staff reviews it"}
 	case c.State == review.Rejected:
@@ -177,7 +180,7 @@ type ReviewOut struct{ Body CaseView }
 
 // QueueIn asks for what waits.
 type QueueIn struct {
-	Kind  string `query:"kind" enum:",signature,template,licence,party" doc:"empty is all"`
+	Kind  string `query:"kind" enum:",signature,template,licence,permit,party" doc:"empty is all"`
 	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }
 
@@ -208,6 +211,12 @@ func (a *API) adminReviewed() {
 		wrap:  func(o registry.Licence) review.Object { return &review.Licence{Licence: o} },
 		state: func(o *registry.Licence) string { return o.State },
 	})
+	putReviewed(a, reviewed[registry.Permit]{
+		path: "permits", title: "Permit of a trade 行业许可", submit: registry.Active, stop: []string{registry.Pending, registry.Revoked},
+		stamp: func(o *registry.Permit, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
+		wrap:  func(o registry.Permit) review.Object { return &review.Permit{Permit: o} },
+		state: func(o *registry.Permit) string { return o.State },
+	})
 	putReviewed(a, reviewed[registry.Party]{
 		path: "parties", title: "Party 主体", submit: registry.Active, stop: []string{registry.Pending, registry.Frozen, registry.Closed},
 		stamp: func(o *registry.Party, id sms.ID, now int64) {
@@ -222,7 +231,7 @@ func (a *API) adminReviewed() {
 	identity := adminOp("put-identity", http.MethodPut, "/v1/admin/parties/{id}/identity", "Who stands behind a party 主体实名信息")
 	identity.Description = "Names, address and telephone are sealed; they stand in filing sheets alone. Needs a person of the staff."
 	operation(a, ScopeAdmin, identity, a.putIdentity)
-	for path, kind := range map[string]string{"signatures": rulebook.ObjectSignature, "licences": rulebook.ObjectLicence, "parties": rulebook.ObjectParty} {
+	for path, kind := range map[string]string{"signatures": rulebook.ObjectSignature, "licences": rulebook.ObjectLicence, "permits": rulebook.ObjectPermit, "parties": rulebook.ObjectParty} {
 		operation(a, ScopeAdmin, reviewOp("review-"+path, "/v1/admin/"+path+"/{id}/review"), func(ctx context.Context, in *ReviewIn) (*ReviewOut, error) {
 			return a.decide(ctx, kind, in.ID, 0, &in.Body)
 		})

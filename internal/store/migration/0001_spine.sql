@@ -12,7 +12,7 @@ CREATE TABLE party (
   group_id      INTEGER NOT NULL,          -- content provider group: opt-outs reach all of it (OPT-03)
   name          TEXT NOT NULL,
   uscc          TEXT NOT NULL,             -- 统一社会信用代码
-  entity_type   TEXT NOT NULL,             -- company | individual | institution | government
+  entity_type   TEXT NOT NULL,             -- company | individual | institution | government | social
   agent_mode    TEXT NOT NULL DEFAULT '',  -- '' | referral | licensed
   state         TEXT NOT NULL,             -- pending | active | frozen | closed
   created_at    INTEGER NOT NULL,
@@ -41,7 +41,8 @@ CREATE TABLE licence (
   number      TEXT NOT NULL,
   uscc        TEXT NOT NULL,
   scope       TEXT NOT NULL,               -- comma-separated business codes, e.g. B25
-  provinces   TEXT NOT NULL,               -- comma-separated, '*' is nationwide
+  provinces   TEXT NOT NULL,               -- comma-separated codes or names, '*' is nationwide
+  capital     INTEGER NOT NULL DEFAULT 0,  -- registered capital of its holder in yuan, 0 is not known
   valid_from  INTEGER NOT NULL,
   valid_to    INTEGER NOT NULL,
   state       TEXT NOT NULL,               -- pending | active | revoked
@@ -49,6 +50,29 @@ CREATE TABLE licence (
   created_at  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX licence_party ON licence(party_id);
+
+-- Permits of trades that not everybody may offer (CNT-09).
+CREATE TABLE permit (
+  id          INTEGER PRIMARY KEY,
+  party_id    INTEGER NOT NULL REFERENCES party(id),
+  trade       TEXT NOT NULL,               -- industry of a lexicon of the rule packs
+  kind        TEXT NOT NULL,               -- what it is called
+  number      TEXT NOT NULL,
+  holder      TEXT NOT NULL,
+  valid_from  INTEGER NOT NULL,
+  valid_to    INTEGER NOT NULL,
+  state       TEXT NOT NULL,               -- pending | active | revoked
+  document_id INTEGER,
+  created_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX permit_party ON permit(party_id);
+
+-- The table of number segments and provinces that an operator imported, if any.
+CREATE TABLE segment_table (
+  id   INTEGER PRIMARY KEY,
+  at   INTEGER NOT NULL,
+  data BLOB NOT NULL                       -- compressed, see internal/routing
+) STRICT;
 
 CREATE TABLE access_code (
   id          INTEGER PRIMARY KEY,
@@ -93,6 +117,12 @@ CREATE TABLE signature (
   updated_at       INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX signature_key ON signature(party_id, text);
+
+-- When a signature was last used, by days (SIG-09): a row is written once a day.
+CREATE TABLE signature_use (
+  signature_id INTEGER PRIMARY KEY REFERENCES signature(id),
+  day          INTEGER NOT NULL            -- since 1970-01-01 in Asia/Shanghai
+) STRICT;
 
 CREATE TABLE authorisation (
   id           INTEGER PRIMARY KEY,
@@ -192,6 +222,27 @@ CREATE TABLE template_filing (
   PRIMARY KEY (template_id, version, carrier)
 ) STRICT;
 
+-- Links and telephones of a party's texts, as filed with a carrier (TPL-12).
+CREATE TABLE contact_filing (
+  id           INTEGER PRIMARY KEY,
+  party_id     INTEGER NOT NULL REFERENCES party(id),
+  carrier      TEXT NOT NULL,
+  kind         TEXT NOT NULL,              -- link | telephone
+  value        TEXT NOT NULL,              -- host, or host and beginning of a path; digits
+  state        TEXT NOT NULL,              -- draft | submitted | approved | rejected | revoked
+  reference    TEXT NOT NULL,
+  reason       TEXT NOT NULL,              -- code, of a refusal or a revocation
+  note         TEXT NOT NULL,
+  valid_from   INTEGER NOT NULL,
+  valid_to     INTEGER NOT NULL,
+  batch        INTEGER NOT NULL,           -- the sheet by which it was submitted
+  submitted_by INTEGER NOT NULL,           -- staff
+  submitted_at INTEGER NOT NULL,
+  answered_by  INTEGER NOT NULL,           -- staff, who wrote the carrier's answer down
+  updated_at   INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX contact_filing_key ON contact_filing(party_id, carrier, kind, value);
+
 -- Scans of papers. Their content is sealed, in pieces, and never in clear on disk.
 CREATE TABLE document (
   id          INTEGER PRIMARY KEY,
@@ -230,7 +281,7 @@ CREATE INDEX document_view_document ON document_view(document_id, id);
 -- What waits for a second person before it is used, and what came of it.
 CREATE TABLE review (
   id           INTEGER PRIMARY KEY,
-  kind         TEXT NOT NULL,              -- signature | template | licence | party
+  kind         TEXT NOT NULL,              -- signature | template | licence | permit | party
   object_id    INTEGER NOT NULL,
   version      INTEGER NOT NULL,           -- of a template, else 0
   party_id     INTEGER NOT NULL REFERENCES party(id),
@@ -241,6 +292,7 @@ CREATE TABLE review (
   staff_id     INTEGER NOT NULL,           -- and whose that is, 0 is the customer's
   submitted_at INTEGER NOT NULL,
   due_at       INTEGER NOT NULL,
+  first_id     INTEGER NOT NULL,           -- the first of two reviewers, where a rule asks for two; 0 before
   reviewer_id  INTEGER NOT NULL,           -- staff
   reviewed_at  INTEGER NOT NULL,
   reason       TEXT NOT NULL,
@@ -271,6 +323,7 @@ CREATE TABLE channel (
   priority       INTEGER NOT NULL,         -- same carrier, same priority: one group; a lower one goes first
   weight         INTEGER NOT NULL DEFAULT 0,  -- share of its group's messages
   categories     TEXT NOT NULL DEFAULT '', -- what it may carry, '' is everything
+  provinces      TEXT NOT NULL DEFAULT '', -- codes of those whose numbers it takes, '' is all
   state          TEXT NOT NULL,            -- active | paused | frozen
   back_secret    BLOB NOT NULL,            -- sealed: SGIP's gateway logs in to us by it
   options        TEXT NOT NULL             -- JSON: what only some protocols or carriers ask for
