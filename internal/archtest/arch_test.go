@@ -125,6 +125,7 @@ func TestSingleWriters(t *testing.T) {
 		"InsertDecisions": {"internal/gate"}, "Redecide": {"internal/gate", "internal/app"},
 		"Post": {"internal/ledger"}, "PutSuppression": {"internal/consent"}, "InsertGrants": {"internal/consent"}, "WithdrawGrants": {"internal/consent"},
 		"InsertPossession": {"internal/consent"}, "ConfirmRequest": {"internal/consent"}, "PutConsentRequests": {"internal/gate"}, "ProvePossession": {"internal/consent"}, "PageOfWording": {"internal/consent"},
+		"LockChunk": {"internal/gate"}, "FinishChunk": {"internal/gate"}, "SaveCampaign": {"internal/campaign"}, "PutCampaignChunk": {"internal/campaign"},
 		"PutCase": {"internal/review"}, "CloseCase": {"internal/review"},
 		"SuspendGrants": {"internal/consent"}, "LiftSuppression": {"internal/consent"}, "PutVacant": {"internal/consent"}, "SaveImport": {"internal/consent"},
 		"PutCheckpoint": {"internal/evlog"}, "PutTile": {"internal/evlog"}, "PlaceLeaves": {"internal/evlog"},

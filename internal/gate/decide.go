@@ -83,6 +83,9 @@ func (b *batchRun) decide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if live, err = b.lockChunks(ctx, live); err != nil {
+		return err
+	}
 	if err := b.lock(ctx, live); err != nil {
 		return err
 	}
@@ -490,6 +493,9 @@ func (b *batchRun) write(ctx context.Context, live []int) error {
 		return err
 	}
 	if err := b.money.Post(ctx, b.tx, b.g.ids, at, ""); err != nil {
+		return err
+	}
+	if err := b.finishChunks(ctx, live); err != nil {
 		return err
 	}
 	for _, i := range live {
