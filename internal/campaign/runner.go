@@ -18,7 +18,7 @@ import (
 // attempt is made.
 const (
 	workEvery = 250 * time.Millisecond
-	claimTime = 15 * time.Second
+	claimTime = 10 * time.Second
 	maxBehind = 4
 	failPause = 5 * time.Second
 )
