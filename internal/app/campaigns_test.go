@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/zhunxin/zhunxin/evidence/bundle"
 	"github.com/zhunxin/zhunxin/internal/campaign"
 	"github.com/zhunxin/zhunxin/internal/config"
+	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
@@ -493,4 +495,57 @@ func TestCampaignIsHeldForAReviewer(t *testing.T) {
 		t.Errorf("a rejected campaign starts: %+v", got)
 	}
 	n.onlyOnce(other.ID, 40)
+}
+
+// A campaign's text is judged once: what holds it holds the campaign, and once a reviewer has
+// confirmed that, none of its messages waits for one.
+func TestCampaignTextIsReviewedOnce(t *testing.T) {
+	n := start(t, config.Default())
+	template := n.templateOf(sms.MKT)
+	snap, err := n.Registry(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := n.Now()
+	valid := registry.Period{From: now.Add(-time.Hour).UnixMilli(), To: now.AddDate(1, 0, 0).UnixMilli()}
+	err = n.DB.Write(t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+		for _, o := range []any{
+			registry.TemplateVersion{TemplateID: template, Version: 2, Body: "会员日全网销量第一，全场八折，拒收请回复R", State: registry.Approved, ReviewedBy: "test", Period: valid},
+			registry.TemplateFiling{TemplateID: template, Version: 2, Carrier: snap.Channels[0].Carrier, State: registry.Approved, Reference: "MB-2", Period: valid, UpdatedAt: valid.From},
+		} {
+			if err := tx.Put(ctx, o); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := people(0, 600)
+	evidence := n.consented(to)
+	customer := n.key
+	n.key = n.adminKey()
+	_, reviewer := n.staffKey("reviewer")
+	n.key = customer
+	v := n.loaded(n.campaignBody(evidence, nil), to)
+	v = n.untilState(v.ID, "review")
+	var confirmed []string
+	for _, f := range v.Findings {
+		if f.Outcome == "hold" {
+			confirmed = append(confirmed, f.Rule)
+		}
+	}
+	if !slices.Contains(confirmed, "AD-01") {
+		t.Errorf("%+v", v)
+	}
+	n.do(http.MethodPost, "/v1/admin/campaigns/"+v.ID.String()+"/review", map[string]any{"verdict": "approve", "reason": "有统计机构证明", "confirmed": confirmed}, &v, "Authorization", "Bearer "+reviewer)
+	n.act(v.ID, "start")
+	if v = n.untilState(v.ID, "done"); v.Verdicts["queued"] != 600 || v.Verdicts["held"] != 0 {
+		t.Errorf("%+v", v)
+	}
+	n.agree(other)
+	if r := n.send("【准信示例】会员日全网销量第一，全场八折，拒收请回复R", other).Results[0]; r.State != sms.Held {
+		t.Errorf("the confirmation reaches a message that is of no campaign: %+v", r)
+	}
 }

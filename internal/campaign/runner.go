@@ -256,7 +256,11 @@ func (x *Desk) advance(ctx context.Context, id sms.ID) (moved bool, err error) {
 		x.Stats.Waits.Add(1)
 		return false, nil
 	case len(rows) == 0:
+		done := c.Done
 		return true, x.mine(ctx, c, func(_ context.Context, _ Tx, c *Campaign, _ time.Time) (string, error) {
+			if c.Done != done {
+				return "", errEnough
+			}
 			c.Done++
 			return "", nil
 		})

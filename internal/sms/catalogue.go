@@ -214,7 +214,7 @@ var catalogue = []Entry{
 	{WordingUsed, 409, 9, "ZX:C003", "已有人按这份告知文本表示同意，不能再改，请另登记一份", "people have agreed to this wording, so that it can't be changed; register another", false},
 	{CampaignState, 409, 9, "ZX:K001", "群发任务的状态不允许此操作，请刷新后再试", "the state of the campaign does not allow this; look again", false},
 	{CampaignForm, 422, 9, "ZX:K002", "群发任务缺少声明、同意凭证、告知或拒收方式", "the campaign lacks its declaration, its evidence of consents, its notice or a way to refuse", false},
-	{CampaignRefused, 403, 9, "ZX:K003", "审核员驳回了群发任务", "a reviewer has rejected the campaign", false},
+	{CampaignRefused, 403, 9, "ZX:K003", "运营商驳回或停止了群发任务", "the operator has rejected or stopped the campaign", false},
 	{AlreadyAsked, 403, 9, "ZX:C007", "已向该号码发送过授权征询，不得再次征询", "this recipient was asked for consent before and must not be asked again", false},
 	{RefusalMissing, 422, 1, "ZX:O001", "营销短信没有写明有效的退订方式，请以“拒收请回复R”结尾", "the marketing text names no way to refuse that works; end it with 拒收请回复R", false},
 	{OptedOut, 403, 9, "ZX:O003", "该号码已退订，不得再次发送", "this recipient has opted out", false},
