@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -144,7 +145,11 @@ const faultBytes = 6
 func (c *Chunk) addFaults(names []string, list ...Fault) {
 	for _, f := range list {
 		c.Faults = binary.BigEndian.AppendUint32(c.Faults, uint32(f.Line)) //nolint:gosec // MaxRows
-		c.Faults = append(c.Faults, byte(slices.Index(faultCodes, f.Code)), byte(slices.Index(names, f.Variable)+1))
+		variable := slices.Index(names, f.Variable) + 1
+		if variable > math.MaxUint8 { // so many are not told apart
+			variable = 0
+		}
+		c.Faults = append(c.Faults, byte(slices.Index(faultCodes, f.Code)), byte(variable))
 	}
 }
 

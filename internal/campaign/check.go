@@ -54,7 +54,7 @@ func (x *Desk) check(ctx context.Context, id sms.ID) (moved bool, err error) {
 	}
 	e, found, err := x.estimate(ctx, w, n)
 	if err != nil {
-		return false, x.failed(ctx, c, err)
+		return false, x.failed(ctx, c, err, Stopped) // it was not judged: nothing may go on from here
 	}
 	return true, x.mine(ctx, c, func(ctx context.Context, tx Tx, c *Campaign, now time.Time) (string, error) {
 		c.Good, c.Done, c.Estimate = n.good, 0, *e

@@ -232,8 +232,8 @@ func evidenceOf(ctx context.Context, tx Tx, ids []sms.ID, group sms.ID) (bool, e
 }
 
 // Load takes a part of the rows in, and seals each chunk before it is written. The same part may
-// be brought again: with the same rows nothing changes, and one that broke is written over. shown are the first
-// rows that can't be sent.
+// be brought again: with the same rows nothing changes, and one that broke is written over. shown
+// are the first rows that can't be sent.
 func (x *Desk) Load(ctx context.Context, snap *registry.Snapshot, id sms.ID, no int, form string, from io.Reader) (p *Part, shown []Fault, err error) {
 	claim := int64(x.IDs.Next())
 	var old *Part
@@ -259,8 +259,11 @@ func (x *Desk) Load(ctx context.Context, snap *registry.Snapshot, id sms.ID, no 
 	hash := sha256.New()
 	r := &reader{form: form, signature: c.Terms.Signature, wording: w.Wording, names: w.Wording.Names()}
 	p = &Part{CampaignID: id, No: no}
-	chunks := c.Chunks
-	err = r.rowsOf(io.TeeReader(from, hash), MaxRows-c.Rows, func(first, lines int, rows []row, faults []Fault) error {
+	chunks, most := c.Chunks, MaxRows-c.Rows
+	if old != nil {
+		most = MaxRows // they are compared, and not taken
+	}
+	err = r.rowsOf(io.TeeReader(from, hash), most, func(first, lines int, rows []row, faults []Fault) error {
 		for i := range faults {
 			faults[i].Part = no
 		}

@@ -47,8 +47,22 @@ func (w *world) registry() *registry.Snapshot {
 	return snap
 }
 
-// open makes a campaign of marketing ready to so many people who have consented.
+// open starts a campaign of marketing to so many people who have consented.
 func (w *world) open(people int, set func(*campaign.Terms)) *campaign.Campaign {
+	w.T.Helper()
+	c := w.load(people, set)
+	if _, err := w.Close(w.T.Context(), c.ID); err != nil {
+		w.T.Fatal(err)
+	}
+	w.until(c, campaign.Ready)
+	if _, err := w.Desk.Start(w.T.Context(), c.ID, 0); err != nil {
+		w.T.Fatal(err)
+	}
+	return c
+}
+
+// load makes a campaign and brings its rows.
+func (w *world) load(people int, set func(*campaign.Terms)) *campaign.Campaign {
 	w.T.Helper()
 	var rows strings.Builder
 	rows.WriteString("to\n")
@@ -70,13 +84,6 @@ func (w *world) open(people int, set func(*campaign.Terms)) *campaign.Campaign {
 		w.T.Fatal(found, err)
 	}
 	if _, _, err := w.Load(w.T.Context(), snap, c.ID, 1, campaign.CSV, strings.NewReader(rows.String())); err != nil {
-		w.T.Fatal(err)
-	}
-	if _, err := w.Close(w.T.Context(), c.ID); err != nil {
-		w.T.Fatal(err)
-	}
-	w.until(c, campaign.Ready)
-	if _, err := w.Desk.Start(w.T.Context(), c.ID, 0); err != nil {
 		w.T.Fatal(err)
 	}
 	return c
@@ -182,5 +189,36 @@ func TestCampaignKeepsItsTime(t *testing.T) {
 		}
 		w.Clock.Set(at.AddDate(0, 0, 31))
 		w.until(left, campaign.Cancelled)
+	})
+}
+
+// Of a party that is frozen nothing goes on: what was judged pauses, and what was not is stopped,
+// because nothing may start that no sample was tried of.
+func TestCampaignOfAFrozenParty(t *testing.T) {
+	everywhere(t, func(w *world) {
+		at := gatetest.Morning.Add(time.Hour)
+		judged := w.open(2, func(t *campaign.Terms) { t.SendAt = at.UnixMilli() })
+		loaded := w.load(2, nil)
+		party := *w.registry().Party[gatetest.Customer]
+		party.State = registry.Frozen
+		w.Put(party)
+		if _, err := w.Close(w.T.Context(), loaded.ID); err != nil {
+			w.T.Fatal(err)
+		}
+		if now := w.until(loaded, campaign.Stopped); now.Ruling.Code != sms.PartyFrozen {
+			w.T.Errorf("%+v", now)
+		}
+		w.Clock.Set(at)
+		if now := w.until(judged, campaign.Paused); now.Ruling.Code != sms.PartyFrozen || now.Done != 0 {
+			w.T.Errorf("%+v", now)
+		}
+		party.State = registry.Active
+		w.Put(party)
+		if _, err := w.Resume(w.T.Context(), judged.ID, 0); err != nil {
+			w.T.Fatal(err)
+		}
+		if now := w.until(judged, campaign.Done); now.Tally.Verdicts["queued"] != 2 {
+			w.T.Errorf("%+v", now)
+		}
 	})
 }

@@ -302,7 +302,7 @@ func (x *Desk) send(ctx context.Context, w *work, rows []row) (moved bool, err e
 	}
 	tried, err := x.Gate.Try(ctx, first)
 	if err != nil {
-		return false, x.failed(ctx, c, err)
+		return false, x.failed(ctx, c, err, Paused)
 	}
 	found, at := w.ofAll(tried.Results), opens(&tried.Results[0])
 	if c.State == Scheduled || c.against(found) != nil {
@@ -327,7 +327,7 @@ func (x *Desk) send(ctx context.Context, w *work, rows []row) (moved bool, err e
 	call.Reviewed = len(c.Ruling.Confirmed) > 0 && w.bounded
 	answer, err := x.Gate.Submit(ctx, call)
 	if err != nil {
-		return false, x.failed(ctx, c, err)
+		return false, x.failed(ctx, c, err, Paused)
 	}
 	x.Stats.Chunks.Add(1)
 	x.Stats.Rows.Add(int64(len(answer.Results)))
@@ -374,8 +374,8 @@ func (w *work) merge(all, more []rulebook.Finding) []rulebook.Finding {
 }
 
 // failed is what follows when the gate decides nothing: what passes is tried again, and anything
-// else needs somebody.
-func (x *Desk) failed(ctx context.Context, c *Campaign, err error) error {
+// else needs somebody, so that the campaign comes to another state.
+func (x *Desk) failed(ctx context.Context, c *Campaign, err error, state string) error {
 	var known *sms.Error
 	switch {
 	case !errors.As(err, &known) || known.Code == sms.Internal:
@@ -385,7 +385,7 @@ func (x *Desk) failed(ctx context.Context, c *Campaign, err error) error {
 	case sms.Lookup(known.Code).Again:
 		return x.later(ctx, c, err)
 	}
-	return x.finish(ctx, c, Paused, known.Code, "paused: "+string(known.Code))
+	return x.finish(ctx, c, state, known.Code, state+": "+string(known.Code))
 }
 
 // later has a campaign wait after a failure, which it returns.
