@@ -42,7 +42,7 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	}
 	mux := http.NewServeMux()
 	httpapi.New(httpapi.Config{
-		Lists: p.Lists, Codes: p.Codes, Assess: obligations, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
+		Lists: p.Lists, Campaigns: p.Campaign, Codes: p.Codes, Assess: obligations, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
 		Gate: p.Gate, Packs: p.Packs, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, PackOf: p.PackOf, CaseFile: p.CaseFile,
 		Wait: p.events.next, Settle: p.settle(),
 		Channels: p.channelStates, SelfTest: p.Channels.SelfTest, Filed: p.Channels.Filed, MaxBody: p.Config.HTTP.MaxBody, ScanTimeout: p.Config.HTTP.ScanTimeout, Rate: p.Config.HTTP.Rate, Retention: p.Config.Keep, Logger: p.Logger,

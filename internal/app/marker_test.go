@@ -55,6 +55,7 @@ func TestNoNumberAndNoTextInClear(t *testing.T) {
 	c.wait("the reply", func() bool { return len(c.mos) == 1 })
 	handed := n.declare(n.wording().ID, "number,given_at,proof\n"+marker+",2026-05-01,"+secretCode+"\n"+marker+",2026-05-01,"+secretCode+"\n")
 	n.untilImport(handed.ID, "review")
+	campaign, sent := n.markCampaign(pageMarker, secretCode)
 	w := n.page()
 	token, pageCode := n.code(w.OwnPage, pageMarker)
 	for _, path := range []string{"/open", "/withdraw"} {
@@ -75,6 +76,11 @@ func TestNoNumberAndNoTextInClear(t *testing.T) {
 	pack := n.pack(id, "")
 	var said bytes.Buffer
 	said.Write(pack)
+	for _, path := range []string{"", "/faults", "/rows", "/evidence"} {
+		for _, id := range []sms.ID{campaign, sent} {
+			said.Write(n.raw(http.MethodGet, "/v1/campaigns/"+id.String()+path, nil))
+		}
+	}
 	for _, path := range []string{"/v1/messages/" + id.String(), "/v1/messages", "/v1/ledger", "/metrics"} {
 		said.Write(n.raw(http.MethodGet, path, nil))
 	}
@@ -113,6 +119,24 @@ func TestNoNumberAndNoTextInClear(t *testing.T) {
 			}
 		}
 	}
+}
+
+// markCampaign leaves one campaign with a number and a value of a variable where it is, and has
+// another one sent.
+func (n *node) markCampaign(number, code string) (open, sent sms.ID) {
+	n.t.Helper()
+	body := map[string]any{"name": "发货", "template_id": n.templateOf(sms.Notice), "signature": storySignature}
+	for _, id := range []*sms.ID{&open, &sent} {
+		*id = n.campaign(body).ID
+		n.part(*id, 1, "text/csv", "to,number,ref\n"+number+","+code+",u1\n"+number+",x"+code+",u2\n"+number+","+code+",u3\n"+number+"x,"+code+",u4\n")
+		n.act(*id, "ready")
+		n.untilState(*id, "ready")
+	}
+	n.act(sent, "start")
+	if v := n.untilState(sent, "done"); v.Verdicts["queued"] != 1 {
+		n.t.Errorf("%+v", v)
+	}
+	return open, sent
 }
 
 // markUpstream sends a number and a text to an HTTP upstream, where they stand in the

@@ -76,6 +76,9 @@ func (p *Platform) metrics() http.Handler {
 	counter("reports_partial_total", "Times that reports left a message of which other segments have no report yet.", func() int64 { return in.Partial.Load() + w.Partly.Load() })
 	counter("mo_total", "Messages from handsets.", in.MOs.Load)
 	counter("mo_optout_total", "Of these, opt-outs.", in.OptOuts.Load)
+	counter("campaign_chunks_total", "Chunks of campaigns that this node submitted.", p.Campaign.Stats.Chunks.Load)
+	counter("campaign_rows_total", "Rows of campaigns that this node submitted.", p.Campaign.Stats.Rows.Load)
+	counter("campaign_waits_total", "Times that a campaign waited for its earlier messages to leave.", p.Campaign.Stats.Waits.Load)
 	counter("store_rows_total", "Rows that were changed.", p.DB.Rows)
 	gauge("reports_backlog", "Reports that wait to be stored.", func() float64 { return float64(p.Receiver.Backlog()) })
 	gauge("reports_backlog_bound", "Most reports that may wait.", func() float64 { return inbound.MaxReports })
@@ -106,12 +109,13 @@ var (
 	descWait     = prometheus.NewDesc("zhunxin_store_wait_seconds_total", "Time that write transactions waited for the writer.", []string{"class"}, nil)
 	descSpent    = prometheus.NewDesc("zhunxin_store_spent_seconds_total", "Time that write transactions took.", []string{"class"}, nil)
 	descOldest   = prometheus.NewDesc("zhunxin_oldest_pending_seconds", "How long the message has not moved that has stood longest in a state.", []string{"state"}, nil)
+	descCampaign = prometheus.NewDesc("zhunxin_campaigns", "Campaigns that are not over, by state.", []string{"state"}, nil)
 	descLag      = prometheus.NewDesc("zhunxin_evidence_lag_seconds", "Age of the oldest leaf without a place.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descQueue, descSessions, descWanted, descCredit, descBreaker, descTrips, descPending, descLag, descOldest, descTurns, descWait, descSpent} {
+	for _, d := range []*prometheus.Desc{descQueue, descSessions, descWanted, descCredit, descBreaker, descTrips, descPending, descLag, descOldest, descCampaign, descTurns, descWait, descSpent} {
 		ch <- d
 	}
 }
@@ -164,6 +168,9 @@ func (c *snapshotCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		value(descPending, float64(n))
 		value(descLag, lag)
+		if err := tx.CountCampaignStates(ctx, func(state string, n int) { value(descCampaign, float64(n), state) }); err != nil {
+			return err
+		}
 		return tx.OldestOpen(ctx, func(state sms.State, since int64) {
 			age := 0.0
 			if since > 0 {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/callback"
+	"github.com/zhunxin/zhunxin/internal/campaign"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/config"
 	"github.com/zhunxin/zhunxin/internal/consent"
@@ -50,6 +51,7 @@ type Platform struct {
 	Watch    *risk.Watch
 	Codes    *vendorcode.Table
 	Lists    *consent.Importer
+	Campaign *campaign.Desk
 	Now      func() time.Time
 	Logger   *slog.Logger
 
@@ -180,6 +182,7 @@ func (p *Platform) join() {
 		OnReports: p.reported, OnMO: p.told, OnEnded: p.ended,
 	}
 	p.Lists = &consent.Importer{Store: listStore{p.DB}, Keys: p.Keys, IDs: p.IDs, InForce: p.Gate.RulesInForce}
+	p.Campaign = campaign.New(campaign.Config{Store: campaignStore{p.DB}, Gate: p.Gate, Keys: p.Keys, IDs: p.IDs, OnTold: p.told, Logger: p.Logger})
 	p.Watch = &risk.Watch{Store: riskStore{p.DB}, InForce: p.Gate.RulesInForce, Codes: p.Codes, IDs: p.IDs, Logger: p.Logger}
 	p.Channels = channel.NewSet(channel.Config{
 		Leases: &leases{p.DB, cfg.Node, p.Worker}, Inbound: p.Receiver, OnCredit: p.Worker.Wake, Now: p.Now, Logger: p.Logger,
@@ -258,6 +261,7 @@ func (p *Platform) Start(ctx context.Context) error {
 	p.spawn(p.watch)
 	p.spawn(p.watchDuties)
 	p.spawn(func(ctx context.Context) { p.Lists.Run(ctx, p.Logger) })
+	p.spawn(p.Campaign.Run)
 	p.spawn((&callback.Caller{
 		Store: callbackStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Logger: p.Logger, Private: p.Config.Webhook.Private, Settle: p.settle(),
 	}).Run)

@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/zhunxin/zhunxin/internal/callback"
+	"github.com/zhunxin/zhunxin/internal/campaign"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/dispatch"
@@ -90,6 +91,17 @@ func (s listStore) Write(ctx context.Context, fn func(context.Context, consent.I
 }
 
 func (s listStore) Read(ctx context.Context, fn func(context.Context, consent.ImportTx) error) error {
+	return s.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+// campaignStore is the store as campaigns see it.
+type campaignStore struct{ db *store.DB }
+
+func (s campaignStore) Write(ctx context.Context, fn func(context.Context, campaign.Tx) error) error {
+	return s.db.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+func (s campaignStore) Read(ctx context.Context, fn func(context.Context, campaign.Tx) error) error {
 	return s.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 }
 

@@ -126,6 +126,7 @@ func TestSingleWriters(t *testing.T) {
 		"Post": {"internal/ledger"}, "PutSuppression": {"internal/consent"}, "InsertGrants": {"internal/consent"}, "WithdrawGrants": {"internal/consent"},
 		"InsertPossession": {"internal/consent"}, "ConfirmRequest": {"internal/consent"}, "PutConsentRequests": {"internal/gate"}, "ProvePossession": {"internal/consent"}, "PageOfWording": {"internal/consent"},
 		"PutCase": {"internal/review"}, "CloseCase": {"internal/review"}, "ApproveFirst": {"internal/review"},
+		"LockChunk": {"internal/gate"}, "FinishChunk": {"internal/gate"}, "SaveCampaign": {"internal/campaign"}, "PutCampaignChunk": {"internal/campaign"},
 		"SuspendGrants": {"internal/consent"}, "LiftSuppression": {"internal/consent"}, "PutVacant": {"internal/consent"}, "SaveImport": {"internal/consent"},
 		"PutCheckpoint": {"internal/evlog"}, "PutTile": {"internal/evlog"}, "PlaceLeaves": {"internal/evlog"},
 	}

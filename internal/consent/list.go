@@ -30,7 +30,7 @@ var columnNames = map[string]string{
 
 // readColumns reads the first line of a list.
 func readColumns(line []byte) (columns []string, err error) {
-	fields, ok := splitLine(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")))
+	fields, ok := SplitLine(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")))
 	for _, f := range fields {
 		c := columnNames[strings.ToLower(strings.TrimSpace(f))]
 		if c == "" || slices.Contains(columns, c) {
@@ -44,8 +44,8 @@ func readColumns(line []byte) (columns []string, err error) {
 	return columns, nil
 }
 
-// splitLine reads one line of CSV (RFC 4180) whose fields hold no line ends.
-func splitLine(line []byte) ([]string, bool) {
+// SplitLine reads one line of CSV (RFC 4180) whose fields hold no line ends.
+func SplitLine(line []byte) ([]string, bool) {
 	if !utf8.Valid(line) || bytes.ContainsRune(line, 0) {
 		return nil, false
 	}
@@ -148,7 +148,7 @@ func readTime(s string) (int64, bool) {
 // readRow reads a line of a list.
 func readRow(columns []string, line []byte, no int) row {
 	out := row{line: no}
-	fields, ok := splitLine(line)
+	fields, ok := SplitLine(line)
 	if !ok || len(fields) != len(columns) {
 		out.fault = FaultColumns
 		return out

@@ -50,6 +50,11 @@ type Call struct {
 	SendAt      time.Time // zero is now
 	NotAfter    time.Time // zero takes the category's default
 
+	// Chunk says which part of a campaign it is, nil for none.
+	Chunk *Chunk
+	// Reviewed says that a person has approved what the campaign says to everybody.
+	Reviewed bool
+
 	// Via is the protocol login that the call came by, 0 for HTTP. PDU is the id
 	// that its PDU is, or was, answered with; 0 when that is the message's own.
 	Via sms.ID
@@ -58,6 +63,15 @@ type Call struct {
 	// is told as a report. Otherwise a refusal is told as a report only beside
 	// recipients that were accepted.
 	Answered bool
+}
+
+// Chunk is a part of a campaign. It is marked as done by the transaction that decides it, and
+// only if it is the next one of a campaign that runs and that the node with this claim works
+// on: no row is decided twice, and none after a pause or an end has committed.
+type Chunk struct {
+	Campaign sms.ID
+	No       int
+	Claim    int64
 }
 
 // Recipients counts them.
@@ -170,6 +184,8 @@ type Tx interface {
 	Claim(ctx context.Context, account sms.ID, key string, payload [32]byte, expires int64) (fresh bool, oldPayload, answer []byte, err error)
 	Answer(ctx context.Context, account sms.ID, key string, sealed []byte) error
 	Unclaim(ctx context.Context, account sms.ID, key string) error
+	LockChunk(ctx context.Context, campaign sms.ID, no int, claim int64) (bool, error)
+	FinishChunk(ctx context.Context, campaign sms.ID, no int, messages []sms.ID, verdicts map[string]int) error
 	LockRecipients(ctx context.Context, ids [][16]byte) error
 	Ported(ctx context.Context, ids [][16]byte, each func([16]byte, sms.Carrier)) error
 	Secrets(ctx context.Context, group sms.ID, ids [][16]byte, each func([16]byte, []byte) error) error

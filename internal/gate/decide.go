@@ -85,6 +85,9 @@ func (b *batchRun) decide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if live, err = b.lockChunks(ctx, live); err != nil {
+		return err
+	}
 	if err := b.lock(ctx, live); err != nil {
 		return err
 	}
@@ -501,6 +504,9 @@ func (b *batchRun) write(ctx context.Context, live []int) error {
 	}
 	if err := b.writeUses(ctx); err != nil {
 		return fmt.Errorf("store when signatures were used: %w", err)
+	}
+	if err := b.finishChunks(ctx, live); err != nil {
+		return err
 	}
 	for _, i := range live {
 		j := b.jobs[i]

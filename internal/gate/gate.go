@@ -105,7 +105,7 @@ func (g *Gate) Send(call *Call, done func(Answer, error)) {
 }
 
 func (g *Gate) enqueue(call *Call, done func(outcome)) {
-	j := &job{call: call, done: done}
+	j := &job{call: call, review: call.Reviewed, done: done}
 	if g.cfg.Observe != nil {
 		began := time.Now()
 		j.done = func(o outcome) {
@@ -360,7 +360,7 @@ func (g *Gate) Try(ctx context.Context, call *Call) (Answer, error) {
 		return Answer{}, err
 	}
 	plain := *call
-	plain.Key = ""
+	plain.Key, plain.Chunk = "", nil
 	var b *batchRun
 	err := errMoved
 	for range 3 {
@@ -369,7 +369,7 @@ func (g *Gate) Try(ctx context.Context, call *Call) (Answer, error) {
 		}
 		err = g.Compiled(ctx, func() error {
 			return g.store.Write(ctx, func(ctx context.Context, tx Tx) error {
-				b = &batchRun{g: g, tx: tx, jobs: []*job{{call: &plain}}, outcomes: make([]outcome, 1), dry: true}
+				b = &batchRun{g: g, tx: tx, jobs: []*job{{call: &plain, review: plain.Reviewed}}, outcomes: make([]outcome, 1), dry: true}
 				if err := b.decide(ctx); err != nil {
 					return err
 				}

@@ -93,7 +93,7 @@ func (g *Gate) prepare(j *job, l *law, now time.Time) {
 		}
 		j.against = sms.PartyFrozen
 	}
-	if len(j.redo) == 0 {
+	if len(j.redo) == 0 && j.call.Chunk == nil { // a campaign is judged as a whole (CNS-13a)
 		j.numbers, j.consecutive = consecutive(j.call)
 	}
 	for i := range j.call.Parts {

@@ -206,6 +206,16 @@ func (w *Wording) has(name string) bool {
 	return false
 }
 
+// Names lists the variables in their order.
+func (w *Wording) Names() (out []string) {
+	for _, p := range w.parts {
+		if p.name != "" {
+			out = append(out, p.name)
+		}
+	}
+	return out
+}
+
 // Only is the name of the one variable, if there is just one and it has this type.
 func (w *Wording) Only(kind string) (name string, ok bool) {
 	for _, p := range w.parts {

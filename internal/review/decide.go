@@ -60,7 +60,7 @@ func (d *Desk) Decide(ctx context.Context, tx Tx, kind string, id sms.ID, versio
 		return nil, err
 	}
 	if v.Approve {
-		if err := allowed(found, v.Confirmed); err != nil {
+		if err := Allowed(found, v.Confirmed); err != nil {
 			return nil, err
 		}
 		switch {
@@ -108,8 +108,8 @@ func errNotWaiting() error {
 	return sms.Errorf(sms.ReviewNotWaiting, "path.id", "nothing of it waits for a review; somebody may have decided a moment ago")
 }
 
-// allowed tells why what the rules found can't be approved.
-func allowed(found []rulebook.Finding, confirmed []string) error {
+// Allowed tells why what the rules found can't be approved.
+func Allowed(found []rulebook.Finding, confirmed []string) error {
 	if f := rulebook.Refusing(found); f != nil && f.Outcome == rulebook.Block {
 		return sms.Errorf(f.Code, "body.verdict", "%s: %s. %s", f.Rule, f.Reason.En, f.Remedy.En)
 	}

@@ -231,7 +231,7 @@ func (b *Book) add(env *cel.Env, r Rule) error {
 		return err
 	}
 	switch r.Kind {
-	case KindObject:
+	case KindObject, KindCampaign:
 		return b.addObjectRule(r)
 	case KindDuty:
 		return b.addDuty(r)

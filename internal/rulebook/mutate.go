@@ -184,7 +184,7 @@ func (c *compiled) exampleDay() time.Time {
 // stands tells whether a rule stands against something lawful but for some facts.
 func (b *Book) stands(c *compiled, values map[string]any, at time.Time) (bool, error) {
 	var found []Finding
-	if c.Kind == KindObject {
+	if c.Object != "" {
 		facts, err := known(b.objects[c.Object], c.Object, values)
 		if err != nil {
 			return false, err

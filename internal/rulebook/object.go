@@ -15,7 +15,8 @@ import (
 )
 
 // Kinds of rules (design 5): what decides about messages, what decides what an object of
-// the registry may become, and what the program guarantees by itself.
+// the registry may become, and what the program guarantees by itself; KindCampaign and
+// KindDuty are the others.
 const (
 	KindMessage = "message"
 	KindObject  = "object"
@@ -98,6 +99,7 @@ var objectFacts = map[string][]Info{
 		{Name: "permit.elsewhere", Lawful: int64(0), Doc: "other parties that have registered the same number"},
 		{Name: "permit.scan", Lawful: true, Doc: "its scan is on file"},
 	},
+	objectCampaign: campaignFacts,
 	ObjectLicence: {
 		{Name: "licence.own_name", Lawful: true, Doc: "it is issued to the party that registers it"},
 		{Name: "licence.elsewhere", Lawful: int64(0), Doc: "other parties that have registered the same number"},
@@ -223,12 +225,18 @@ func (r *Rule) checkKind() error {
 		if objectFacts[r.Object] == nil {
 			return fmt.Errorf("object %q is none of %v", r.Object, slices.Sorted(maps.Keys(objectFacts)))
 		}
+		if r.Object == objectCampaign {
+			return fmt.Errorf("a rule about a campaign is of the kind %s", KindCampaign)
+		}
 		if r.Reviewers != 0 && (r.Outcome != Hold || r.Reviewers != 2) {
 			return fmt.Errorf("reviewers is 2, of a rule that holds")
 		}
-		if r.Outcome != Block && r.Outcome != Hold && r.Outcome != Warn || r.Hours != nil || len(r.Categories) > 0 || len(r.Proof) > 0 {
-			return fmt.Errorf("a rule about an object blocks, holds or warns, without hours, categories and proof")
+		return r.checkJudging()
+	case KindCampaign:
+		if r.Object != objectCampaign {
+			return fmt.Errorf("a rule of the kind %s has no object", KindCampaign)
 		}
+		return r.checkJudging()
 	case KindProduct:
 		if len(r.Proof) == 0 {
 			return fmt.Errorf("proof is missing: the tests that show what the program guarantees")
@@ -239,7 +247,15 @@ func (r *Rule) checkKind() error {
 	case KindDuty:
 		return r.checkDuty()
 	default:
-		return fmt.Errorf("its kind %q is not message, object, product or duty: it would stand against nothing", r.Kind)
+		return fmt.Errorf("its kind %q is not message, campaign, object, product or duty: it would stand against nothing", r.Kind)
+	}
+	return nil
+}
+
+// checkJudging tells what is wrong with a rule that judges an object or a campaign.
+func (r *Rule) checkJudging() error {
+	if r.Outcome != Block && r.Outcome != Hold && r.Outcome != Warn || r.Hours != nil || len(r.Categories) > 0 || len(r.Proof) > 0 {
+		return fmt.Errorf("a rule about an object or a campaign blocks, holds or warns, without hours, categories and proof")
 	}
 	return nil
 }

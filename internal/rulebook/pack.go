@@ -105,7 +105,7 @@ const (
 // Rule is one rule as the pack has it.
 type Rule struct {
 	ID         string               `yaml:"id" json:"id"`
-	Kind       string               `yaml:"kind" json:"kind"`                         // message | object | product | duty
+	Kind       string               `yaml:"kind" json:"kind"`                         // message | campaign | object | product | duty
 	Object     string               `yaml:"object,omitempty" json:"object,omitempty"` // that an object rule judges
 	Title      Both                 `yaml:"title" json:"title"`
 	Basis      []Basis              `yaml:"basis" json:"basis"`
@@ -255,6 +255,7 @@ func Parse(b []byte) (*Pack, error) {
 		if len(r.Carriers) == 0 {
 			r.Carriers = p.Carriers
 		}
+		r.takeCampaign()
 		if err := r.takeDuty(); err != nil {
 			return nil, fmt.Errorf("pack %s, rule %s: %w", p.Name, r.ID, err)
 		}

@@ -35,6 +35,7 @@ type Scenario struct {
 	Signature *SignatureClaim `yaml:"signature,omitempty"`
 	Template  *TemplateClaim  `yaml:"template,omitempty"`
 	Party     *PartyClaim     `yaml:"party,omitempty"`
+	Campaign  *CampaignClaim  `yaml:"campaign,omitempty"` // or a campaign that is to start
 }
 
 // Expectation is a verdict.
@@ -102,7 +103,7 @@ func IsScenarios(b []byte) bool {
 
 // subjects counts what a scenario tells of.
 func (s *Scenario) subjects() (n int) {
-	for _, told := range []bool{s.Text != "" || s.Facts != nil, s.Signature != nil, s.Template != nil, s.Party != nil} {
+	for _, told := range []bool{s.Text != "" || s.Facts != nil, s.Signature != nil, s.Template != nil, s.Party != nil, s.Campaign != nil} {
 		if told {
 			n++
 		}
@@ -116,7 +117,7 @@ func (s *Scenario) check() error {
 	case s.Title.Zh == "" || s.Title.En == "":
 		return errors.New("its title is needed in zh and en")
 	case s.subjects() > 1:
-		return errors.New("it tells of a message (text, facts), a signature, a template or a party: of one of them")
+		return errors.New("it tells of a message (text, facts), a signature, a template, a party or a campaign: of one of them")
 	case s.At.IsZero():
 		return errors.New("at, the moment of sending, is missing")
 	case !slices.Contains([]string{Permit, Block, Hold, Defer}, e.Outcome):
@@ -186,6 +187,8 @@ func (b *Book) judge(s *Scenario) (found []Finding, err error) {
 		return b.JudgeTemplate(s.Template, s.At.Time)
 	case s.Party != nil:
 		return b.JudgeParty(s.Party, s.At.Time), nil
+	case s.Campaign != nil:
+		return b.JudgeCampaign(s.Campaign, s.At.Time)
 	}
 	f, err := b.scenarioFacts(s)
 	if err != nil {

@@ -98,6 +98,9 @@ const (
 	ImportState         Code = "IMPORT_STATE"
 	ConsentForm         Code = "CONSENT_FORM"
 	WordingUsed         Code = "WORDING_USED"
+	CampaignState       Code = "CAMPAIGN_STATE"
+	CampaignForm        Code = "CAMPAIGN_FORM"
+	CampaignRefused     Code = "CAMPAIGN_REFUSED"
 	AlreadyAsked        Code = "ALREADY_ASKED"
 	RefusalMissing      Code = "REFUSAL_MISSING"
 	OptedOut            Code = "OPTED_OUT"
@@ -221,6 +224,9 @@ var catalogue = []Entry{
 	{ImportState, 409, 9, "ZX:C004", "名单导入的状态不允许此操作，请刷新后再试", "the state of the list does not allow this; look again", false},
 	{ConsentForm, 422, 9, "ZX:C002", "该同意不符合法律要求，不能登记", "the consent is not one that the law knows, and can't be recorded", false},
 	{WordingUsed, 409, 9, "ZX:C003", "已有人按这份告知文本表示同意，不能再改，请另登记一份", "people have agreed to this wording, so that it can't be changed; register another", false},
+	{CampaignState, 409, 9, "ZX:K001", "群发任务的状态不允许此操作，请刷新后再试", "the state of the campaign does not allow this; look again", false},
+	{CampaignForm, 422, 9, "ZX:K002", "群发任务缺少声明、同意凭证、告知或拒收方式", "the campaign lacks its declaration, its evidence of consents, its notice or a way to refuse", false},
+	{CampaignRefused, 403, 9, "ZX:K003", "运营商驳回或停止了群发任务", "the operator has rejected or stopped the campaign", false},
 	{AlreadyAsked, 403, 9, "ZX:C007", "已向该号码发送过授权征询，不得再次征询", "this recipient was asked for consent before and must not be asked again", false},
 	{RefusalMissing, 422, 1, "ZX:O001", "营销短信没有写明有效的退订方式，请以“拒收请回复R”结尾", "the marketing text names no way to refuse that works; end it with 拒收请回复R", false},
 	{OptedOut, 403, 9, "ZX:O003", "该号码已退订，不得再次发送", "this recipient has opted out", false},

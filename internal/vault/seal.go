@@ -145,6 +145,7 @@ const (
 	PurposeAnswer = "answer" // stored answers of idempotent calls
 	PurposeMO     = "mo"     // texts from recipients
 	PurposeList   = "list"   // lines of lists before they are consents
+	PurposeRows   = "rows"   // rows of campaigns before they are decided
 	PurposePart   = "part"   // parts of long messages before their decision
 	PurposePerson = "person" // names, addresses and telephones of parties' people
 	PurposeFile   = "file"   // case files, and copies for the persons that they are of

@@ -22,6 +22,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/assess"
+	"github.com/zhunxin/zhunxin/internal/campaign"
 	"github.com/zhunxin/zhunxin/internal/channel"
 	"github.com/zhunxin/zhunxin/internal/complaint"
 	"github.com/zhunxin/zhunxin/internal/consent"
@@ -43,6 +44,7 @@ import (
 type Tx interface {
 	ledger.Tx
 	consent.ImportTx
+	campaign.Tx
 	gate.Reader
 	review.Tx
 	document.Tx
@@ -155,8 +157,9 @@ type Config struct {
 	SelfTest func(ctx context.Context, channel *registry.Channel, address string) error
 	// Filed asks a cloud channel's upstream what it says of templates.
 	Filed func(ctx context.Context, ch *registry.Channel, list []registry.CloudTemplate) ([]channel.FiledState, error)
-	// Lists takes lists of consents in.
+	// Lists takes lists of consents in, Campaigns campaigns.
 	Lists   *consent.Importer
+	Campaigns *campaign.Desk
 	MaxBody int
 	// ScanTimeout is how long a scan may take to come.
 	ScanTimeout time.Duration
@@ -192,6 +195,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 		shelf: &document.Shelf{Store: documentStore{cfg.Store}, Keys: cfg.Keys, IDs: cfg.IDs}, assessing: make(chan struct{}, maxAssessing),
 	}
 	a.messages()
+	a.campaigns()
 	a.reports()
 	a.people()
 	a.wordings()

@@ -20,7 +20,7 @@ type WebhookIn struct {
 	ID   string `path:"id" maxLength:"20" doc:"id, or new"`
 	Body struct {
 		URL    string `json:"url" minLength:"1" maxLength:"500"`
-		Kinds  string `json:"kinds,omitempty" pattern:"^(|(report|mo|optout|measure|duty)(,(report|mo|optout|measure|duty))*)$" doc:"comma-separated: report, mo, optout, measure, and of the operator's applications duty; empty is all"`
+		Kinds  string `json:"kinds,omitempty" pattern:"^(|(report|mo|optout|measure|campaign|duty)(,(report|mo|optout|measure|campaign|duty))*)$" doc:"comma-separated: report, mo, optout, measure, campaign, and of the operator's applications duty; empty is all"`
 		State  string `json:"state,omitempty" enum:"active,paused" default:"active"`
 		Rotate bool   `json:"rotate_secret,omitempty" doc:"make a new secret"`
 	}

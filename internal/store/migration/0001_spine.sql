@@ -679,6 +679,60 @@ CREATE TABLE revocation (
   at        INTEGER NOT NULL
 ) STRICT;
 
+-- Campaigns: one wording to many people --------------------------------------
+
+CREATE TABLE campaign (
+  id             INTEGER PRIMARY KEY,
+  application_id INTEGER NOT NULL REFERENCES application(id),
+  party_id       INTEGER NOT NULL REFERENCES party(id),
+  staff_id       INTEGER,                  -- of the staff who made it, NULL is a customer
+  key_id         INTEGER NOT NULL,         -- by what key
+  state          TEXT NOT NULL,            -- draft | checking | ready | review | scheduled | running | paused | done | cancelled | stopped
+  terms          TEXT NOT NULL,            -- JSON: wording, hours, declaration, evidence; never changed
+  list_hash      BLOB NOT NULL,            -- keyed, over the hashes of its parts
+  parts          INTEGER NOT NULL,
+  chunks         INTEGER NOT NULL,
+  row_count      INTEGER NOT NULL,
+  good           INTEGER NOT NULL,         -- rows without a fault
+  done           INTEGER NOT NULL,         -- chunks that were decided, or checked
+  estimate       TEXT NOT NULL,            -- JSON: what it costs, and what a sample of it would get
+  ruling         TEXT NOT NULL,            -- JSON: what stands against it, and what a reviewer confirmed
+  tally          TEXT NOT NULL,            -- JSON: how many rows got which verdict
+  asked_at       INTEGER NOT NULL,         -- when its start was asked for, 0 before
+  wait_until     INTEGER NOT NULL,         -- nothing is to be done before
+  claim          INTEGER NOT NULL,         -- of the node that works on it, or of the upload
+  claimed_until  INTEGER NOT NULL,
+  emptied        INTEGER NOT NULL,         -- 1: it has ended and no row of it is left
+  phase_at       INTEGER NOT NULL,         -- since when it is in its state, or sends without a break
+  phase_done     INTEGER NOT NULL,         -- chunks that were done then
+  created_at     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX campaign_application ON campaign(application_id, id);
+CREATE INDEX campaign_party ON campaign(party_id, state);
+CREATE INDEX campaign_work ON campaign(wait_until) WHERE state IN ('checking', 'scheduled', 'running');
+CREATE INDEX campaign_open ON campaign(state, phase_at) WHERE emptied = 0;
+
+CREATE TABLE campaign_part (
+  campaign_id INTEGER NOT NULL REFERENCES campaign(id),
+  no          INTEGER NOT NULL,            -- from 1
+  hash        BLOB NOT NULL,               -- keyed, of the file
+  row_count   INTEGER NOT NULL,
+  good        INTEGER NOT NULL,
+  PRIMARY KEY (campaign_id, no)
+) STRICT;
+
+CREATE TABLE campaign_chunk (
+  campaign_id INTEGER NOT NULL REFERENCES campaign(id),
+  no          INTEGER NOT NULL,            -- from 0
+  part        INTEGER NOT NULL,
+  first_line  INTEGER NOT NULL,            -- of the part
+  row_count   INTEGER NOT NULL,
+  faults      BLOB NOT NULL,               -- rows that can't be sent: line, code, variable
+  content     BLOB NOT NULL,               -- sealed: the others; emptied once they are decided
+  messages    BLOB NOT NULL,               -- ids of what became of them, in their order
+  PRIMARY KEY (campaign_id, no)
+) STRICT;
+
 -- Messages ------------------------------------------------------------------
 
 CREATE TABLE idempotency (
