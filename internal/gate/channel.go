@@ -89,6 +89,8 @@ func (c *candidate) ownFacts(snap *registry.Snapshot, at int64) {
 	c.String(rulebook.ChannelCarrier, string(c.ch.Carrier))
 	c.Bool(rulebook.ChannelCarries, c.ch.Carries(c.p.category))
 	c.Bool(rulebook.ChannelReplies, snap.HearsReplies(c.ch))
+	c.Int(rulebook.ChannelReplyCost, int(c.ch.Options.ReplyCost))
+	c.Int(rulebook.ChannelMeasure, snap.ChannelSeverity(c.ch.ID))
 	c.Bool(rulebook.ChannelMKTVariables, c.ch.Options.MKTVariables)
 	c.Industries(c.ch.Options.Industries)
 	if o := &c.ch.Options; o.MKTOpen != 0 || o.MKTClose != 0 {

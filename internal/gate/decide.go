@@ -38,6 +38,7 @@ type batchRun struct {
 	hashes   [][32]byte
 	records  []*sms.Message // in the order of hashes
 	events   []sms.RecipientEvent
+	origins  []sms.OriginEvent
 	requests []consent.Request
 	removed  []*sms.Message
 	told     []sms.Event
@@ -207,7 +208,7 @@ func (b *batchRun) lock(ctx context.Context, live []int) error {
 				return err
 			}
 		}
-		phones = append(phones, j.phones...)
+		phones = append(append(phones, j.phones...), j.call.Origin.ids()...)
 		for _, a := range j.accounts {
 			accounts[a.ID] = true
 		}
@@ -399,7 +400,7 @@ func (g *Gate) notAfter(m *sms.Message, now time.Time) int64 {
 
 func (b *batchRun) verdict(p *part, r *recipient, view *carrierView) ([]rulebook.Finding, *consent.Grant, int64) {
 	f := p.facts
-	grant := b.facts.fill(f, p, r, b.now)
+	grant := b.facts.fill(f, b.g.keys, p, r, b.now)
 	own, until := b.law.book.Evaluate(rulebook.StageRecipient, f, b.now)
 	findings := own
 	if len(p.findings)+len(view.findings) > 0 {
@@ -482,6 +483,9 @@ func (b *batchRun) write(ctx context.Context, live []int) error {
 	}
 	if err := b.tx.InsertRecipientEvents(ctx, b.events); err != nil {
 		return fmt.Errorf("store the recipient events: %w", err)
+	}
+	if err := b.tx.InsertOriginEvents(ctx, b.origins); err != nil {
+		return fmt.Errorf("store where codes were asked for: %w", err)
 	}
 	if err := b.tx.PutConsentRequests(ctx, b.requests); err != nil {
 		return fmt.Errorf("store the requests for consent: %w", err)

@@ -87,6 +87,17 @@ func (p *part) key() sharedKey {
 	return k
 }
 
+// with are the ids of the signature and the template, as far as the part has them.
+func (p *part) with() (ids []sms.ID) {
+	if p.signature != nil {
+		ids = append(ids, p.signature.ID)
+	}
+	if p.template != nil {
+		ids = append(ids, p.template.Template.ID)
+	}
+	return ids
+}
+
 // decisions are the rows of what was decided, with what it gave.
 func (b *batchRun) decisions() ([]sms.Decision, error) {
 	list := make([]sms.Decision, len(b.order))
@@ -188,7 +199,7 @@ func (g *Gate) sharedFacts(p *part, now time.Time) {
 	f.Int(rulebook.TextVariableContacts, p.values.contacts)
 	f.Int(rulebook.TemplateLongest, p.values.longest)
 	f.Bool(rulebook.ReviewApproved, p.job.review)
-	f.Int(rulebook.PartyMeasure, snap.Severity(p.job.party.ID))
+	f.Int(rulebook.PartyMeasure, snap.Severity(p.job.party.ID, p.with()...))
 	f.Int(rulebook.UnitsLength, p.length)
 	f.Int(rulebook.UnitsBilled, p.units)
 	p.facts = f

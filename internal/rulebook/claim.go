@@ -110,6 +110,7 @@ type PartyClaim struct {
 	Handler          bool   `yaml:"handler"`           // name, identity number and document
 	HandlerElsewhere int    `yaml:"handler_elsewhere"` // other enterprises with the same handler
 	Contact          bool   `yaml:"contact"`           // address and telephone
+	Complaints       bool   `yaml:"complaints"`        // a public contact for them
 	Contract         bool   `yaml:"contract"`          // in force, and its scan
 	Processing       bool   `yaml:"processing"`        // agreement on entrusted processing
 	Changed          bool   `yaml:"changed"`           // since it was approved
@@ -120,7 +121,7 @@ type PartyClaim struct {
 func (b *Book) JudgeParty(c *PartyClaim, at time.Time) []Finding {
 	return b.Judge(ObjectParty, map[string]any{
 		"party.kind": c.Kind, "party.licence": c.Licence, "party.representative": c.Representative, "party.handler": c.Handler,
-		"party.handler_elsewhere": int64(c.HandlerElsewhere), "party.contact": c.Contact, "party.contract": c.Contract, "party.processing": c.Processing,
+		"party.handler_elsewhere": int64(c.HandlerElsewhere), "party.contact": c.Contact, "party.complaints": c.Complaints, "party.contract": c.Contract, "party.processing": c.Processing,
 		"party.changed": c.Changed, "party.checked_days": int64(c.CheckedDays),
 	}, at)
 }

@@ -58,6 +58,7 @@ type Example struct {
 	Name   string         `yaml:"name"`
 	Facts  map[string]any `yaml:"facts"`
 	Stands bool           `yaml:"stands"` // whether the rule stands against it
+	Pace   int64          `yaml:"pace"`   // and how many messages in a minute a slow-down then lets pass
 
 	// Of a duty: when the event was, whether the duty arises, and when it is due.
 	At      Moment `yaml:"at"`
@@ -120,6 +121,7 @@ type Rule struct {
 	Duty       *Duty                `yaml:"duty,omitempty" json:"duty,omitempty"`
 	Params     map[string]Param     `yaml:"params,omitempty" json:"params,omitempty"`
 	Outcome    string               `yaml:"outcome" json:"outcome"`
+	Measure    *Measure             `yaml:"measure,omitempty" json:"measure,omitempty"` // that a rule about what parties do asks for
 	Hours      *Hours               `yaml:"hours,omitempty" json:"-"`
 	Code       sms.Code             `yaml:"code" json:"code"`
 	Reason     Both                 `yaml:"reason" json:"reason"`
@@ -286,6 +288,9 @@ func (r *Rule) check(layer string) error {
 		return fmt.Errorf("it names no article or contract that it rests on")
 	case r.From.IsZero():
 		return fmt.Errorf("effective_from is missing")
+	}
+	if err := r.checkMeasure(); err != nil {
+		return err
 	}
 	if err := r.checkKind(); err != nil || r.Kind == KindProduct || r.Kind == KindDuty {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/zhunxin/zhunxin/internal/complaint"
+	"github.com/zhunxin/zhunxin/internal/risk"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
@@ -70,17 +71,15 @@ func (t *Tx) CountCases(ctx context.Context, from, to int64, each func(complaint
 		})
 }
 
-// CountDelivered counts what was delivered of the messages of a span of ids. It reads all of
-// them: it is for a person who asks, not for the message path.
-func (t *Tx) CountDelivered(ctx context.Context, from, to sms.ID, each func(signature, channel sms.ID, n int)) error {
-	return t.Query(ctx, "SELECT signature_id, channel_id, COUNT(*) FROM message WHERE id >= ? AND id < ? AND state = 'delivered' GROUP BY signature_id, channel_id",
-		[]any{int64(from), int64(to)}, func(r *sql.Rows) error {
-			var s, c sms.ID
-			var n int
-			if err := r.Scan(&s, &c, &n); err != nil {
+// ValidCases lists the complaints that were found true since a moment.
+func (t *Tx) ValidCases(ctx context.Context, since int64, each func(risk.Valid)) error {
+	return t.Query(ctx, "SELECT party_id, signature_id, template_id, channel_id, verified_at FROM complaint WHERE verdict = 'confirmed' AND verified_at >= ? ORDER BY id", []any{since},
+		func(r *sql.Rows) error {
+			var v risk.Valid
+			if err := r.Scan(&v.Party, &v.Signature, &v.Template, &v.Channel, &v.At); err != nil {
 				return err
 			}
-			each(s, c, n)
+			each(v)
 			return nil
 		})
 }

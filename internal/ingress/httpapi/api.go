@@ -33,6 +33,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/privacy"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/review"
+	"github.com/zhunxin/zhunxin/internal/risk"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 	"github.com/zhunxin/zhunxin/internal/vendorcode"
@@ -79,7 +80,7 @@ type Tx interface {
 	WebhookDeliveries(ctx context.Context, webhook, before sms.ID, limit int) ([]sms.WebhookDelivery, error)
 	PutSetting(ctx context.Context, name, value string) error
 	AppealMeasure(ctx context.Context, id sms.ID, text string, at int64) (bool, error)
-	LiftMeasure(ctx context.Context, id, by sms.ID, why string, at int64) (bool, error)
+	LiftMeasure(ctx context.Context, id, by sms.ID, why string, unfounded bool, at int64) (bool, error)
 	RulePacks(ctx context.Context, before sms.ID, limit int) ([]registry.RulePack, error)
 	RulePack(ctx context.Context, id sms.ID) (registry.RulePack, bool, error)
 	RulePackText(ctx context.Context, id sms.ID) (text, cases []byte, err error)
@@ -95,7 +96,7 @@ type oversightTx interface {
 	Cases(ctx context.Context, f complaint.Filter, limit int) ([]complaint.Case, error)
 	CaseFile(ctx context.Context, id sms.ID) (sealed []byte, err error)
 	CountCases(ctx context.Context, from, to int64, each func(complaint.Figure)) error
-	CountDelivered(ctx context.Context, from, to sms.ID, each func(signature, channel sms.ID, n int)) error
+	risk.DeliveredTx
 	Duty(ctx context.Context, id sms.ID) (duty.Task, error)
 	Duties(ctx context.Context, f duty.Filter, limit int) ([]duty.Task, error)
 	InsertOccurrence(ctx context.Context, o duty.Occurrence) error
