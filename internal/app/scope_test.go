@@ -102,7 +102,7 @@ func TestNobodyAsksComplainantsForPapers(t *testing.T) {
 // number a message leaves, none rents numbers, and replies reach only whose sub-code they came to.
 func TestNothingReceivesCodesForOthers(t *testing.T) {
 	n := start(t, config.Default())
-	pools := regexp.MustCompile(`(?i)sim_?card|sim_?pool|imei|imsi|number_pool|rent|lease_number|receive_code|switch_number|phone_pool|jiema`)
+	pools := regexp.MustCompile(`(?i)sim_?card|sim_?pool|imei|imsi|number_pool|^rent|_rent(al)?(_|$)|lease_number|receive_code|switch_number|phone_pool|jiema`)
 	chosen := regexp.MustCompile(`^(from|source|sender|src|caller)(_number|_id|_addr)?$`)
 	sends := false
 	for _, op := range n.operations() {

@@ -182,8 +182,10 @@ func TestUnusualHours(t *testing.T) {
 					if err := tx.Put(ctx, registry.AccessCode{ID: 30, PartyID: operator, Carrier: sms.Mobile, Code: "10690000", State: registry.Active}); err != nil {
 						return err
 					}
-					return tx.Put(ctx, registry.Channel{ID: channel, Carrier: sms.Mobile, Protocol: "cmpp30", AccessCodeID: 30, State: registry.Active, Sessions: 1, Window: 1,
-						Options: registry.ChannelOptions{Codes: []registry.ChannelCode{{Code: "X", Class: "number", Zh: "x", En: "x"}}}})
+					return tx.Put(ctx, registry.Channel{
+						ID: channel, Carrier: sms.Mobile, Protocol: "cmpp30", AccessCodeID: 30, State: registry.Active, Sessions: 1, Window: 1,
+						Options: registry.ChannelOptions{Codes: []registry.ChannelCode{{Code: "X", Class: "number", Zh: "x", En: "x"}}},
+					})
 				})
 				l.history(w)
 				c.send(l)

@@ -14,8 +14,8 @@ const (
 	MeasureClose   = "close"
 )
 
-// Measure is what a rule about what parties do asks for.
-type Measure struct {
+// Asked is the measure that a rule about what parties do asks for.
+type Asked struct {
 	Kind string `yaml:"kind" json:"kind"`
 	// Strike is how a violation of the rule counts on the ladder of CMP-10.
 	Strike string `yaml:"strike,omitempty" json:"strike,omitempty"` // general | serious | major
@@ -57,9 +57,9 @@ func (r *Rule) checkMeasure() error {
 
 // MeasureOf is what a rule about what parties do asks for, with the messages in a minute of a
 // slow-down.
-func (r *Rule) MeasureOf() (m Measure, pace int64) {
+func (r *Rule) MeasureOf() (m Asked, pace int64) {
 	if r.Measure == nil {
-		return Measure{Kind: usualMeasures[r.Outcome]}, 0
+		return Asked{Kind: usualMeasures[r.Outcome]}, 0
 	}
 	return *r.Measure, r.pace()
 }

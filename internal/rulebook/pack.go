@@ -121,7 +121,7 @@ type Rule struct {
 	Duty       *Duty                `yaml:"duty,omitempty" json:"duty,omitempty"`
 	Params     map[string]Param     `yaml:"params,omitempty" json:"params,omitempty"`
 	Outcome    string               `yaml:"outcome" json:"outcome"`
-	Measure    *Measure             `yaml:"measure,omitempty" json:"measure,omitempty"` // that a rule about what parties do asks for
+	Measure    *Asked               `yaml:"measure,omitempty" json:"measure,omitempty"` // that a rule about what parties do asks for
 	Hours      *Hours               `yaml:"hours,omitempty" json:"-"`
 	Code       sms.Code             `yaml:"code" json:"code"`
 	Reason     Both                 `yaml:"reason" json:"reason"`
