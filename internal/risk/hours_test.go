@@ -137,6 +137,28 @@ func TestHoursAreCountedOnce(t *testing.T) {
 	})
 }
 
+// Of two nodes that have counted an hour for the same pass, or an earlier one, one stores it.
+func TestAPassOfAnHourIsStoredOnce(t *testing.T) {
+	eachLadder(t, func(l *ladder) {
+		for _, x := range []struct {
+			pass, delivered int
+			stored          bool
+		}{{1, 3, true}, {1, 9, false}, {2, 5, true}, {1, 9, false}} {
+			stored := false
+			l.write(func(ctx context.Context, tx *store.Tx) (err error) {
+				stored, err = tx.PutHour(ctx, l.now.Unix()/3600, x.pass, []risk.Count{{Account: account, Category: sms.MKT, Messages: 9, Delivered: x.delivered}}, nil)
+				return err
+			})
+			if stored != x.stored {
+				l.t.Errorf("pass %d is stored: %t", x.pass, stored)
+			}
+		}
+		if n := l.delivered(*l.now, l.now.Add(time.Minute)); n != 5 {
+			l.t.Errorf("%d", n)
+		}
+	})
+}
+
 // history is a week of ten notices and one message of marketing a day, to the same people.
 func (l *ladder) history(w *risk.Watch) {
 	for range 8 {
