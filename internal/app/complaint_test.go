@@ -14,6 +14,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/complaint"
 	"github.com/zhunxin/zhunxin/internal/config"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/risk"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
@@ -264,10 +265,10 @@ func TestMarketingWithoutConsentStopsTheParty(t *testing.T) {
 		n.until(waiting, sms.Refused)
 		var stops struct{ Measures []registry.Measure }
 		n.as(office, http.MethodGet, "/v1/admin/measures", nil, &stops)
-		if len(stops.Measures) != 1 || stops.Measures[0].Rule != "CMP-10a" || stops.Measures[0].Kind != registry.Suspended || n.toldOf("measure") != 1 {
+		if len(stops.Measures) != 2 || stops.Measures[0].Rule != "CMP-06e" || stops.Measures[1].Rule != "CMP-10a" || stops.Measures[1].Kind != registry.Suspended || n.toldOf("measure") != 2 {
 			n.t.Fatalf("%+v", stops)
 		}
-		lift := "/v1/admin/measures/" + stops.Measures[0].ID.String() + "/lift"
+		lift := "/v1/admin/measures/" + stops.Measures[1].ID.String() + "/lift"
 		customer := n.key
 		n.key = office
 		_, clerk := n.staffKey("finance")
@@ -289,7 +290,7 @@ func TestMarketingWithoutConsentStopsTheParty(t *testing.T) {
 			Figures []complaint.Figure `json:"figures"`
 		}
 		n.as(office, http.MethodGet, "/v1/admin/complaint-figures?month="+n.Now().In(rulebook.Shanghai).Format("2006-01"), nil, &figures)
-		if len(figures.Figures) == 0 || figures.Figures[0].Valid != 1 || figures.Figures[0].Delivered < 1 || figures.Figures[0].PerBillion != complaint.PerBillion(1, figures.Figures[0].Delivered) {
+		if len(figures.Figures) == 0 || figures.Figures[0].Valid != 1 || figures.Figures[0].Delivered < 1 || figures.Figures[0].PerBillion != risk.PerBillion(1, figures.Figures[0].Delivered) {
 			n.t.Errorf("%+v", figures)
 		}
 		var duties struct{ Duties []dutyView }

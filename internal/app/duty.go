@@ -19,6 +19,9 @@ import (
 // dutyEvery is how often the node looks for duties that come again, reminders and case files.
 const dutyEvery = time.Minute
 
+// peopleEvery is how often people are counted.
+const peopleEvery = 24 * time.Hour
+
 // dutyChunk bounds what one round takes up.
 const dutyChunk = 200
 
@@ -101,9 +104,16 @@ func (p *Platform) packOrLack(ctx context.Context, message sms.ID) (pack []byte,
 func (p *Platform) watchDuties(ctx context.Context) {
 	tick := time.NewTicker(dutyEvery)
 	defer tick.Stop()
+	counted := time.Time{}
 	for {
 		if err := p.sweepDuties(ctx); err != nil && ctx.Err() == nil {
 			p.Logger.Error("duties", "err", err)
+		}
+		if now := time.Now(); now.Sub(counted) >= peopleEvery {
+			counted = now
+			if err := p.countPeople(ctx); err != nil && ctx.Err() == nil {
+				p.Logger.Error("count people", "err", err)
+			}
 		}
 		select {
 		case <-tick.C:
@@ -156,6 +166,28 @@ func (p *Platform) raisePeriodic(ctx context.Context, snap *registry.Snapshot) e
 		}
 	}
 	return nil
+}
+
+// countPeople tells the rules of how many people anything is kept (PRV-13).
+func (p *Platform) countPeople(ctx context.Context) error {
+	snap, err := p.Registry(ctx)
+	if err != nil {
+		return err
+	}
+	op, n := snap.Operator(), 0
+	if op == nil {
+		return nil
+	}
+	err = p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
+		n, err = tx.CountPeople(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	now := p.Now()
+	e := duty.Event{Name: rulebook.EventPeople, ObjectID: op.ID, At: now, Facts: map[string]any{"people.numbers": int64(n)}}
+	return p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return p.dutyDesk().Raise(ctx, tx, e, now) })
 }
 
 // renewed ends the tasks of a licence's former end: it has another one now.

@@ -31,6 +31,36 @@ func (n *node) listDuties(key, query string) (rules []string, list []dutyView) {
 	return rules, out.Duties
 }
 
+// PRV-13: above a number of people a protection officer is owed, once; below it none is.
+func TestProtectionOfficerAboveANumberOfPeople(t *testing.T) {
+	everywhere(t, func(n *node) {
+		customer := n.key
+		n.key = n.adminKey()
+		office := n.key
+		_, two := n.staffKey("compliance")
+		n.key = customer
+		count := func() (rules []string) {
+			n.t.Helper()
+			for range 2 {
+				if err := n.countPeople(n.t.Context()); err != nil {
+					n.t.Fatal(err)
+				}
+			}
+			rules, _ = n.listDuties(office, "state=open")
+			return slices.DeleteFunc(rules, func(r string) bool { return r != "PRV-13" })
+		}
+		n.agree(member)
+		n.inForce(office, two, "pack: house\nversion: '1'\nlayer: house\nadjust:\n  - {rule: PRV-13, param: people, value: 2}\n")
+		if got := count(); len(got) != 0 {
+			n.t.Fatalf("with one person: %v", got)
+		}
+		n.agree(other)
+		if got := count(); len(got) != 1 {
+			n.t.Errorf("with two: %v", got)
+		}
+	})
+}
+
 // What comes again is owed once, however often and by however many nodes it is looked for;
 // what was due before the operator was set up here is not.
 func TestPeriodicDutiesAriseOnce(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/consent"
+	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/ingress/consentpage"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
@@ -40,11 +41,16 @@ func (p *Platform) pages(mux *http.ServeMux) {
 	}, mux)
 }
 
-// forgetCodes removes what the consent pages no longer count, in small transactions.
+// forgetCodes removes what the consent pages no longer count, and where codes were asked for,
+// in small transactions.
 func (p *Platform) forgetCodes(ctx context.Context, now int64) error {
 	for n := sweepChunk; n == sweepChunk && ctx.Err() == nil; {
 		err := p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) (err error) {
-			n, err = tx.ForgetPossessions(ctx, now-codesCounted.Milliseconds(), now, sweepChunk)
+			if n, err = tx.ForgetPossessions(ctx, now-codesCounted.Milliseconds(), now, sweepChunk); err != nil {
+				return err
+			}
+			old, err := tx.ForgetOrigins(ctx, now-gate.OriginKept.Milliseconds(), sweepChunk)
+			n = max(n, old)
 			return err
 		})
 		if err != nil {

@@ -382,3 +382,25 @@ func TestPageWithoutATemplate(t *testing.T) {
 		t.Error(status)
 	}
 }
+
+// CMP-01: people find on the pages where to complain; an operator that says it nowhere is warned.
+func TestPagesSayWhereToComplain(t *testing.T) {
+	n := start(t, config.Default())
+	page := n.page().Page
+	const contact = "complaints.example.com"
+	if _, html, _ := n.browse(page, nil); strings.Contains(html, contact) {
+		t.Fatal("it stands there before it is entered")
+	}
+	snap, err := n.Registry(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	op := *snap.Operator()
+	op.Complaints = contact
+	if err := n.DB.Write(t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return tx.Put(ctx, op) }); err != nil {
+		t.Fatal(err)
+	}
+	if _, html, _ := n.browse(page, nil); !strings.Contains(html, contact) {
+		t.Errorf("%s", html)
+	}
+}

@@ -298,6 +298,7 @@ func (p *Platform) follow(ctx context.Context) {
 		default:
 			generation = snap.Generation
 			p.Channels.Sync(snap)
+			p.Worker.SetPaces(pacesOf(snap))
 		}
 		select {
 		case <-tick.C:
@@ -305,6 +306,17 @@ func (p *Platform) follow(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// pacesOf are the slow-downs in force.
+func pacesOf(snap *registry.Snapshot) (out []dispatch.Pace) {
+	for _, m := range snap.SlowDowns() {
+		out = append(out, dispatch.Pace{
+			Measure: m.ID, PerMinute: m.Pace,
+			Reaches: func(x *sms.Message) bool { return snap.Reaches(m, x.AccountID, x.SignatureID, x.TemplateID) },
+		})
+	}
+	return out
 }
 
 // Registry is the registry as of now.

@@ -33,7 +33,7 @@ func (p *Platform) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err := p.Watch.Look(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(p.Watch.Look(ctx), p.Watch.LookAtHour(ctx), p.Watch.CountHours(ctx)); err != nil && ctx.Err() == nil {
 			p.Logger.Error("look at the customers' traffic", "err", err)
 		}
 	}

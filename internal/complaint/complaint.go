@@ -76,13 +76,12 @@ func (c *Case) Phone() (id [16]byte) {
 type Tx interface {
 	duty.Tx
 	consent.Tx
-	risk.AskTx
+	risk.LadderTx
 	PutComplaint(ctx context.Context, c Case) error
 	// LockComplaints lets one transaction open or judge a case at a time, so that none is opened
 	// twice and each is counted.
 	LockComplaints(ctx context.Context) error
 	SameCase(ctx context.Context, c Case) (sms.ID, error)
-	CountValid(ctx context.Context, party sms.ID, from int64, but sms.ID) (int, error)
 	// Case reads one and, with lock, keeps others from it until commit; none has the id 0.
 	Case(ctx context.Context, id sms.ID, lock bool) (Case, error)
 	Held(ctx context.Context, phone [16]byte, group sms.ID) (bool, error)
@@ -127,7 +126,7 @@ func (c *Case) Attach(m *sms.Message, snap *registry.Snapshot) {
 // Open stores a new case, its duties and the complainant's refusal of marketing from
 // everybody, in one transaction (CMP-07). Nothing else is refused for them (CMP-08). m is the
 // message, or nil. The journal's counter is locked from here on: call it last.
-func (d *Desk) Open(ctx context.Context, tx Tx, c Case, m *sms.Message, delivered int, by sms.ID) (Case, error) {
+func (d *Desk) Open(ctx context.Context, tx Tx, c Case, m *sms.Message, n risk.Delivered, by sms.ID) (Case, error) {
 	if err := tx.LockComplaints(ctx); err != nil {
 		return c, err
 	}
@@ -162,10 +161,7 @@ func (d *Desk) Open(ctx context.Context, tx Tx, c Case, m *sms.Message, delivere
 		return c, err
 	}
 	if c.Verdict == Confirmed {
-		if err := d.count(ctx, tx, &c, delivered); err != nil {
-			return c, err
-		}
-		if err := d.stop(ctx, tx, &c, 0); err != nil {
+		if err := d.follow(ctx, tx, &c, n, 0); err != nil {
 			return c, err
 		}
 	}
@@ -217,10 +213,11 @@ func held(withdrawn, at int64) int64 {
 	return withdrawn
 }
 
-// stop has the rules judge a party whose marketing was shown to have no proof of consent, and
-// owes it the reason of what follows (CMP-10a, FRD-04). The registry's generation and the
-// journal's counter are locked from here on.
-func (d *Desk) stop(ctx context.Context, tx Tx, c *Case, by sms.ID) error {
+// follow has the rules judge what a complaint that was found true comes to: tasks, measures on
+// what it is about (CMP-06, CMP-10), and the end of a party's marketing that was shown to have
+// no proof of consent (CMP-10a). Whoever is restricted is owed the reason (FRD-04). The
+// registry's generation and the journal's counter are locked from here on.
+func (d *Desk) follow(ctx context.Context, tx Tx, c *Case, n risk.Delivered, by sms.ID) error {
 	if c.PartyID == 0 {
 		return nil
 	}
@@ -228,13 +225,27 @@ func (d *Desk) stop(ctx context.Context, tx Tx, c *Case, by sms.ID) error {
 	if err != nil {
 		return err
 	}
-	list, err := risk.Ask(ctx, tx, d.IDs, book, c.PartyID, &risk.Figures{Unproved: 1}, by)
+	if err := d.count(ctx, tx, c, n); err != nil {
+		return err
+	}
+	about := risk.Case{Party: c.PartyID, Signature: c.SignatureID, Template: c.TemplateID, Channel: c.ChannelID, Cause: c.Cause, Delivered: n}
+	list, err := risk.Climb(ctx, tx, d.IDs, book, &about, by)
 	if err != nil {
 		return err
 	}
+	if c.Cause == NoConsent {
+		stopped, err := risk.Ask(ctx, tx, d.IDs, book, c.PartyID, &risk.Figures{Unproved: 1}, by)
+		if err != nil {
+			return err
+		}
+		list = append(list, stopped...)
+	}
 	at := time.UnixMilli(c.UpdatedAt)
-	for _, m := range list {
-		err := d.Duties.Raise(ctx, tx, duty.Event{Name: rulebook.EventRestricted, ObjectID: m.ID, At: at, Facts: map[string]any{"restriction.of": "marketing"}}, at)
+	for i := range list {
+		if list[i].Severity() < restricts || list[i].Object == registry.OfChannel {
+			continue
+		}
+		err := d.Duties.Raise(ctx, tx, duty.Event{Name: rulebook.EventRestricted, ObjectID: list[i].ID, At: at, Facts: map[string]any{"restriction.of": "marketing"}}, at)
 		if err != nil {
 			return err
 		}
@@ -242,31 +253,30 @@ func (d *Desk) stop(ctx context.Context, tx Tx, c *Case, by sms.ID) error {
 	return nil
 }
 
-// PerBillion is how many valid complaints there are for 1,000 million delivered messages. One
-// without any delivered message is as one among a single one.
-func PerBillion(complaints, delivered int) int64 {
-	return int64(complaints) * 1_000_000_000 / int64(max(delivered, 1))
-}
+// restricts is the severity from which a measure keeps messages back.
+const restricts = 2
 
 // count tells the rules that a party has one more valid complaint (CMP-06). Each threshold
 // that is passed gives one task a month.
-func (d *Desk) count(ctx context.Context, tx Tx, c *Case, delivered int) error {
-	if c.PartyID == 0 {
-		return nil
-	}
+func (d *Desk) count(ctx context.Context, tx Tx, c *Case, n risk.Delivered) error {
 	at := time.UnixMilli(c.UpdatedAt)
 	y, m, day := at.In(rulebook.Shanghai).Date()
-	month, err := tx.CountValid(ctx, c.PartyID, time.Date(y, m, 1, 0, 0, 0, 0, rulebook.Shanghai).UnixMilli(), c.ID)
-	if err != nil {
-		return err
-	}
-	today, err := tx.CountValid(ctx, c.PartyID, time.Date(y, m, day, 0, 0, 0, 0, rulebook.Shanghai).UnixMilli(), c.ID)
+	today := time.Date(y, m, day, 0, 0, 0, 0, rulebook.Shanghai).UnixMilli()
+	month, ofDay := 0, 0
+	err := tx.ValidCases(ctx, time.Date(y, m, 1, 0, 0, 0, 0, rulebook.Shanghai).UnixMilli(), func(v risk.Valid) {
+		if v.Party == c.PartyID {
+			month++
+			if v.At >= today {
+				ofDay++
+			}
+		}
+	})
 	if err != nil {
 		return err
 	}
 	return d.Duties.Raise(ctx, tx, duty.Event{
 		Name: rulebook.EventComplaintCount, ObjectID: c.PartyID, Period: at.In(rulebook.Shanghai).Format("2006-01"), At: at,
-		Facts: map[string]any{"rate.per_billion": PerBillion(month+1, delivered), "rate.day": int64(today + 1)},
+		Facts: map[string]any{"rate.delivered": int64(n.Party), "rate.per_billion": risk.PerBillion(month, n.Party), "rate.day": int64(ofDay)},
 	}, at)
 }
 
@@ -288,7 +298,7 @@ func (d *Desk) step(ctx context.Context, tx Tx, id sms.ID, states ...string) (Ca
 }
 
 // Name says which message an open case is about.
-func (d *Desk) Name(ctx context.Context, tx Tx, id sms.ID, m *sms.Message, snap *registry.Snapshot, delivered int, by sms.ID) (Case, error) {
+func (d *Desk) Name(ctx context.Context, tx Tx, id sms.ID, m *sms.Message, snap *registry.Snapshot, n risk.Delivered, by sms.ID) (Case, error) {
 	if err := tx.LockComplaints(ctx); err != nil {
 		return Case{}, err
 	}
@@ -309,14 +319,11 @@ func (d *Desk) Name(ctx context.Context, tx Tx, id sms.ID, m *sms.Message, snap 
 	if err := d.record(ctx, tx, &c, "message named", by, ""); err != nil || c.Verdict == "" {
 		return c, err
 	}
-	if err := d.count(ctx, tx, &c, delivered); err != nil {
-		return c, err
-	}
-	return c, d.stop(ctx, tx, &c, 0)
+	return c, d.follow(ctx, tx, &c, n, 0)
 }
 
 // Judge is a person's verdict on an open case. Marketing without consent stops the party's.
-func (d *Desk) Judge(ctx context.Context, tx Tx, id sms.ID, verdict, cause, note string, delivered int, by sms.ID) (Case, error) {
+func (d *Desk) Judge(ctx context.Context, tx Tx, id sms.ID, verdict, cause, note string, n risk.Delivered, by sms.ID) (Case, error) {
 	if err := tx.LockComplaints(ctx); err != nil {
 		return Case{}, err
 	}
@@ -331,18 +338,10 @@ func (d *Desk) Judge(ctx context.Context, tx Tx, id sms.ID, verdict, cause, note
 	if err := tx.PutComplaint(ctx, c); err != nil {
 		return c, err
 	}
-	if err := d.record(ctx, tx, &c, "judged", by, note); err != nil {
+	if err := d.record(ctx, tx, &c, "judged", by, note); err != nil || c.Verdict != Confirmed {
 		return c, err
 	}
-	if c.Verdict == Confirmed {
-		if err := d.count(ctx, tx, &c, delivered); err != nil {
-			return c, err
-		}
-	}
-	if c.Cause != NoConsent {
-		return c, nil
-	}
-	return c, d.stop(ctx, tx, &c, by)
+	return c, d.follow(ctx, tx, &c, n, by)
 }
 
 // Answer notes what the complainant or the centre was told, which is what the periods to

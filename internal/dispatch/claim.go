@@ -41,7 +41,7 @@ func (w *Worker) Claim(ctx context.Context, tx gate.Tx, at int64, list []gate.Re
 			return nil, nil, err
 		}
 		way, class := r.Permit.Way(r.Message.ChannelID), r.Message.Category.Class()
-		if g == nil || way == nil || !w.hold(g, class, way.Segments, wanted[wish{r.Message.ChannelID, class}]) {
+		if g == nil || way == nil || w.slowed(r.Message) || !w.hold(g, class, way.Segments, wanted[wish{r.Message.ChannelID, class}]) {
 			left = append(left, *r)
 			continue
 		}
@@ -56,6 +56,13 @@ func (w *Worker) Claim(ctx context.Context, tx gate.Tx, at int64, list []gate.Re
 		return nil, nil, fmt.Errorf("store segments: %w", err)
 	}
 	return left, all, nil
+}
+
+// slowed tells whether a message waits for a pace, in its queue.
+func (w *Worker) slowed(m *sms.Message) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.paces.reaches(m)
 }
 
 // wish is what a transaction would like to claim.

@@ -145,8 +145,8 @@ func (q *queue) refill(f *flow, list []gate.Ready, full bool) {
 	f.spilled, f.loading = f.spilled || full, false
 }
 
-// pop takes the next message of a class, account after account.
-func (q *queue) pop(at sms.Class) (gate.Ready, bool) {
+// pop takes the next message of a class that may leave, account after account.
+func (q *queue) pop(at sms.Class, may func(*sms.Message) bool) (gate.Ready, bool) {
 	c := &q.classes[at]
 	for tries := len(c.ring); tries > 0; tries-- {
 		f := c.ring[0]
@@ -161,6 +161,10 @@ func (q *queue) pop(at sms.Class) (gate.Ready, bool) {
 			continue
 		}
 		r := f.list[0]
+		if may != nil && !may(r.Message) {
+			c.ring = append(c.ring, f) // waits for its pace
+			continue
+		}
 		f.list = f.list[1:]
 		q.size--
 		c.ring = append(c.ring, f)

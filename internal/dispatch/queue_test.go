@@ -20,7 +20,7 @@ func TestAccountsTakeTurns(t *testing.T) {
 	q.add(message(1001, 2))
 	q.add(message(1002, 2))
 	for at, want := range []sms.ID{1, 1001, 2, 1002, 3, 4} {
-		if r, ok := q.pop(sms.ClassMKT); !ok || r.Message.ID != want {
+		if r, ok := q.pop(sms.ClassMKT, nil); !ok || r.Message.ID != want {
 			t.Fatalf("message %d is %d, want %d", at, r.Message.ID, want)
 		}
 	}
@@ -41,7 +41,7 @@ func TestSpilledMessagesAreReadInOrder(t *testing.T) {
 		t.Error("it is read although memory is full")
 	}
 	for len(f.list) > refillLow-1 {
-		q.pop(sms.ClassMKT)
+		q.pop(sms.ClassMKT, nil)
 	}
 	if flows, _ := q.dry(); len(flows) != 1 {
 		t.Error("it is not read although memory is low")

@@ -103,6 +103,7 @@ type Worker struct {
 	queues  map[sms.ID]*queue
 	fresh   bool // a channel is new
 	answers []Answer
+	paces   paces
 
 	wordings wordings
 	out      outbox
@@ -128,7 +129,8 @@ func NewWorker(cfg Config, desk *Desk, store Store, keys *vault.Keys) *Worker {
 	own.Usable = h.usable
 	w := &Worker{
 		cfg: cfg, desk: &own, health: h, store: store, keys: keys, wake: make(chan struct{}, 1), queues: map[sms.ID]*queue{},
-		out: outbox{parts: map[sms.ID][]Part{}, held: map[sms.ID]int{}}, back: make(chan []*sms.Message, 16),
+		paces: paces{now: cfg.Now},
+		out:   outbox{parts: map[sms.ID][]Part{}, held: map[sms.ID]int{}}, back: make(chan []*sms.Message, 16),
 	}
 	w.lines.Store(&[]Line{})
 	return w
@@ -531,7 +533,7 @@ func (w *Worker) claims() []claim {
 		for at := sms.Class(0); at < sms.NumClasses; at++ {
 			room, used := w.out.reserve(line, at, budget), 0
 			for used < room && len(c.list) < granted {
-				r, ok := q.pop(at)
+				r, ok := q.pop(at, w.paces.take)
 				if !ok {
 					break
 				}

@@ -140,13 +140,13 @@ func (d *Desk) FinishAll(ctx context.Context, tx Tx, step string, object, by sms
 	ended := book.EndedBy(step)
 	for _, t := range list {
 		if t.DoneAt != 0 || !slices.Contains(ended, t.Rule) {
-				continue
-			}
-			t.DoneAt, t.DoneBy, t.Evidence = at, by, evidence
-		if _, err := d.Finish(ctx, tx, t); err != nil {
-				return err
-			}
+			continue
 		}
+		t.DoneAt, t.DoneBy, t.Evidence = at, by, evidence
+		if _, err := d.Finish(ctx, tx, t); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -173,7 +173,7 @@ type Filter struct {
 	After           sms.ID
 	Open, Done      bool
 	Rules           []string // any of them
-	DueBy, RemindBy int64 // 0 is any
+	DueBy, RemindBy int64    // 0 is any
 	Owner           string
 }
 

@@ -49,6 +49,7 @@ type Call struct {
 	Extension   string    // the customer's digits after the sub-code
 	SendAt      time.Time // zero is now
 	NotAfter    time.Time // zero takes the category's default
+	Origin      Origin    // of the request for a verification code, as far as the customer says
 
 	// Chunk says which part of a campaign it is, nil for none.
 	Chunk *Chunk
@@ -198,6 +199,8 @@ type Tx interface {
 	InsertDecisions(ctx context.Context, list []sms.Decision) error
 	InsertMessages(ctx context.Context, list []*sms.Message) error
 	InsertRecipientEvents(ctx context.Context, list []sms.RecipientEvent) error
+	OriginEvents(ctx context.Context, ids [][16]byte, since int64, each func(sms.OriginEvent)) error
+	InsertOriginEvents(ctx context.Context, list []sms.OriginEvent) error
 	RemoveEvents(ctx context.Context, messages ...sms.ID) error
 	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
 	Decision(ctx context.Context, id sms.ID) (sms.Decision, error)

@@ -99,6 +99,8 @@ func (c *candidate) ownFacts(snap *registry.Snapshot, at int64) {
 	}
 	c.String(rulebook.ChannelEntity, c.ch.Options.Entity(c.p.job.party.EntityType))
 	c.Bool(rulebook.ChannelRefiles, c.ch.Options.RefileStale)
+	c.Int(rulebook.ChannelReplyCost, int(c.ch.Options.ReplyCost))
+	c.Int(rulebook.ChannelMeasure, snap.ChannelSeverity(c.ch.ID))
 	c.Bool(rulebook.ChannelMKTVariables, c.ch.Options.MKTVariables)
 	c.Industries(c.ch.Options.Industries)
 	if o := &c.ch.Options; o.MKTOpen != 0 || o.MKTClose != 0 {

@@ -31,21 +31,22 @@ type batchRun struct {
 	money   *ledger.Batch
 	facts   people
 
-	shared   map[sharedKey]*shared
-	order    []*shared
-	messages []*sms.Message // new
-	redone   []redone
-	hashes   [][32]byte
-	records  []*sms.Message // in the order of hashes
-	events   []sms.RecipientEvent
-	requests []consent.Request
+	shared    map[sharedKey]*shared
+	order     []*shared
+	messages  []*sms.Message // new
+	redone    []redone
+	hashes    [][32]byte
+	records   []*sms.Message // in the order of hashes
+	events    []sms.RecipientEvent
+	origins   []sms.OriginEvent
+	requests  []consent.Request
 	used      map[sms.ID]int64 // on which day the calls' signatures were used before
 	newlyUsed []sms.ID         // signatures that were not used today before
-	removed  []*sms.Message
-	told     []sms.Event
-	fresh    []Ready // permitted just now
-	ready    []Ready // to be queued
-	claimed  func(committed bool)
+	removed   []*sms.Message
+	told      []sms.Event
+	fresh     []Ready // permitted just now
+	ready     []Ready // to be queued
+	claimed   func(committed bool)
 }
 
 // settleClaim tells the courier how the transaction ended in which it claimed
@@ -215,7 +216,7 @@ func (b *batchRun) lock(ctx context.Context, live []int) error {
 				return err
 			}
 		}
-		phones = append(phones, j.phones...)
+		phones = append(append(phones, j.phones...), j.call.Origin.ids()...)
 		for _, a := range j.accounts {
 			accounts[a.ID] = true
 		}
@@ -407,7 +408,7 @@ func (g *Gate) notAfter(m *sms.Message, now time.Time) int64 {
 
 func (b *batchRun) verdict(p *part, r *recipient, view *carrierView) ([]rulebook.Finding, *consent.Grant, int64) {
 	f := p.facts
-	grant := b.facts.fill(f, p, r, b.now)
+	grant := b.facts.fill(f, b.g.keys, p, r, b.now)
 	own, until := b.law.book.Evaluate(rulebook.StageRecipient, f, b.now)
 	findings := own
 	if len(p.findings)+len(view.findings) > 0 {
@@ -492,6 +493,9 @@ func (b *batchRun) write(ctx context.Context, live []int) error {
 	}
 	if err := b.tx.InsertRecipientEvents(ctx, b.events); err != nil {
 		return fmt.Errorf("store the recipient events: %w", err)
+	}
+	if err := b.tx.InsertOriginEvents(ctx, b.origins); err != nil {
+		return fmt.Errorf("store where codes were asked for: %w", err)
 	}
 	if err := b.tx.PutConsentRequests(ctx, b.requests); err != nil {
 		return fmt.Errorf("store the requests for consent: %w", err)

@@ -26,6 +26,7 @@ type people struct {
 	requests   map[secretKey]*consent.Request
 	suppressed map[[16]byte][]consent.Suppression
 	recent     map[[16]byte][]sms.RecipientEvent
+	origins    map[[16]byte][]sms.OriginEvent
 	counts     Counts
 	oldChains  map[sms.ID][]ledger.Line
 }
@@ -56,6 +57,9 @@ func (f *people) read(ctx context.Context, b *batchRun, live []int) error {
 	}
 	since := b.now.Add(-b.law.book.Longest()).UnixMilli()
 	if err := b.tx.Recent(ctx, phones, since, func(e sms.RecipientEvent) { f.recent[e.PhoneID] = append(f.recent[e.PhoneID], e) }); err != nil {
+		return err
+	}
+	if err := f.readOrigins(ctx, b, live); err != nil {
 		return err
 	}
 	for group, jobs := range byGroup {
@@ -158,7 +162,7 @@ func PermitOf(d *sms.Decision, c sms.Carrier) (*Permit, error) {
 }
 
 // fill sets the recipient's facts and returns the consent that was relied on.
-func (f *people) fill(facts *rulebook.Facts, p *part, r *recipient, now time.Time) *consent.Grant {
+func (f *people) fill(facts *rulebook.Facts, keys *vault.Keys, p *part, r *recipient, now time.Time) *consent.Grant {
 	at, group := now.UnixMilli(), p.job.party.GroupID
 	var grant *consent.Grant
 	if p.category.Commercial() {
@@ -196,5 +200,6 @@ func (f *people) fill(facts *rulebook.Facts, p *part, r *recipient, now time.Tim
 		subject.Template = p.template.Template.ID
 	}
 	f.counts.Fill(facts, &subject, f.recent[r.phone])
+	f.fillOrigin(facts, &p.job.call.Origin, keys, r.phone, now)
 	return grant
 }

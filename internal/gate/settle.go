@@ -57,6 +57,7 @@ func (b *batchRun) book(p *part, r *recipient, m *sms.Message, view *carrierView
 		b.events = append(b.events, e)
 		b.noteUse(m.SignatureID)
 		b.facts.recent[m.PhoneID] = append(b.facts.recent[m.PhoneID], e)
+		b.noteOrigin(p, m)
 		if m.Category == sms.Consent {
 			x := consent.Request{PhoneID: m.PhoneID, GroupID: m.GroupID, MessageID: m.ID, SignatureID: m.SignatureID, AskedAt: b.now.UnixMilli()}
 			b.requests = append(b.requests, x)

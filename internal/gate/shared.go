@@ -23,7 +23,7 @@ import (
 type shared struct {
 	job      *job // the first of them
 	facts    *rulebook.Facts
-	until    int64 // earliest end of a fact that all recipients share
+	until    int64        // earliest end of a fact that all recipients share
 	coverage sms.Coverage // of the licences in the chain
 	carriers map[sms.Carrier]*carrierView
 	decision *sms.Decision
@@ -92,6 +92,17 @@ func (p *part) key() sharedKey {
 		k.template, k.version = p.template.Template.ID, p.template.Version.Version
 	}
 	return k
+}
+
+// with are the ids of the signature and the template, as far as the part has them.
+func (p *part) with() (ids []sms.ID) {
+	if p.signature != nil {
+		ids = append(ids, p.signature.ID)
+	}
+	if p.template != nil {
+		ids = append(ids, p.template.Template.ID)
+	}
+	return ids
 }
 
 // decisions are the rows of what was decided, with what it gave.
@@ -205,7 +216,7 @@ func (g *Gate) sharedFacts(p *part, now time.Time) {
 	f.Int(rulebook.TextVariableContacts, p.values.contacts)
 	f.Int(rulebook.TemplateLongest, p.values.longest)
 	f.Bool(rulebook.ReviewApproved, p.job.review)
-	f.Int(rulebook.PartyMeasure, snap.Severity(p.job.party.ID))
+	f.Int(rulebook.PartyMeasure, snap.Severity(p.job.party.ID, p.with()...))
 	f.Int(rulebook.UnitsLength, p.length)
 	f.Int(rulebook.UnitsBilled, p.units)
 	p.facts = f

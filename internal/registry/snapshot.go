@@ -61,6 +61,7 @@ type Snapshot struct {
 	additions
 	licences   map[sms.ID][]*Licence
 	measures   map[sms.ID][]*Measure
+	onChannels map[sms.ID][]*Measure
 	contracts  map[sms.ID][]*Contract
 	signatures map[signatureKey]*Signature
 	filings    map[filingKey]*Filing
@@ -123,7 +124,12 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		authorised: group(t.Authorised, func(a *Authorisation) sms.ID { return a.SignatureID }), bySig: map[sms.ID][]*Subcode{}, byDigits: map[digitsKey][]*Subcode{},
 		prices: map[priceKey][]Price{}, keys: map[[32]byte]*APIKey{}, logins: map[string]*SPAccount{}, allow: map[string][]netip.Prefix{},
 	}
-	s.RulePacks, s.additions = t.RulePacks, t.index()
+	s.RulePacks, s.additions, s.onChannels = t.RulePacks, t.index(), map[sms.ID][]*Measure{}
+	for i := range t.Measures {
+		if m := &t.Measures[i]; m.Object == OfChannel {
+			s.onChannels[m.ObjectID] = append(s.onChannels[m.ObjectID], m)
+		}
+	}
 	for _, sig := range s.Signature {
 		s.signatures[signatureKey{sig.PartyID, sig.Text}] = sig
 	}
@@ -299,29 +305,6 @@ func (s *Snapshot) Chain(id sms.ID) []*Party {
 		out = append(out, p)
 	}
 	return out
-}
-
-// Measures lists what was done about a party, oldest first, lifted ones too.
-func (s *Snapshot) Measures(party sms.ID) []*Measure { return s.measures[party] }
-
-// Standing is the measure of a kind that a rule asked for about a party, if it stands, or nil.
-func (s *Snapshot) Standing(party sms.ID, rule, kind string) *Measure {
-	for _, m := range s.measures[party] {
-		if m.LiftedAt == 0 && m.Rule == rule && m.Kind == kind {
-			return m
-		}
-	}
-	return nil
-}
-
-// Severity is that of the strongest measure in force on a party or above it.
-func (s *Snapshot) Severity(party sms.ID) (worst int) {
-	for _, p := range s.Chain(party) {
-		for _, m := range s.measures[p.ID] {
-			worst = max(worst, m.Severity())
-		}
-	}
-	return worst
 }
 
 // Accounts lists the account and those up the chain that pay for it in turn.

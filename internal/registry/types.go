@@ -66,6 +66,7 @@ type Party struct {
 	Name       string `db:"name" json:"name" minLength:"1" maxLength:"200"`
 	USCC       string `db:"uscc" json:"uscc" doc:"统一社会信用代码, 18 characters" pattern:"^[0-9A-Z]{18}$"`
 	EntityType string `db:"entity_type" json:"entity_type" enum:"company,individual,institution,government,social" doc:"individual is 个体工商户, social 社会组织"`
+	Complaints string `db:"complaint_contact" json:"complaint_contact,omitempty" maxLength:"200" doc:"of the operator: telephone, mail or address of a page where people complain; it stands on the pages that people see 投诉渠道 (CMP-01)"`
 	AgentMode  string `db:"agent_mode" json:"agent_mode,omitempty" enum:",referral,licensed"`
 	State      string `db:"state" json:"state" enum:"pending,active,frozen,closed"`
 	CreatedAt  int64  `db:"created_at" json:"created_at,omitempty"`
@@ -279,7 +280,8 @@ type ChannelOptions struct {
 	EntityTypes []string `json:"entity_types,omitempty" maxItems:"8" enum:"company,individual,institution,government,social" doc:"types of senders that the upstream takes"`
 	RefileStale bool     `json:"refile_stale,omitempty" doc:"the upstream stops signatures that were not used for months, until they are filed anew (SIG-09)"`
 	// Where nobody says so, refusals don't reach us and marketing does not leave (OPT-06).
-	Replies bool `json:"replies,omitempty" doc:"messages from handsets to this channel's access code reach us 支持上行"`
+	Replies   bool      `json:"replies,omitempty" doc:"messages from handsets to this channel's access code reach us 支持上行"`
+	ReplyCost sms.Money `json:"reply_cost,omitempty" minimum:"0" doc:"micro-yuan that a reply to this channel's access code costs who sends it, by the carrier's tariff 回复资费; above 0, marketing leaves with a warning (OPT-02)"`
 	// Both or none; the rules' own hours hold besides.
 	MKTOpen  int `json:"mkt_open,omitempty" minimum:"0" maximum:"1439" doc:"minute of the day, China time, from which this channel takes marketing; with mkt_close"`
 	MKTClose int `json:"mkt_close,omitempty" minimum:"0" maximum:"1440" doc:"minute of the day at which it ends; 0 and 0: the channel has no hours of its own"`
@@ -387,16 +389,39 @@ type Application struct {
 // Kinds of measures, from the mildest.
 const (
 	Reminded  = "remind"  // told, and nothing else
+	Slowed    = "slow"    // its marketing leaves at a pace
 	Withheld  = "hold"    // its marketing waits for a reviewer
 	Suspended = "suspend" // its marketing is refused
+	Shut      = "close"   // whatever it sends is refused
+)
+
+// What a measure reaches: all of a party and everybody below it, or only messages with a
+// signature or of a template, or marketing over a channel, whoever sends it.
+const (
+	OfParty     = ""
+	OfSignature = "signature"
+	OfTemplate  = "template"
+	OfChannel   = "channel"
+)
+
+// How a violation counts on the ladder of CMP-10.
+const (
+	General = "general"
+	Serious = "serious"
+	Major   = "major"
 )
 
 // Measure 处置 is what is done about a party whose traffic shows what the law or carriers
 // do not suffer. It reaches everybody below the party.
 type Measure struct {
 	ID        sms.ID `db:"id" json:"id"`
-	PartyID   sms.ID `db:"party_id" json:"party_id"`
-	Kind      string `db:"kind" json:"kind" enum:"remind,hold,suspend"`
+	PartyID   sms.ID `db:"party_id" json:"party_id" doc:"of a channel, the operator"`
+	Object    string `db:"object" json:"object,omitempty" enum:",signature,template,channel" doc:"empty: the whole party and everybody below it; else only messages with the signature, of the template, or marketing over the channel"`
+	ObjectID  sms.ID `db:"object_id" json:"object_id,omitempty"`
+	Kind      string `db:"kind" json:"kind" enum:"remind,slow,hold,suspend,close"`
+	Pace      int64  `db:"pace" json:"per_minute,omitempty" doc:"of slow: marketing messages in a minute"`
+	Strike    string `db:"strike" json:"strike,omitempty" enum:",general,serious,major" doc:"how it counts on the ladder"`
+	Period    string `db:"period" json:"period,omitempty" doc:"of a reminder, the month: one a month for each rule"`
 	Rule      string `db:"rule" json:"rule,omitempty" doc:"of the rulebook, that asked for it; empty when a person imposed it"`
 	Zh        string `db:"reason_zh" json:"zh" doc:"reason and what to do"`
 	En        string `db:"reason_en" json:"en"`
@@ -408,17 +433,24 @@ type Measure struct {
 	LiftedBy  sms.ID `db:"lifted_by" json:"lifted_by,omitempty"`
 	LiftedAt  int64  `db:"lifted_at" json:"lifted_at,omitempty"`
 	Why       string `db:"lifted_why" json:"lifted_why,omitempty"`
+	Unfounded bool   `db:"unfounded" json:"unfounded,omitempty" doc:"it should not have been imposed, and counts as no strike"`
 }
 
-// severities order the kinds.
-var severities = map[string]int{Reminded: 1, Withheld: 2, Suspended: 3}
+// severities order the kinds by what they stop.
+var severities = map[string]int{Reminded: 1, Slowed: 1, Withheld: 2, Suspended: 3, Shut: 4}
 
-// Severity is 1 for a reminder, 2 for a hold, 3 for a suspension, 0 once it is lifted.
+// Severity is 1 for a reminder or a slow-down, which stop nothing, 2 for a hold, 3 for a
+// suspension, 4 for a closing, 0 once it is lifted.
 func (m *Measure) Severity() int {
 	if m.LiftedAt != 0 {
 		return 0
 	}
 	return severities[m.Kind]
+}
+
+// Same tells whether another measure is for the same rule about the same thing.
+func (m *Measure) Same(o *Measure) bool {
+	return m.Rule == o.Rule && m.Kind == o.Kind && m.Object == o.Object && m.ObjectID == o.ObjectID && m.Period == o.Period
 }
 
 // Roles of the operator's staff. Setting objects up needs none of them, but what two

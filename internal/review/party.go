@@ -100,7 +100,7 @@ func (p *Party) judge(ctx context.Context, tx Tx, book *rulebook.Book, snap *reg
 	}
 	return book.JudgeParty(&rulebook.PartyClaim{
 		Kind: p.Kind, Licence: has[document.BusinessLicence], Representative: len(i.Representative) > 0 && has[document.Representative],
-		Handler: len(i.Handler) > 0 && i.HandlerHash != [16]byte{} && has[document.Handler], HandlerElsewhere: elsewhere, Contact: len(i.Address) > 0 && len(i.Contact) > 0,
+		Handler: len(i.Handler) > 0 && i.HandlerHash != [16]byte{} && has[document.Handler], HandlerElsewhere: elsewhere, Contact: len(i.Address) > 0 && len(i.Contact) > 0, Complaints: p.Complaints != "",
 		Contract: snap.ValidContract(&p.Party, at) != nil && has[document.Contract], Processing: has[document.Processing], Assessed: has[document.Assessment], Changed: p.changed(i), CheckedDays: days,
 	}, now), nil
 }

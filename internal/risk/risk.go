@@ -14,7 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
@@ -43,7 +43,7 @@ type Tx interface {
 	Now(ctx context.Context) (time.Time, error)
 	Put(ctx context.Context, object any) error
 	AppealMeasure(ctx context.Context, id sms.ID, text string, at int64) (bool, error)
-	LiftMeasure(ctx context.Context, id, by sms.ID, why string, at int64) (bool, error)
+	LiftMeasure(ctx context.Context, id, by sms.ID, why string, unfounded bool, at int64) (bool, error)
 	InsertEvents(ctx context.Context, list []sms.Event) error
 	Revoke(ctx context.Context, r sms.Revocation) (int64, error)
 }
@@ -58,6 +58,7 @@ type AskTx interface {
 // WatchTx is what the watch needs besides.
 type WatchTx interface {
 	AskTx
+	HourTx
 	Ended(ctx context.Context, account sms.ID, category sms.Category, since sms.ID, limit int, each func(sms.Ended)) error
 	Recent(ctx context.Context, ids [][16]byte, since int64, each func(sms.RecipientEvent)) error
 }
@@ -99,16 +100,23 @@ type Watch struct {
 	Codes   *vendorcode.Table
 	IDs     *sms.IDs
 	Logger  *slog.Logger
+
+	running sofar
+}
+
+// snapshot is the registry as of now.
+func (w *Watch) snapshot(ctx context.Context) (snap *registry.Snapshot, err error) {
+	err = w.Store.Read(ctx, func(ctx context.Context, tx WatchTx) error {
+		snap, err = tx.Registry(ctx)
+		return err
+	})
+	return snap, err
 }
 
 // Look judges the traffic of every account and imposes what the rules ask for. An account
 // that can't be judged does not keep the others from it.
 func (w *Watch) Look(ctx context.Context) error {
-	var snap *registry.Snapshot
-	err := w.Store.Read(ctx, func(ctx context.Context, tx WatchTx) (err error) {
-		snap, err = tx.Registry(ctx)
-		return err
-	})
+	snap, err := w.snapshot(ctx)
 	if err != nil {
 		return err
 	}
@@ -146,11 +154,15 @@ func (w *Watch) judge(ctx context.Context, book *rulebook.Book, snap *registry.S
 	}
 	return w.Store.Write(ctx, func(ctx context.Context, tx WatchTx) error {
 		list, err := Ask(ctx, tx, w.IDs, book, a.PartyID, &f, 0)
-		for _, m := range list {
-			w.Logger.Warn("a measure was imposed", "party", m.PartyID, "kind", m.Kind, "rule", m.Rule)
-		}
+		w.log(list)
 		return err
 	})
+}
+
+func (w *Watch) log(list []registry.Measure) {
+	for _, m := range list {
+		w.Logger.Warn("a measure was imposed", "party", m.PartyID, "kind", m.Kind, "rule", m.Rule)
+	}
 }
 
 // since is from when the account's messages count: a day ago, or when a person last lifted
@@ -206,45 +218,6 @@ func (w *Watch) noSuchNumber(ch *registry.Channel, stat string) bool {
 	return ch != nil && w.Codes.Report(ch, stat).Vacant
 }
 
-// outcomes of rules about traffic, as measures.
-var measures = map[string]string{rulebook.Warn: registry.Reminded, rulebook.Hold: registry.Withheld, rulebook.Block: registry.Suspended}
-
-// Ask imposes what the rules about traffic ask for by a party's figures, unless it stands
-// already, and returns what is new. The registry's generation is locked from here on, so that
-// two that ask at once impose it once, and then the journal's counter: call it late.
-func Ask(ctx context.Context, tx AskTx, ids *sms.IDs, book *rulebook.Book, party sms.ID, f *Figures, by sms.ID) (list []registry.Measure, err error) {
-	figures, err := json.Marshal(f)
-	if err != nil {
-		return nil, err
-	}
-	if err := tx.MoveGeneration(ctx); err != nil {
-		return nil, err
-	}
-	snap, err := tx.Registry(ctx)
-	if err != nil {
-		return nil, err
-	}
-	now, err := tx.Now(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, found := range book.Judge(rulebook.ObjectTraffic, f.facts(), now) {
-		m := registry.Measure{
-			PartyID: party, Kind: measures[found.Outcome], Rule: found.Rule, Figures: string(figures), ImposedBy: by,
-			Zh: found.Reason.Zh + "。" + found.Remedy.Zh + "（" + strings.Join(found.Articles, "；") + "）",
-			En: found.Reason.En + ". " + found.Remedy.En + ".",
-		}
-		if snap.Standing(party, m.Rule, m.Kind) != nil {
-			continue
-		}
-		if err := Impose(ctx, tx, ids, snap, &m); err != nil {
-			return nil, err
-		}
-		list = append(list, m)
-	}
-	return list, nil
-}
-
 // Impose stores a measure, tells the party, and has what waits ask the gate again. The
 // journal's counter is locked from here on: call it last.
 func Impose(ctx context.Context, tx Tx, ids *sms.IDs, snap *registry.Snapshot, m *registry.Measure) error {
@@ -275,14 +248,15 @@ func Appeal(ctx context.Context, tx Tx, ids *sms.IDs, m *registry.Measure, text 
 	return record(ctx, tx, ids, m, "appealed", 0, m.AppealAt)
 }
 
-// Lift ends a measure by a person of the staff, who says why.
-func Lift(ctx context.Context, tx Tx, ids *sms.IDs, snap *registry.Snapshot, m *registry.Measure, by sms.ID, why string) error {
+// Lift ends a measure by a person of the staff, who says why, and whether it should not have
+// been imposed at all.
+func Lift(ctx context.Context, tx Tx, ids *sms.IDs, snap *registry.Snapshot, m *registry.Measure, by sms.ID, why string, unfounded bool) error {
 	now, err := tx.Now(ctx)
 	if err != nil {
 		return err
 	}
-	m.LiftedBy, m.LiftedAt, m.Why = by, now.UnixMilli(), why
-	if stands, err := tx.LiftMeasure(ctx, m.ID, by, why, m.LiftedAt); err != nil || !stands {
+	m.LiftedBy, m.LiftedAt, m.Why, m.Unfounded = by, now.UnixMilli(), why, unfounded
+	if stands, err := tx.LiftMeasure(ctx, m.ID, by, why, unfounded, m.LiftedAt); err != nil || !stands {
 		return orLifted(err)
 	}
 	if err := record(ctx, tx, ids, m, "lifted", by, m.LiftedAt); err != nil {
@@ -302,18 +276,23 @@ func orLifted(err error) error {
 func record(ctx context.Context, tx Tx, ids *sms.IDs, m *registry.Measure, what string, by sms.ID, at int64) error {
 	return evlog.Append(ctx, tx, ids, at, leaf.New(KindMeasure, int64(m.ID), at,
 		leaf.Hash("appeal", sha256.Sum256([]byte(m.Appeal))), leaf.Int("by_staff", int64(by)), leaf.Str("figures", m.Figures), leaf.Str("kind", m.Kind),
-		leaf.Int("party", int64(m.PartyID)), leaf.Str("reason", m.Zh), leaf.Str("rule", m.Rule), leaf.Str("what", what), leaf.Hash("why", sha256.Sum256([]byte(m.Why)))))
+		leaf.Str("object", m.Object), leaf.Int("object_id", int64(m.ObjectID)), leaf.Int("pace", m.Pace), leaf.Int("party", int64(m.PartyID)), leaf.Str("reason", m.Zh),
+		leaf.Str("rule", m.Rule), leaf.Str("strike", m.Strike), leaf.Str("unfounded", strconv.FormatBool(m.Unfounded)), leaf.Str("what", what), leaf.Hash("why", sha256.Sum256([]byte(m.Why)))))
 }
 
-// tell puts the measure into the feed of the party and of all below it, and into the journal:
-// what waits is decided anew.
+// tell puts the measure into the feed of the party and of all below it, of a channel into the
+// operator's own, and into the journal: what waits is decided anew.
 func tell(ctx context.Context, tx Tx, ids *sms.IDs, snap *registry.Snapshot, m *registry.Measure, at int64) error {
 	body, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
+	to := snap.ApplicationsBelow(m.PartyID)
+	if m.Object == registry.OfChannel {
+		to = snap.ApplicationsOf(m.PartyID)
+	}
 	var events []sms.Event
-	for _, app := range snap.ApplicationsBelow(m.PartyID) {
+	for _, app := range to {
 		events = append(events, sms.Event{ID: ids.Next(), ApplicationID: app, Kind: KindMeasure, ObjectID: m.ID, Body: body, At: at})
 	}
 	if err := tx.InsertEvents(ctx, events); err != nil {

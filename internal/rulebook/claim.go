@@ -111,6 +111,7 @@ type PartyClaim struct {
 	Handler          bool   `yaml:"handler"`           // name, identity number and document
 	HandlerElsewhere int    `yaml:"handler_elsewhere"` // other enterprises with the same handler
 	Contact          bool   `yaml:"contact"`           // address and telephone
+	Complaints       bool   `yaml:"complaints"`        // a public contact for them
 	Contract         bool   `yaml:"contract"`          // in force, and its scan
 	Processing       bool   `yaml:"processing"`        // agreement on entrusted processing
 	Assessed         bool   `yaml:"assessed"`          // impact on personal data
@@ -122,7 +123,7 @@ type PartyClaim struct {
 func (b *Book) JudgeParty(c *PartyClaim, at time.Time) []Finding {
 	return b.Judge(ObjectParty, map[string]any{
 		"party.kind": c.Kind, "party.licence": c.Licence, "party.representative": c.Representative, "party.handler": c.Handler,
-		"party.handler_elsewhere": int64(c.HandlerElsewhere), "party.contact": c.Contact, "party.contract": c.Contract, "party.processing": c.Processing,
+		"party.handler_elsewhere": int64(c.HandlerElsewhere), "party.contact": c.Contact, "party.complaints": c.Complaints, "party.contract": c.Contract, "party.processing": c.Processing,
 		"party.assessed": c.Assessed,
 		"party.changed":  c.Changed, "party.checked_days": int64(c.CheckedDays),
 	}, at)

@@ -21,6 +21,7 @@ const (
 	EventLicence         = "licence.held"
 	EventYear            = "year.begins"
 	EventAgent           = "agent.supervised"
+	EventPeople          = "people.counted"
 	EventChange          = "licence.change"
 	EventIncident        = "incident.opened"
 	EventAuthority       = "authority.asked"
@@ -72,6 +73,7 @@ var eventFacts = map[string]event{
 		{Name: "complaint.about", Lawful: "marketing", Doc: "marketing, content, personal (information) or service"},
 	}},
 	EventComplaintCount: {"rate.at", []Info{
+		{Name: "rate.delivered", Lawful: int64(10_000_000), Doc: "messages of the party that were delivered in the month"},
 		{Name: "rate.per_billion", Lawful: int64(0), Doc: "valid complaints of the month for 1,000 million delivered: 100 is 0.10 per million"},
 		{Name: "rate.day", Lawful: int64(0), Doc: "valid complaints of the day"},
 	}},
@@ -98,6 +100,9 @@ var eventFacts = map[string]event{
 	}},
 	EventAgent: {"agent.year_eve", []Info{
 		{Name: "agent.active", Lawful: true, Doc: "the agent is active"},
+	}},
+	EventPeople: {"people.at", []Info{
+		{Name: "people.numbers", Lawful: int64(0), Doc: "distinct numbers of which the platform keeps personal information"},
 	}},
 	EventChange: {"change.on", []Info{
 		{Name: "change.of", Lawful: "entity", Doc: "entity, scope, cessation or address"},

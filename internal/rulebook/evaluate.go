@@ -51,17 +51,17 @@ func (a *activation) Parent() cel.Activation { return nil }
 
 // Finding is one rule that stands against a message, or warns.
 type Finding struct {
-	Rule     string    `json:"rule"`
-	Layer    string    `json:"layer"`
-	Outcome  string    `json:"outcome"`
-	Code     sms.Code  `json:"code"`
-	Articles []string  `json:"articles"`
-	Reason   Both      `json:"reason"`
-	Remedy   Both      `json:"remedy"`
-	Release  time.Time `json:"release,omitzero"` // of a deferred message
+	Rule      string    `json:"rule"`
+	Layer     string    `json:"layer"`
+	Outcome   string    `json:"outcome"`
+	Code      sms.Code  `json:"code"`
+	Articles  []string  `json:"articles"`
+	Reason    Both      `json:"reason"`
+	Remedy    Both      `json:"remedy"`
+	Release   time.Time `json:"release,omitzero"`    // of a deferred message
 	Reviewers int       `json:"reviewers,omitempty"` // of an object: how many have to confirm it, when not one
-	OfCall   bool      `json:"-"`                // rests on facts of the whole call, which no later decision sees
-	Words    []string  `json:"words,omitempty"`  // of the lexicons that the rule reads, as those have them: a finding is stored (P7)
+	OfCall    bool      `json:"-"`                   // rests on facts of the whole call, which no later decision sees
+	Words     []string  `json:"words,omitempty"`     // of the lexicons that the rule reads, as those have them: a finding is stored (P7)
 
 	Exceptions []WordException `json:"exceptions,omitempty"` // that the law may make for some of them; a person decides
 }

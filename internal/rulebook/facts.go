@@ -91,6 +91,13 @@ const (
 	ConsentSuspended
 	SuppressionMarketing
 	SuppressionCategory
+	OriginKnown
+	OriginIPNumbers
+	OriginDeviceNumbers
+	OriginAccountNumbers
+	OriginIPCodes
+	OriginDeviceCodes
+	OriginAccountCodes
 	FilingApproved
 	SignatureIdle
 	TemplateFiled
@@ -115,6 +122,8 @@ const (
 	ChannelRefiles
 	ChannelCarries
 	ChannelReplies
+	ChannelMeasure
+	ChannelReplyCost
 	ChannelOpen
 	ChannelClose
 	numFacts
@@ -183,7 +192,7 @@ var factTable = [numFacts]Info{
 	TimeMinute:           {"time.minute", "int", StageShared, int64(600), "minute of the day in Asia/Shanghai, 0 to 1439"},
 	TimeWorkday:          {"time.workday", "bool", StageShared, true, "the day is worked in mainland China; in a year that no pack has it is not known, and a rule that needs it stands against the message"},
 	ReviewApproved:       {"review.approved", "bool", StageShared, false, "a reviewer has approved this very message"},
-	PartyMeasure:         {"party.measure", "int", StageShared, int64(0), "the strongest measure in force on the sender or above it: 1 reminded, 2 held, 3 suspended"},
+	PartyMeasure:         {"party.measure", "int", StageShared, int64(0), "the strongest measure in force on the sender, above it, on the signature or the template: 1 reminded or slowed down, 2 held, 3 suspended, 4 closed"},
 	PermitMissing:        {"permit.missing", "int", StageShared, int64(0), "trades that need a permit, of which the text speaks and for which the sender has none that holds now"},
 	RecipientProvince:    {"recipient.province", "string", StageRecipient, "11", "province to which the number's segment was given, by the two digits of GB/T 2260; empty when it is not known or abroad"},
 	RecipientPlaced:      {"recipient.placed", "bool", StageRecipient, true, "that is known, or the number is not of the mainland"},
@@ -195,6 +204,13 @@ var factTable = [numFacts]Info{
 	ConsentAsked:         {"consent.asked", "bool", StageRecipient, false, "the recipient had a message of category CONSENT from this provider group, and has not asked for another since"},
 	SuppressionMarketing: {"suppression.marketing", "bool", StageRecipient, false, "the recipient refuses marketing of this provider group or of everybody"},
 	SuppressionCategory:  {"suppression.category", "bool", StageRecipient, false, "the recipient refuses exactly this category, or all"},
+	OriginKnown:          {"origin.known", "bool", StageRecipient, false, "the customer said where its end user's request for the code came from; else nothing is known of it"},
+	OriginIPNumbers:      {"origin.ip_numbers", "int", StageRecipient, int64(0), "other numbers to which codes went within an hour on requests from the same address, of all customers"},
+	OriginDeviceNumbers:  {"origin.device_numbers", "int", StageRecipient, int64(0), "the same, of the same device of the content provider group's end users"},
+	OriginAccountNumbers: {"origin.account_numbers", "int", StageRecipient, int64(0), "the same, of the same account there"},
+	OriginIPCodes:        {"origin.ip_codes", "int", StageRecipient, int64(0), "codes that went out within a minute on requests from the same address, to whatever number"},
+	OriginDeviceCodes:    {"origin.device_codes", "int", StageRecipient, int64(0), "the same, of the same device"},
+	OriginAccountCodes:   {"origin.account_codes", "int", StageRecipient, int64(0), "the same, of the same account"},
 	FilingApproved:       {"filing.approved", "bool", StageChannel, true, "the signature is filed and approved with the channel's carrier"},
 	SignatureIdle:        {"signature.idle_days", "int", StageChannel, int64(0), "days since the signature was last used or its filing with the channel's carrier changed, whichever is later"},
 	TemplateFiled:        {"template.filed", "bool", StageChannel, true, "this wording of the template is filed and approved with the channel's carrier"},
@@ -219,6 +235,8 @@ var factTable = [numFacts]Info{
 	ChannelRefiles:       {"channel.refile_stale", "bool", StageChannel, false, "the channel wants signatures filed anew that were not used for long"},
 	ChannelCarries:       {"channel.carries", "bool", StageChannel, true, "the channel may carry this category"},
 	ChannelReplies:       {"channel.replies", "bool", StageChannel, true, "messages from handsets to the channel's code reach us"},
+	ChannelMeasure:       {"channel.measure", "int", StageChannel, int64(0), "the strongest measure in force on the channel: 1 reminded, 2 held, 3 suspended"},
+	ChannelReplyCost:     {"channel.reply_cost", "int", StageChannel, int64(0), "what a reply to the channel's code costs who sends it, in micro-yuan, as the operator entered it; 0 is nothing, or unsaid"},
 	ChannelOpen:          {"channel.mkt_open", "int", StageChannel, int64(0), "minute of the day from which the channel takes marketing, 0 when it says nothing"},
 	ChannelClose:         {"channel.mkt_close", "int", StageChannel, int64(1440), "minute of the day at which it ends, 1440 when it says nothing"},
 }
@@ -233,7 +251,7 @@ type Facts struct {
 	vals []any
 	hits []lexicon.Hit
 
-	industries []string // that the channel takes
+	industries  []string // that the channel takes
 	unpermitted []string // trades of the text whose permit the sender lacks
 }
 

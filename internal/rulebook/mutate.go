@@ -166,6 +166,8 @@ func (b *Book) RunExamples(rule string) []string {
 				failed = append(failed, fmt.Sprintf("%s, %s: %v", c.ID, e.Name, err))
 			case got != e.Stands:
 				failed = append(failed, fmt.Sprintf("%s, %s: stands is %t, the example says %t", c.ID, e.Name, got, e.Stands))
+			case got && c.Measure != nil && c.pace() != e.Pace:
+				failed = append(failed, fmt.Sprintf("%s, %s: %d messages in a minute, the example says %d", c.ID, e.Name, c.pace(), e.Pace))
 			}
 		}
 	}

@@ -33,6 +33,10 @@ const (
 	ObjectParty     = "party"
 	ObjectConsent   = "consent"
 	ObjectSample    = "sample"
+
+	ObjectComplaints = "complaints" // the valid ones about a party, a signature, a template or a channel
+	ObjectStrikes    = "strikes"    // a party's violations so far
+	ObjectHour       = "hour"       // what an account sent in an hour, beside what it usually sends
 )
 
 // objectFacts are the facts of each object, as factTable has those of messages.
@@ -64,6 +68,33 @@ var objectFacts = map[string][]Info{
 		{Name: "traffic.shared_percent", Lawful: int64(0), Doc: "of these, those whom two or more unrelated senders sent marketing in the last week too"},
 		{Name: "traffic.unproved", Lawful: int64(0), Doc: "messages that had no proof of consent, by a complaint that was found true"},
 	},
+	ObjectComplaints: {
+		{Name: "complaints.of", Lawful: "party", Doc: "what they are about: party, signature, template or channel"},
+		{Name: "complaints.delivered", Lawful: int64(10_000_000), Doc: "messages delivered in the month"},
+		{Name: "complaints.valid", Lawful: int64(0), Doc: "complaints of the month that were found true"},
+		{Name: "complaints.per_billion", Lawful: int64(0), Doc: "of these for 1,000 million delivered: 100 is 0.10 per million"},
+		{Name: "complaints.day", Lawful: int64(0), Doc: "complaints of the day that were found true"},
+		{Name: "complaints.cause", Lawful: "other", Doc: "why the newest was found true: no_consent, content, after_refusal, disguised, personal, false_advertising or other"},
+	},
+	ObjectStrikes: {
+		{Name: "strikes.general", Lawful: []int64{}, Doc: "how many days ago each general violation was; those that were lifted as unfounded are left out"},
+		{Name: "strikes.serious", Lawful: []int64{}, Doc: "of serious ones"},
+		{Name: "strikes.major", Lawful: []int64{}, Doc: "of major ones"},
+	},
+	ObjectHour: {
+		{Name: "hour.days", Lawful: int64(28), Doc: "of the 28 days before, those on which the account sent anything"},
+		{Name: "hour.marketing", Lawful: int64(100), Doc: "marketing messages that it asked for in the hour"},
+		{Name: "hour.usual_marketing", Lawful: int64(100), Doc: "in this hour of the day, on average over the days on which it sent"},
+		{Name: "hour.messages", Lawful: int64(1000), Doc: "messages of all categories in the hour"},
+		{Name: "hour.marketing_percent", Lawful: int64(10), Doc: "marketing among them"},
+		{Name: "hour.usual_marketing_percent", Lawful: int64(10), Doc: "in the 28 days before"},
+		{Name: "hour.reported", Lawful: int64(1000), Doc: "marketing messages of the hour that have a report"},
+		{Name: "hour.bad_number_percent", Lawful: int64(2), Doc: "of them, those that failed because of the number"},
+		{Name: "hour.usual_bad_number_percent", Lawful: int64(2), Doc: "in the 28 days before"},
+		{Name: "hour.sampled", Lawful: int64(500), Doc: "recipients of its marketing in the hour who were looked up"},
+		{Name: "hour.new_percent", Lawful: int64(10), Doc: "of them, those to whom it sent nothing in the 28 days before"},
+		{Name: "hour.usual_new_percent", Lawful: int64(10), Doc: "of those who were looked up in these days"},
+	},
 	ObjectParty: {
 		{Name: "party.kind", Lawful: "customer", Doc: "customer, agent or operator"},
 		{Name: "party.licence", Lawful: true, Doc: "a scan of the business licence is on file and has not expired"},
@@ -71,6 +102,7 @@ var objectFacts = map[string][]Info{
 		{Name: "party.handler", Lawful: true, Doc: "the handler's name and identity number are, with a scan"},
 		{Name: "party.handler_elsewhere", Lawful: int64(0), Doc: "other enterprises with the same handler"},
 		{Name: "party.contact", Lawful: true, Doc: "address and telephone are on file"},
+		{Name: "party.complaints", Lawful: true, Doc: "a public contact for complaints is entered"},
 		{Name: "party.contract", Lawful: true, Doc: "a contract with the party above it is in force and its scan on file"},
 		{Name: "party.processing", Lawful: true, Doc: "an agreement on entrusted processing of personal data is on file"},
 		{Name: "party.assessed", Lawful: true, Doc: "an assessment of the impact on personal data is on file and has not expired"},
@@ -134,6 +166,8 @@ func celType(lawful any) *cel.Type {
 		return cel.IntType
 	case string:
 		return cel.StringType
+	case []int64:
+		return cel.ListType(cel.IntType)
 	}
 	return cel.BoolType
 }
@@ -202,9 +236,7 @@ func known(o *object, kind string, values map[string]any) (map[string]any, error
 	}
 	out := maps.Clone(o.lawful)
 	for name, v := range values {
-		if n, ok := v.(int); ok {
-			v = int64(n)
-		}
+		v = number(v)
 		old, ok := o.lawful[name]
 		if !ok || fmt.Sprintf("%T", old) != fmt.Sprintf("%T", v) {
 			return nil, fmt.Errorf("there is no fact %s of the type of %v", name, v)
@@ -212,6 +244,25 @@ func known(o *object, kind string, values map[string]any) (map[string]any, error
 		out[name] = v
 	}
 	return out, nil
+}
+
+// number makes what YAML reads as numbers those that facts are.
+func number(v any) any {
+	switch x := v.(type) {
+	case int:
+		return int64(x)
+	case []any:
+		list := make([]int64, 0, len(x))
+		for _, e := range x {
+			n, ok := e.(int)
+			if !ok {
+				return v
+			}
+			list = append(list, int64(n))
+		}
+		return list
+	}
+	return v
 }
 
 // checkKind tells what is wrong with the fields that only one kind of rule has.

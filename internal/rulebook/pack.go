@@ -58,6 +58,7 @@ type Example struct {
 	Name   string         `yaml:"name"`
 	Facts  map[string]any `yaml:"facts"`
 	Stands bool           `yaml:"stands"` // whether the rule stands against it
+	Pace   int64          `yaml:"pace"`   // and how many messages in a minute a slow-down then lets pass
 
 	// Of a duty: when the event was, whether the duty arises, and when it is due.
 	At      Moment `yaml:"at"`
@@ -121,13 +122,14 @@ type Rule struct {
 	Duty       *Duty                `yaml:"duty,omitempty" json:"duty,omitempty"`
 	Params     map[string]Param     `yaml:"params,omitempty" json:"params,omitempty"`
 	Outcome    string               `yaml:"outcome" json:"outcome"`
+	Measure    *Asked               `yaml:"measure,omitempty" json:"measure,omitempty"` // that a rule about what parties do asks for
 	Hours      *Hours               `yaml:"hours,omitempty" json:"-"`
 	Code       sms.Code             `yaml:"code" json:"code"`
 	Reason     Both                 `yaml:"reason" json:"reason"`
 	Remedy     Both                 `yaml:"remedy" json:"remedy"`
 	Examples   []Example            `yaml:"examples" json:"-"`
 	Reviewers  int                  `yaml:"reviewers,omitempty" json:"reviewers,omitempty"` // of a held object: how many have to confirm it; unsaid, one
-	Proof      []string             `yaml:"proof,omitempty" json:"proof,omitempty"` // tests that show what a product rule states
+	Proof      []string             `yaml:"proof,omitempty" json:"proof,omitempty"`         // tests that show what a product rule states
 }
 
 // Duration is a span written as 24h.
@@ -326,6 +328,9 @@ func (r *Rule) check(layer string) error {
 		return fmt.Errorf("it names no article or contract that it rests on")
 	case r.From.IsZero():
 		return fmt.Errorf("effective_from is missing")
+	}
+	if err := r.checkMeasure(); err != nil {
+		return err
 	}
 	if err := r.checkKind(); err != nil || r.Kind == KindProduct || r.Kind == KindDuty {
 		return err

@@ -66,6 +66,12 @@ const (
 	SamePerson          Code = "SAME_PERSON"
 	PartyHeld           Code = "PARTY_HELD"
 	PartySuspended      Code = "PARTY_SUSPENDED"
+	PartyClosed         Code = "PARTY_CLOSED"
+	RefusalCosts        Code = "REFUSAL_COSTS"
+	FrequencyOrigin     Code = "FREQUENCY_ORIGIN"
+	ChannelHeld         Code = "CHANNEL_HELD"
+	ComplaintRate       Code = "COMPLAINT_RATE"
+	UnusualTraffic      Code = "UNUSUAL_TRAFFIC"
 	TemplateUnfiled     Code = "TEMPLATE_UNFILED_AT_CARRIER"
 	ChannelMute         Code = "CHANNEL_WITHOUT_REPLIES"
 	ReviewNotWaiting    Code = "REVIEW_NOT_WAITING"
@@ -193,6 +199,12 @@ var catalogue = []Entry{
 	{SamePerson, 403, 9, "ZX:0038", "提交人不能审核或激活自己提交的事项，须由另一位员工办理", "who submitted it can't decide on it; another person of the staff must", false},
 	{PartyHeld, 409, 9, "ZX:M001", "发送主体的营销短信因异常迹象转人工审核，可申诉", "the sender's marketing waits for a reviewer because of what its traffic shows; it may appeal", false},
 	{PartySuspended, 403, 9, "ZX:M002", "发送主体的营销短信已暂停，可申诉", "the sender's marketing is suspended; it may appeal", false},
+	{FrequencyOrigin, 429, 8, "ZX:F007", "同一来源请求的验证码过多，疑似短信轰炸", "too many codes were asked for from one origin, as in bombing", false},
+	{RefusalCosts, 409, 9, "ZX:O002", "收信人回复拒收须付费", "refusing by a reply costs the recipient something", false},
+	{PartyClosed, 403, 9, "ZX:M003", "发送主体的服务已关闭，可申诉", "the sender's service is closed; it may appeal", false},
+	{ChannelHeld, 409, 9, "ZX:M004", "该通道的营销短信因投诉转人工审核或暂停", "marketing over the channel waits for a reviewer, or is suspended, because of complaints", false},
+	{ComplaintRate, 409, 9, "ZX:M005", "有效投诉达到处置线，可申诉", "valid complaints have come to where something is done; you may appeal", false},
+	{UnusualTraffic, 409, 9, "ZX:M006", "营销短信的数量或构成异常，可申诉", "the amount or the mix of marketing is unusual; you may appeal", false},
 	{TemplateUnfiled, 403, 9, "ZX:T012", "模板尚未在接收方所属运营商报备通过", "the template is not filed with the recipient's carrier", false},
 	{ChannelMute, 403, 10, "ZX:O006", "通道收不到回复，不得发送营销短信", "replies don't reach us by this channel, so it carries no marketing", false},
 	{ReviewNotWaiting, 409, 9, "ZX:0039", "没有待审核的申请，可能已由他人审核", "nothing waits for a review here; somebody else may have decided", false},

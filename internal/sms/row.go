@@ -140,6 +140,15 @@ type Ending struct {
 	LeafPos   int
 }
 
+// OriginEvent is that a verification code went out on a request from somewhere: an address, a
+// device or an account, by its keyed hash (FRQ-07).
+type OriginEvent struct {
+	Origin    [16]byte
+	At        int64
+	MessageID ID
+	Number    [16]byte // keyed hash that tells numbers apart at this origin
+}
+
 // Ended is what a carrier's report made of a message.
 type Ended struct {
 	PhoneID   [16]byte

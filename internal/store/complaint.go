@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/zhunxin/zhunxin/internal/complaint"
+	"github.com/zhunxin/zhunxin/internal/risk"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
@@ -27,12 +28,6 @@ func (t *Tx) SameCase(ctx context.Context, c complaint.Case) (id sms.ID, err err
 	err = t.Query(ctx, "SELECT id FROM complaint WHERE phone_id = ? AND source = ? AND reference = ? LIMIT 1", []any{c.PhoneID, c.Source, c.Reference},
 		func(r *sql.Rows) error { return r.Scan(&id) })
 	return id, err
-}
-
-// CountValid counts the confirmed cases of a party that were received from a moment on, but one.
-func (t *Tx) CountValid(ctx context.Context, party sms.ID, from int64, but sms.ID) (n int, err error) {
-	err = t.One(ctx, "SELECT COUNT(*) FROM complaint WHERE received_at >= ? AND party_id = ? AND verdict = 'confirmed' AND id <> ?", []any{from, int64(party), int64(but)}, &n)
-	return n, err
 }
 
 // locking keeps the rows that are read from others until commit. On SQLite the one writer is
@@ -91,17 +86,15 @@ func (t *Tx) CountCases(ctx context.Context, from, to int64, each func(complaint
 		})
 }
 
-// CountDelivered counts what was delivered of the messages of a span of ids. It reads all of
-// them: it is for a person who asks, not for the message path.
-func (t *Tx) CountDelivered(ctx context.Context, from, to sms.ID, each func(signature, channel sms.ID, n int)) error {
-	return t.Query(ctx, "SELECT signature_id, channel_id, COUNT(*) FROM message WHERE id >= ? AND id < ? AND state = 'delivered' GROUP BY signature_id, channel_id",
-		[]any{int64(from), int64(to)}, func(r *sql.Rows) error {
-			var s, c sms.ID
-			var n int
-			if err := r.Scan(&s, &c, &n); err != nil {
+// ValidCases lists the complaints that were found true since a moment.
+func (t *Tx) ValidCases(ctx context.Context, since int64, each func(risk.Valid)) error {
+	return t.Query(ctx, "SELECT party_id, signature_id, template_id, channel_id, verified_at FROM complaint WHERE verdict = 'confirmed' AND verified_at >= ? ORDER BY id", []any{since},
+		func(r *sql.Rows) error {
+			var v risk.Valid
+			if err := r.Scan(&v.Party, &v.Signature, &v.Template, &v.Channel, &v.At); err != nil {
 				return err
 			}
-			each(s, c, n)
+			each(v)
 			return nil
 		})
 }

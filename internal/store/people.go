@@ -279,3 +279,8 @@ func (t *Tx) Ported(ctx context.Context, ids [][16]byte, each func(id [16]byte, 
 		return nil
 	})
 }
+
+// CountPeople counts the numbers of which anything is kept. It reads all of them: once a day.
+func (t *Tx) CountPeople(ctx context.Context) (n int, err error) {
+	return n, t.One(ctx, "SELECT COUNT(*) FROM person", nil, &n)
+}

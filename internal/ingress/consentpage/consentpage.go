@@ -107,6 +107,7 @@ type view struct {
 	Wording                   *offered
 	Groups                    []groupView
 	Problem                   *problem
+	Complaints                string // where people complain (CMP-01)
 }
 
 type problem struct{ Zh, En string }
@@ -147,6 +148,9 @@ func (p *pages) handle(do func(r *request) (name string, v view, err error)) htt
 			}
 		}
 		v.Style = style
+		if snap, err := p.Gate.Snapshot(r.Context()); err == nil && snap.Operator() != nil {
+			v.Complaints = snap.Operator().Complaints
+		}
 		w.WriteHeader(status)
 		if err := views.ExecuteTemplate(w, name, v); err != nil {
 			p.Logger.Debug("write a page", "err", err)

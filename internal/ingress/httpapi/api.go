@@ -35,6 +35,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/privacy"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/review"
+	"github.com/zhunxin/zhunxin/internal/risk"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 	"github.com/zhunxin/zhunxin/internal/vendorcode"
@@ -84,7 +85,7 @@ type Tx interface {
 	WebhookDeliveries(ctx context.Context, webhook, before sms.ID, limit int) ([]sms.WebhookDelivery, error)
 	PutSetting(ctx context.Context, name, value string) error
 	AppealMeasure(ctx context.Context, id sms.ID, text string, at int64) (bool, error)
-	LiftMeasure(ctx context.Context, id, by sms.ID, why string, at int64) (bool, error)
+	LiftMeasure(ctx context.Context, id, by sms.ID, why string, unfounded bool, at int64) (bool, error)
 	RulePacks(ctx context.Context, before sms.ID, limit int) ([]registry.RulePack, error)
 	RulePack(ctx context.Context, id sms.ID) (registry.RulePack, bool, error)
 	RulePackText(ctx context.Context, id sms.ID) (text, cases []byte, err error)
@@ -103,7 +104,7 @@ type oversightTx interface {
 	Cases(ctx context.Context, f complaint.Filter, limit int) ([]complaint.Case, error)
 	CaseFile(ctx context.Context, id sms.ID) (sealed []byte, err error)
 	CountCases(ctx context.Context, from, to int64, each func(complaint.Figure)) error
-	CountDelivered(ctx context.Context, from, to sms.ID, each func(signature, channel sms.ID, n int)) error
+	risk.DeliveredTx
 	Duty(ctx context.Context, id sms.ID) (duty.Task, error)
 	Duties(ctx context.Context, f duty.Filter, limit int) ([]duty.Task, error)
 	InsertOccurrence(ctx context.Context, o duty.Occurrence) error
@@ -158,9 +159,9 @@ type Config struct {
 	// Filed asks a cloud channel's upstream what it says of templates.
 	Filed func(ctx context.Context, ch *registry.Channel, list []registry.CloudTemplate) ([]channel.FiledState, error)
 	// Lists takes lists of consents in, Campaigns campaigns.
-	Lists   *consent.Importer
+	Lists     *consent.Importer
 	Campaigns *campaign.Desk
-	MaxBody int
+	MaxBody   int
 	// ScanTimeout is how long a scan may take to come.
 	ScanTimeout time.Duration
 	Rate        int // requests a second of one key

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/complaint"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/risk"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
@@ -72,7 +73,7 @@ type VerdictIn struct {
 	ID   string `path:"id" maxLength:"20"`
 	Body struct {
 		Verdict string `json:"verdict" enum:"confirmed,unfounded"`
-		Cause   string `json:"cause,omitempty" enum:",no_consent,content,after_refusal,disguised,personal,other" doc:"no_consent stops the party's marketing"`
+		Cause   string `json:"cause,omitempty" enum:",no_consent,content,after_refusal,disguised,personal,false_advertising,other" doc:"no_consent stops the party's marketing, false_advertising holds that with the signature (AD-18)"`
 		Note    string `json:"note" minLength:"1" maxLength:"4000"`
 	}
 }
@@ -213,14 +214,14 @@ func (a *API) openCase(ctx context.Context, by *registry.Staff, in *ComplaintIn)
 		return nil, err
 	}
 	var m *sms.Message
-	var n int
+	var n risk.Delivered
 	snap := callerOf(ctx).snap
 	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		if m, err = a.about(ctx, tx, &c, in.Body.MessageID); err != nil || m == nil {
 			return err
 		}
 		c.Attach(m, snap)
-		n, err = a.deliveredOf(ctx, tx, snap, &c, m)
+		n, err = a.countsOf(ctx, tx, snap, &c, m)
 		return err
 	})
 	if err != nil {
@@ -348,7 +349,7 @@ func (a *API) nameMessage(ctx context.Context, by *registry.Staff, in *NameIn) (
 		return nil, err
 	}
 	var m *sms.Message
-	var n int
+	var n risk.Delivered
 	snap := callerOf(ctx).snap
 	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		if m, err = tx.Message(ctx, in.Body.MessageID); err != nil {
@@ -359,7 +360,7 @@ func (a *API) nameMessage(ctx context.Context, by *registry.Staff, in *NameIn) (
 			return err
 		}
 		c.Attach(m, snap)
-		n, err = a.deliveredOf(ctx, tx, snap, &c, m)
+		n, err = a.countsOf(ctx, tx, snap, &c, m)
 		return err
 	})
 	if err != nil {
@@ -388,11 +389,11 @@ func (a *API) judgeCase(ctx context.Context, by *registry.Staff, in *VerdictIn) 
 	if (b.Verdict == complaint.Confirmed) != (b.Cause != "") {
 		return nil, sms.Errorf(sms.BadRequest, "body.cause", "a confirmed complaint has a cause, an unfounded one has none")
 	}
-	var n int
+	var n risk.Delivered
 	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		c, err := tx.Case(ctx, id, false)
 		if err == nil && b.Verdict == complaint.Confirmed {
-			n, err = a.delivered(ctx, tx, callerOf(ctx).snap, c.PartyID)
+			n, err = a.counts(ctx, tx, callerOf(ctx).snap, &c)
 		}
 		return err
 	})
@@ -449,25 +450,34 @@ func (a *API) stepCase(ctx context.Context, text string, step func(ctx context.C
 	return a.caseView(ctx, id)
 }
 
-// deliveredOf is the figure that a case needs which its records confirm at once. It is not cheap,
-// and the others need none.
-func (a *API) deliveredOf(ctx context.Context, tx Tx, snap *registry.Snapshot, c *complaint.Case, m *sms.Message) (int, error) {
+// countsOf are the figures that a case needs which its records confirm at once. They are not
+// cheap, and the others need none.
+func (a *API) countsOf(ctx context.Context, tx Tx, snap *registry.Snapshot, c *complaint.Case, m *sms.Message) (n risk.Delivered, err error) {
 	if yes, err := complaint.Unproved(ctx, tx, c, m); err != nil || !yes {
-		return 0, err
+		return n, err
 	}
-	return a.delivered(ctx, tx, snap, c.PartyID)
+	return a.counts(ctx, tx, snap, c)
 }
 
-// delivered counts what was delivered of a party this month, in Asia/Shanghai.
-func (a *API) delivered(ctx context.Context, tx Tx, snap *registry.Snapshot, party sms.ID) (n int, err error) {
-	if party == 0 {
-		return 0, nil
+// counts are what was delivered in this month, in Asia/Shanghai, of what a case is about.
+func (a *API) counts(ctx context.Context, tx Tx, snap *registry.Snapshot, c *complaint.Case) (n risk.Delivered, err error) {
+	if c.PartyID == 0 {
+		return n, nil
 	}
 	now := a.Now().In(rulebook.Shanghai)
-	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, rulebook.Shanghai)
-	err = tx.CountDelivered(ctx, sms.FirstID(month), sms.FirstID(now.Add(time.Second)), func(signature, _ sms.ID, count int) {
-		if s := snap.Signature[signature]; s != nil && s.PartyID == party {
-			n += count
+	y, m, _ := now.Date()
+	return n, risk.DeliveredIn(ctx, tx, time.Date(y, m, 1, 0, 0, 0, 0, rulebook.Shanghai), now, func(account, signature, template, channel sms.ID, count int) {
+		if x := snap.Account[account]; x != nil && x.PartyID == c.PartyID {
+			n.Party += count
+		}
+		if signature == c.SignatureID {
+			n.Signature += count
+		}
+		if template == c.TemplateID {
+			n.Template += count
+		}
+		if channel == c.ChannelID {
+			n.Channel += count
 		}
 	})
 	return n, err
@@ -485,7 +495,7 @@ func (a *API) figures(ctx context.Context, in *FiguresIn) (*FiguresOut, error) {
 		if err := tx.CountCases(ctx, from.UnixMilli(), to.UnixMilli(), func(f complaint.Figure) { found[key{f.SignatureID, f.ChannelID}] = &f }); err != nil {
 			return err
 		}
-		return tx.CountDelivered(ctx, sms.FirstID(from), sms.FirstID(to), func(signature, channel sms.ID, n int) {
+		return risk.DeliveredIn(ctx, tx, from, to, func(_, signature, _, channel sms.ID, n int) {
 			f := found[key{signature, channel}]
 			if f == nil {
 				f = &complaint.Figure{SignatureID: signature, ChannelID: channel}
@@ -494,13 +504,13 @@ func (a *API) figures(ctx context.Context, in *FiguresIn) (*FiguresOut, error) {
 				}
 				found[key{signature, channel}] = f
 			}
-			f.Delivered = n
+			f.Delivered += n
 		})
 	})
 	out := &FiguresOut{}
 	out.Body.Month, out.Body.Figures = in.Month, []complaint.Figure{}
 	for _, f := range found {
-		f.PerBillion = complaint.PerBillion(f.Valid, f.Delivered)
+		f.PerBillion = risk.PerBillion(f.Valid, f.Delivered)
 		out.Body.Figures = append(out.Body.Figures, *f)
 	}
 	slices.SortFunc(out.Body.Figures, func(x, y complaint.Figure) int {

@@ -33,7 +33,9 @@ type AppealIn struct {
 type ImposeIn struct {
 	Body struct {
 		PartyID sms.ID `json:"party_id"`
-		Kind    string `json:"kind" enum:"remind,hold,suspend" doc:"remind tells the party only; hold: its marketing waits for a reviewer; suspend: its marketing is refused. All below the party are reached too"`
+		Kind    string `json:"kind" enum:"remind,slow,hold,suspend,close" doc:"remind tells the party only; slow: its marketing leaves at a pace; hold: its marketing waits for a reviewer; suspend: its marketing is refused; close: whatever it sends is refused. All below the party are reached too, so that close freezes a whole subtree at once"`
+		Pace    int64  `json:"per_minute,omitempty" minimum:"0" maximum:"1000000" doc:"of slow: marketing messages in a minute"`
+		Strike  string `json:"strike,omitempty" enum:",general,serious,major" doc:"how it counts on the ladder (CMP-10): what the rules ask for by it is imposed at once"`
 		Zh      string `json:"zh" minLength:"1" maxLength:"1000" doc:"reason and what to do"`
 		En      string `json:"en" minLength:"1" maxLength:"1000"`
 	}
@@ -46,7 +48,7 @@ type MeasureOut struct{ Body registry.Measure }
 func (a *API) measures() {
 	operation(a, ScopeRead, huma.Operation{
 		OperationID: "measures", Method: http.MethodGet, Path: "/v1/measures", Summary: "Measures about you 处置", Tags: []string{"account"},
-		Description: "Reminders, holds and suspensions that reach you, with their reasons, also those of the parties above you.",
+		Description: "Reminders, slow-downs, holds, suspensions and closings that reach you, with their reasons, also those of the parties above you.",
 	}, a.listMeasures)
 	operation(a, ScopeSend, huma.Operation{
 		OperationID: "appeal", Method: http.MethodPost, Path: "/v1/measures/{id}/appeal", Summary: "Appeal against a measure 申诉", Tags: []string{"account"},
@@ -59,7 +61,10 @@ func (a *API) measures() {
 
 func (a *API) listMeasures(ctx context.Context, _ *struct{}) (*MeasuresOut, error) {
 	c := callerOf(ctx)
-	return measuresOf(c.snap, c.snap.Chain(c.app.PartyID)), nil
+	out := measuresOf(c.snap, c.snap.Chain(c.app.PartyID))
+	// What is done about a channel is the operator's, and of other parties' signatures theirs.
+	out.Body.Measures = slices.DeleteFunc(out.Body.Measures, func(m registry.Measure) bool { return m.Object != registry.OfParty && m.PartyID != c.app.PartyID })
+	return out, nil
 }
 
 func (a *API) allMeasures(ctx context.Context, _ *struct{}) (*MeasuresOut, error) {
@@ -87,7 +92,7 @@ func (a *API) appeal(ctx context.Context, in *AppealIn) (*MeasureOut, error) {
 	}
 	reaches := func(m *registry.Measure) bool {
 		for _, p := range c.snap.Chain(c.app.PartyID) {
-			if p.ID == m.PartyID {
+			if p.ID == m.PartyID && (m.Object == registry.OfParty || p.ID == c.app.PartyID) {
 				return true
 			}
 		}
@@ -110,9 +115,16 @@ func (a *API) impose(ctx context.Context, in *ImposeIn) (*MeasureOut, error) {
 	if err := allWords("body.zh", b.Zh, "body.en", b.En); err != nil {
 		return nil, err
 	}
+	if (b.Kind == registry.Slowed) != (b.Pace > 0) {
+		return nil, sms.Errorf(sms.BadRequest, "body.per_minute", "a slow-down names its pace, and nothing else does")
+	}
+	book, err := a.Gate.RulesInForce(ctx)
+	if err != nil {
+		return nil, err
+	}
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		out.Body = registry.Measure{PartyID: b.PartyID, Kind: b.Kind, Zh: b.Zh, En: b.En, Figures: "{}", ImposedBy: by.ID}
-		return risk.Impose(ctx, tx, a.IDs, c.snap, &out.Body)
+		out.Body = registry.Measure{PartyID: b.PartyID, Kind: b.Kind, Pace: b.Pace, Strike: b.Strike, Zh: b.Zh, En: b.En, Figures: "{}", ImposedBy: by.ID}
+		return risk.Charge(ctx, tx, a.IDs, book, &out.Body)
 	})
 	return out, err
 }
@@ -121,7 +133,8 @@ func (a *API) impose(ctx context.Context, in *ImposeIn) (*MeasureOut, error) {
 type LiftIn struct {
 	ID   string `path:"id" maxLength:"20"`
 	Body struct {
-		Why string `json:"why" minLength:"1" maxLength:"1000" doc:"what was shown; without telephone numbers"`
+		Why       string `json:"why" minLength:"1" maxLength:"1000" doc:"what was shown; without telephone numbers"`
+		Unfounded bool   `json:"unfounded,omitempty" doc:"it should not have been imposed: it counts as no strike"`
 	}
 }
 
@@ -135,7 +148,7 @@ func (a *API) lift(ctx context.Context, in *LiftIn) (*MeasureOut, error) {
 	}
 	whoever := func(*registry.Measure) bool { return true }
 	return a.changeMeasure(ctx, in.ID, whoever, func(ctx context.Context, tx Tx, snap *registry.Snapshot, m *registry.Measure) error {
-		return risk.Lift(ctx, tx, a.IDs, snap, m, by.ID, in.Body.Why)
+		return risk.Lift(ctx, tx, a.IDs, snap, m, by.ID, in.Body.Why, in.Body.Unfounded)
 	})
 }
 

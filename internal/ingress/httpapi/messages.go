@@ -32,7 +32,16 @@ type SendBody struct {
 	Extension  string            `json:"extension,omitempty" maxLength:"12" pattern:"^[0-9]*$" doc:"digits after the sub-code"`
 	SendAt     time.Time         `json:"send_at,omitzero" doc:"not before; empty is now"`
 	NotAfter   time.Time         `json:"not_after,omitzero" doc:"do not send later than this; empty takes the category's default"`
+	Origin     *Origin           `json:"origin,omitempty" doc:"of verification codes: where your end user's request came from, against bombing (FRQ-07). Only keyed hashes are kept, for an hour"`
 	DryRun     bool              `json:"dry_run,omitempty" doc:"decide, but neither send, charge nor count"`
+}
+
+// Origin says where an end user's request for a code came from. What is not said is not known,
+// and nothing is concluded of it.
+type Origin struct {
+	IP      string `json:"ip,omitempty" maxLength:"45" doc:"the end user's address, not your server's"`
+	Device  string `json:"device,omitempty" maxLength:"128" doc:"your id of the device"`
+	Account string `json:"account,omitempty" maxLength:"128" doc:"your id of the account"`
 }
 
 // SendIn is the request with its idempotency key.
@@ -98,6 +107,11 @@ func (a *API) send(ctx context.Context, in *SendIn) (*SendOut, error) {
 	call := &gate.Call{
 		Application: c.app.ID, Key: in.Key, Payload: in.RawBody, Extension: b.Extension, SendAt: b.SendAt, NotAfter: b.NotAfter,
 		Parts: []gate.Part{{Text: text, Template: b.TemplateID, Category: b.Category}},
+	}
+	if o := b.Origin; o != nil {
+		if call.Origin, err = a.Gate.Origin(c.app.PartyID, o.IP, o.Device, o.Account); err != nil {
+			return nil, err
+		}
 	}
 	p := &call.Parts[0]
 	bad := map[int]gate.Result{} // recipients whose number can't be read have their own answer

@@ -13,6 +13,7 @@ CREATE TABLE party (
   name          TEXT NOT NULL,
   uscc          TEXT NOT NULL,             -- 统一社会信用代码
   entity_type   TEXT NOT NULL,             -- company | individual | institution | government | social
+  complaint_contact TEXT NOT NULL DEFAULT '', -- of the operator: where people complain
   agent_mode    TEXT NOT NULL DEFAULT '',  -- '' | referral | licensed
   state         TEXT NOT NULL,             -- pending | active | frozen | closed
   created_at    INTEGER NOT NULL,
@@ -194,7 +195,12 @@ CREATE TABLE template_version (
 CREATE TABLE measure (
   id         INTEGER PRIMARY KEY,
   party_id   INTEGER NOT NULL REFERENCES party(id),
-  kind       TEXT NOT NULL,                -- remind | hold | suspend
+  object     TEXT NOT NULL,                -- '' is the party | signature | template | channel
+  object_id  INTEGER NOT NULL,
+  kind       TEXT NOT NULL,                -- remind | slow | hold | suspend | close
+  pace       INTEGER NOT NULL,             -- of slow: marketing messages in a minute
+  strike     TEXT NOT NULL,                -- '' | general | serious | major
+  period     TEXT NOT NULL,                -- of a reminder: its month
   rule       TEXT NOT NULL,                -- that asked for it, '' is a person
   reason_zh  TEXT NOT NULL,
   reason_en  TEXT NOT NULL,
@@ -205,9 +211,10 @@ CREATE TABLE measure (
   appeal_at  INTEGER NOT NULL,
   lifted_by  INTEGER NOT NULL,
   lifted_at  INTEGER NOT NULL,             -- 0 while it stands
-  lifted_why TEXT NOT NULL
+  lifted_why TEXT NOT NULL,
+  unfounded  INTEGER NOT NULL              -- it should not have been imposed: no strike
 ) STRICT;
-CREATE UNIQUE INDEX measure_standing ON measure(party_id, rule, kind) WHERE lifted_at = 0 AND rule <> '';
+CREATE UNIQUE INDEX measure_standing ON measure(party_id, object, object_id, rule, kind, period) WHERE lifted_at = 0 AND rule <> '';
 
 CREATE TABLE template_filing (
   template_id INTEGER NOT NULL REFERENCES template(id),
@@ -656,6 +663,16 @@ CREATE TABLE recipient_index (
   PRIMARY KEY (phone_id, at, message_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Where verification codes were asked for, as far as customers say, for an hour (FRQ-07).
+CREATE TABLE origin_event (
+  origin     BLOB NOT NULL,                -- keyed hash of an address, a device or an account
+  at         INTEGER NOT NULL,
+  message_id INTEGER NOT NULL,
+  number     BLOB NOT NULL,                -- keyed hash of origin and number: it tells them apart here only
+  PRIMARY KEY (origin, at, message_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX origin_event_age ON origin_event(at);
+
 -- Keyed ids that a change of the index key still has to replace; empty otherwise.
 CREATE TABLE phone_reindex (
   old_id BLOB PRIMARY KEY
@@ -803,6 +820,41 @@ CREATE INDEX message_release ON message(state, release_at) WHERE state IN ('defe
 CREATE INDEX message_open ON message(state, updated_at) WHERE state IN ('submitting', 'in_doubt', 'held', 'submitted');
 CREATE INDEX message_doubt ON message(phone_id) WHERE state = 'in_doubt';
 CREATE INDEX message_account ON message(account_id, id);
+
+-- What was sent in each hour, counted from the messages in the background, so that nobody reads
+-- them again to know rates and mixes. A message belongs to the hour in which it came.
+CREATE TABLE traffic_count (
+  hour         INTEGER NOT NULL,           -- hours since 1970
+  account_id   INTEGER NOT NULL,
+  signature_id INTEGER NOT NULL,
+  template_id  INTEGER NOT NULL,
+  channel_id   INTEGER NOT NULL,
+  category     TEXT NOT NULL,
+  messages     INTEGER NOT NULL,
+  refused      INTEGER NOT NULL,
+  delivered    INTEGER NOT NULL,
+  failed       INTEGER NOT NULL,
+  bad_number   INTEGER NOT NULL,           -- of the failed: the number is the reason
+  PRIMARY KEY (hour, account_id, signature_id, template_id, channel_id, category)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX traffic_count_account ON traffic_count(account_id, hour);
+
+-- How often an hour was counted: reports come late, so that it is counted again.
+CREATE TABLE traffic_hour (
+  hour INTEGER PRIMARY KEY,
+  pass INTEGER NOT NULL
+) STRICT;
+CREATE INDEX traffic_hour_open ON traffic_hour(hour) WHERE pass < 3;
+
+-- Recipients of an account's marketing in an hour who were looked up, and those of them to
+-- whom it had sent nothing lately.
+CREATE TABLE traffic_sample (
+  account_id INTEGER NOT NULL,
+  hour       INTEGER NOT NULL,
+  sampled    INTEGER NOT NULL,
+  fresh      INTEGER NOT NULL,
+  PRIMARY KEY (account_id, hour)
+) STRICT, WITHOUT ROWID;
 
 -- Decisions that a later one replaced (release, new look): their evidence stays provable.
 CREATE TABLE decision_past (
@@ -965,6 +1017,7 @@ CREATE TABLE complaint (
 ) STRICT;
 CREATE INDEX complaint_received ON complaint(received_at);
 CREATE INDEX complaint_phone ON complaint(phone_id);
+CREATE INDEX complaint_valid ON complaint(verified_at) WHERE verdict = 'confirmed';
 
 -- Case files: all that proves what became of the message, as it was assembled.
 CREATE TABLE complaint_file (
