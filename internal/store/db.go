@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -15,7 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	"modernc.org/sqlite"
+
+	"github.com/zhunxin/zhunxin/internal/store/lite"
 )
 
 // Dialect is the kind of database.
@@ -55,12 +55,15 @@ type DB struct {
 	index atomic.Pointer[string] // see RequireIndex
 
 	turns   turns
-	writer  *sql.Conn    // SQLite: held for life, with its statements
+	writer  *sql.Conn    // SQLite: held for life
+	lite    *lite.Conn   // SQLite: the same, without database/sql
 	rows    atomic.Int64 // changed since the start
 	timings [numTurns]timing
-	stmts   map[string]*sql.Stmt
 	dollars sync.Map // PostgreSQL: text with ? → text with $1
 }
+
+// readers is how many reads there are at a time on SQLite.
+const readers = 4
 
 // Dialect tells which database it is.
 func (d *DB) Dialect() Dialect { return d.dialect }
@@ -68,33 +71,28 @@ func (d *DB) Dialect() Dialect { return d.dialect }
 // OpenSQLite opens or creates the file. Every commit is synced before it
 // returns (P2): WAL with synchronous=FULL.
 func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, error) {
-	pragmas := url.Values{"_pragma": {
+	pragmas := []string{
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
 		"cache_size(-65536)", "temp_store(MEMORY)", "wal_autocheckpoint(250000)", "journal_size_limit(268435456)", // see fold
-	}, "_txlock": {"immediate"}}
-	// The file name goes through the URI form so that ? and # in it are names.
-	base := "file:" + (&url.URL{Path: path}).EscapedPath() + "?"
-	w, err := sql.Open("sqlite", base+pragmas.Encode())
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	w.SetMaxOpenConns(1)
-	pragmas["_pragma"] = append(pragmas["_pragma"], "query_only(ON)", "cache_size(-8192)")
-	r, err := sql.Open("sqlite", base+pragmas.Encode())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), w.Close())
+	open := func(conns int, pragmas ...string) *sql.DB {
+		db := sql.OpenDB(lite.Connector{Path: path, Pragmas: pragmas})
+		db.SetMaxOpenConns(conns)
+		db.SetMaxIdleConns(conns)
+		return db
 	}
-	r.SetMaxOpenConns(4)
-	f, err := sql.Open("sqlite", base+url.Values{"_pragma": {"busy_timeout(1000)", "cache_size(-1024)"}}.Encode())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), w.Close(), r.Close())
-	}
-	f.SetMaxOpenConns(1)
+	w := open(1, pragmas...)
+	r := open(readers, append(pragmas, "query_only(ON)", "cache_size(-8192)")...)
+	f := open(1, "busy_timeout(1000)", "cache_size(-1024)")
 	if err := migrate(ctx, w, SQLite, copyBefore(ctx, w, path)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), w.Close(), r.Close(), f.Close())
 	}
-	d := &DB{dialect: SQLite, now: now, path: path, write: w, read: r, folder: f, lag: newLag(), stmts: map[string]*sql.Stmt{}}
+	var err error
+	d := &DB{dialect: SQLite, now: now, path: path, write: w, read: r, folder: f, lag: newLag()}
 	if d.writer, err = w.Conn(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
+	}
+	if err := d.writer.Raw(func(c any) error { d.lite = c.(*lite.Conn); return nil }); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
 	}
 	if d.file, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
@@ -171,12 +169,15 @@ func (d *DB) Close() error {
 	if d.folder != nil {
 		errs = append(errs, d.folder.Close())
 	}
-	for _, s := range d.stmts {
-		errs = append(errs, s.Close())
+	if d.lite != nil {
+		// The connection has no lock of its own: nobody may be using it.
+		errs = append(errs, d.turns.take(context.Background(), TurnBackground))
+		_, err := d.lite.Exec("PRAGMA wal_checkpoint(TRUNCATE)", nil)
+		errs = append(errs, err)
+		defer d.turns.give() // who comes now finds it closed
 	}
 	if d.writer != nil {
-		_, err := d.writer.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
-		errs = append(errs, err, d.writer.Close())
+		errs = append(errs, d.writer.Close())
 	}
 	if d.read != nil && d.read != d.write {
 		errs = append(errs, d.read.Close())
@@ -194,9 +195,8 @@ type Tx struct {
 	tx interface {
 		ExecContext(context.Context, string, ...any) (sql.Result, error)
 		QueryContext(context.Context, string, ...any) (*sql.Rows, error)
-		PrepareContext(context.Context, string) (*sql.Stmt, error)
 	}
-	cached bool // run on the writer's prepared statements
+	lite  *lite.Conn // SQLite: the writer
 	after  []func()
 	end    []func(committed bool)
 }
@@ -223,7 +223,7 @@ func (d *DB) Write(ctx context.Context, class Turn, fn func(context.Context, *Tx
 			return err
 		}
 		began = time.Now()
-		tx := &Tx{d: d, tx: d.writer, cached: true}
+		tx := &Tx{d: d, tx: d.writer, lite: d.lite}
 		err := func() error {
 			defer d.turns.give() // also when fn panics
 			return d.writeSQLite(ctx, tx, fn)
@@ -252,7 +252,7 @@ func (d *DB) writeSQLite(ctx context.Context, tx *Tx, fn func(context.Context, *
 	// A transaction that began is finished even when the caller has gone:
 	// cancelling in the middle of a statement would poison the connection.
 	ctx = context.WithoutCancel(ctx)
-	if err := tx.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if _, err := d.lite.Exec("BEGIN IMMEDIATE", nil); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	done := false
@@ -263,14 +263,14 @@ func (d *DB) writeSQLite(ctx context.Context, tx *Tx, fn func(context.Context, *
 		if done {
 			return
 		}
-		if back := tx.Exec(ctx, "ROLLBACK"); back != nil && !strings.Contains(back.Error(), "no transaction is active") {
+		if _, back := d.lite.Exec("ROLLBACK", nil); back != nil && !strings.Contains(back.Error(), "no transaction is active") {
 			err = errors.Join(err, back) // on a full disk SQLite has rolled back by itself
 		}
 	}()
 	if err := fn(ctx, tx); err != nil {
 		return err
 	}
-	if err := tx.Exec(ctx, "COMMIT"); err != nil {
+	if _, err := d.lite.Exec("COMMIT", nil); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	done = true
@@ -311,9 +311,9 @@ func Conflict(err error) bool {
 	if errors.As(err, &pg) {
 		return pg.Code == "23505"
 	}
-	var lite *sqlite.Error
+	var file *lite.Error
 	// SQLITE_CONSTRAINT_UNIQUE and SQLITE_CONSTRAINT_PRIMARYKEY
-	return errors.As(err, &lite) && (lite.Code() == 2067 || lite.Code() == 1555)
+	return errors.As(err, &file) && (file.Code == 2067 || file.Code == 1555)
 }
 
 // OutOfLocks tells whether the server's lock table is full: busy, not broken.
@@ -324,42 +324,29 @@ func OutOfLocks(err error) bool {
 
 // Exec runs a statement with ? placeholders.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) error {
-	_, err := t.exec(ctx, query, args)
+	_, err := t.ExecCount(ctx, query, args...)
 	return err
 }
 
 // ExecCount runs a statement and tells how many rows it changed.
 func (t *Tx) ExecCount(ctx context.Context, query string, args ...any) (int, error) {
-	res, err := t.exec(ctx, query, args)
+	if t.lite != nil {
+		n, err := t.lite.Exec(query, args)
+		return t.d.count(n, err)
+	}
+	res, err := t.tx.ExecContext(ctx, t.d.text(query), args...)
 	if err != nil {
 		return 0, err
 	}
-	n, err := res.RowsAffected()
-	return int(n), err
+	return t.d.count(res.RowsAffected())
 }
 
-func (t *Tx) exec(ctx context.Context, query string, args []any) (res sql.Result, err error) {
-	if t.cached {
-		s, err := t.prepared(ctx, query)
+func (d *DB) count(n int64, err error) (int, error) {
 		if err != nil {
-			return nil, err
+		return 0, err
 		}
-		res, err = s.ExecContext(ctx, args...)
-		t.d.count(res, err)
-		return res, err
-	}
-	res, err = t.tx.ExecContext(ctx, t.d.text(query), args...)
-	t.d.count(res, err)
-	return res, err
-}
-
-func (d *DB) count(res sql.Result, err error) {
-	if err != nil {
-		return
-	}
-	if n, err := res.RowsAffected(); err == nil && n > 0 {
 		d.rows.Add(n)
-	}
+	return int(n), nil
 }
 
 // Rows is how many rows were changed since the start.
@@ -397,28 +384,42 @@ func (t *Tx) One(ctx context.Context, query string, args []any, dest ...any) err
 }
 
 func (t *Tx) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
-	if t.cached {
-		s, err := t.prepared(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		return s.QueryContext(ctx, args...)
-	}
 	return t.tx.QueryContext(ctx, t.d.text(query), args...)
 }
 
-// prepared keeps one statement per text on the writer; the texts are few,
-// because lists are padded to fixed sizes.
-func (t *Tx) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	if s, ok := t.d.stmts[query]; ok {
-		return s, nil
+// each is Query for what is read often: it scans each row into dest, the same for all.
+func (t *Tx) each(ctx context.Context, query string, args, dest []any, f func() error) error {
+	switch {
+	case t.lite != nil:
+		return t.lite.Query(query, args, scanInto(dest, f))
+	case t.d.dialect == SQLite:
+		return t.d.onReader(ctx, func(c *lite.Conn) error { return c.Query(query, args, scanInto(dest, f)) })
 	}
-	s, err := t.tx.PrepareContext(ctx, query)
+	return t.Query(ctx, query, args, func(r *sql.Rows) error {
+		if err := r.Scan(dest...); err != nil {
+			return err
+		}
+		return f()
+	})
+}
+
+func scanInto(dest []any, f func() error) func(lite.Row) error {
+	return func(r lite.Row) error {
+		if err := r.Scan(dest...); err != nil {
+			return err
+		}
+		return f()
+	}
+}
+
+// onReader runs f on a connection that can't write.
+func (d *DB) onReader(ctx context.Context, f func(*lite.Conn) error) error {
+	c, err := d.read.Conn(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("prepare %.80q: %w", query, err)
+		return err
 	}
-	t.d.stmts[query] = s
-	return s, nil
+	err = c.Raw(func(c any) error { return f(c.(*lite.Conn)) })
+	return errors.Join(err, c.Close())
 }
 
 // text turns ? into $1 … for PostgreSQL. No statement of ours holds a literal ?.

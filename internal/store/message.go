@@ -77,25 +77,36 @@ func (t *Tx) InsertMessages(ctx context.Context, list []*sms.Message) error {
 	return t.insert(ctx, "INSERT INTO message("+messageColumns+") VALUES ", messageWidth, "", args)
 }
 
-func scanMessage(r *sql.Rows) (*sms.Message, error) {
-	m := &sms.Message{}
-	var phone, tc, pc []byte
-	var class int64
-	err := r.Scan(&m.ID, &m.DecisionID, &m.AccountID, &m.ApplicationID, &m.GroupID, &m.SignatureID, &m.TemplateID, &phone, &m.Carrier, &m.Category, &class,
-		&m.State, &m.Decided, &m.Code, &m.Rule, &m.Reason, &m.Text, &tc, &pc, &m.Units, &m.Segments, &m.Held, &m.Captured, &m.Ref, &m.Extension, &m.Via, &m.PDU, &m.ChannelID, &m.ConsentID,
-		&m.ReleaseAt, &m.NotAfter, &m.Journal, &m.ValidUntil, &m.CreatedAt, &m.UpdatedAt, &m.LeafID, &m.LeafPos)
-	copy(m.PhoneID[:], phone)
-	copy(m.TextCommit[:], tc)
-	copy(m.PhoneCommit[:], pc)
-	return m, err
+// messageRow is where a row of messageColumns is scanned to.
+type messageRow struct {
+	m             sms.Message
+	class         int64
+	phone, tc, pc sql.RawBytes
+}
+
+func (x *messageRow) dest() []any {
+	m := &x.m
+	return []any{
+		&m.ID, &m.DecisionID, &m.AccountID, &m.ApplicationID, &m.GroupID, &m.SignatureID, &m.TemplateID, &x.phone, &m.Carrier, &m.Category, &x.class,
+		&m.State, &m.Decided, &m.Code, &m.Rule, &m.Reason, &m.Text, &x.tc, &x.pc, &m.Units, &m.Segments, &m.Held, &m.Captured, &m.Ref, &m.Extension, &m.Via, &m.PDU, &m.ChannelID,
+		&m.ConsentID, &m.ReleaseAt, &m.NotAfter, &m.Journal, &m.ValidUntil, &m.CreatedAt, &m.UpdatedAt, &m.LeafID, &m.LeafPos,
+	}
+}
+
+func (x *messageRow) message() *sms.Message {
+	m := x.m
+	copy(m.PhoneID[:], x.phone)
+	copy(m.TextCommit[:], x.tc)
+	copy(m.PhoneCommit[:], x.pc)
+	return &m
 }
 
 func (t *Tx) messages(ctx context.Context, tail string, args []any) ([]*sms.Message, error) {
 	var out []*sms.Message
-	err := t.Query(ctx, "SELECT "+messageColumns+" FROM message "+tail, args, func(r *sql.Rows) error {
-		m, err := scanMessage(r)
-		out = append(out, m)
-		return err
+	var x messageRow
+	err := t.each(ctx, "SELECT "+messageColumns+" FROM message "+tail, args, x.dest(), func() error {
+		out = append(out, x.message())
+		return nil
 	})
 	return out, err
 }
@@ -115,19 +126,15 @@ func (t *Tx) Message(ctx context.Context, id sms.ID) (*sms.Message, error) {
 // Messages reads those of the ids that exist. With lock, PostgreSQL locks the
 // rows until commit, in order of id.
 func (t *Tx) Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error) {
-	list := make([]any, len(ids))
-	for i, id := range ids {
-		list[i] = int64(id)
-	}
 	tail := "WHERE id IN (%s) ORDER BY id"
 	if lock && t.d.dialect == Postgres {
 		tail += " FOR UPDATE"
 	}
 	out := make([]*sms.Message, 0, len(ids))
-	err := t.in(ctx, "SELECT "+messageColumns+" FROM message "+tail, nil, list, nil, func(r *sql.Rows) error {
-		m, err := scanMessage(r)
-		out = append(out, m)
-		return err
+	var x messageRow
+	err := t.inEach(ctx, "SELECT "+messageColumns+" FROM message "+tail, nil, idArgs(ids), nil, x.dest(), func() error {
+		out = append(out, x.message())
+		return nil
 	})
 	return out, err
 }
@@ -312,12 +319,9 @@ func (t *Tx) Events(ctx context.Context, application, after sms.ID, limit int) (
 // Untold lists events that a protocol login has not acknowledged, oldest first.
 func (t *Tx) Untold(ctx context.Context, via, after sms.ID, limit int) ([]sms.Event, error) {
 	var out []sms.Event
-	err := t.Query(ctx, "SELECT id, application_id, kind, object_id, body, at, via FROM event WHERE via = ? AND via <> 0 AND told_at IS NULL AND id > ? ORDER BY id LIMIT ?",
-		[]any{int64(via), int64(after), int64(limit)}, func(r *sql.Rows) error {
-			var e sms.Event
-			if err := r.Scan(&e.ID, &e.ApplicationID, &e.Kind, &e.ObjectID, &e.Body, &e.At, &e.Via); err != nil {
-				return err
-			}
+	var e sms.Event
+	err := t.each(ctx, "SELECT id, application_id, kind, object_id, body, at, via FROM event WHERE via = ? AND via <> 0 AND told_at IS NULL AND id > ? ORDER BY id LIMIT ?",
+		[]any{int64(via), int64(after), int64(limit)}, []any{&e.ID, &e.ApplicationID, &e.Kind, &e.ObjectID, &e.Body, &e.At, &e.Via}, func() error {
 			out = append(out, e)
 			return nil
 		})

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path"
 	"regexp"
@@ -17,6 +16,8 @@ import (
 	"strings"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/zhunxin/zhunxin/internal/store/lite"
 )
 
 //go:embed migration/*.sql
@@ -160,11 +161,8 @@ func (d *DB) CopyTo(ctx context.Context, file string) error {
 	}
 	// A connection of its own: the writer's must not wait for the copy, and the
 	// readers' can't write, not even another file.
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: d.path}).EscapedPath()+"?_pragma=busy_timeout(10000)")
-	if err != nil {
-		return err
-	}
-	_, err = db.ExecContext(ctx, "VACUUM INTO ?", file)
+	db := sql.OpenDB(lite.Connector{Path: d.path, Pragmas: []string{"busy_timeout(10000)"}})
+	_, err := db.ExecContext(ctx, "VACUUM INTO ?", file)
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("copy the database: %w", err)
 	}

@@ -53,14 +53,10 @@ func phoneArgs(ids [][16]byte) []any {
 
 // Secrets reads the sealed secrets of people towards a group.
 func (t *Tx) Secrets(ctx context.Context, group sms.ID, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error {
-	return t.in(ctx, "SELECT phone_id, secret FROM person_secret WHERE group_id = ? AND phone_id IN (%s)", []any{int64(group)}, phoneArgs(ids), nil,
-		func(r *sql.Rows) error {
-			var id, secret []byte
-			if err := r.Scan(&id, &secret); err != nil {
-				return err
-			}
-			return each([16]byte(id), secret)
-		})
+	var id sql.RawBytes
+	var secret []byte
+	return t.inEach(ctx, "SELECT phone_id, secret FROM person_secret WHERE group_id = ? AND phone_id IN (%s)", []any{int64(group)}, phoneArgs(ids), nil,
+		[]any{&id, &secret}, func() error { return each([16]byte(id), secret) })
 }
 
 // InsertPeople stores people who are new, to the platform or to the group.
@@ -79,11 +75,9 @@ func (t *Tx) InsertPeople(ctx context.Context, at int64, people []sms.Person) er
 
 // Numbers reads the sealed numbers of people.
 func (t *Tx) Numbers(ctx context.Context, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error {
-	return t.in(ctx, "SELECT phone_id, number FROM person WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, func(r *sql.Rows) error {
-		var id, number []byte
-		if err := r.Scan(&id, &number); err != nil {
-			return err
-		}
+	var id sql.RawBytes
+	var number []byte
+	return t.inEach(ctx, "SELECT phone_id, number FROM person WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, []any{&id, &number}, func() error {
 		return each([16]byte(id), number)
 	})
 }
@@ -127,49 +121,55 @@ func (t *Tx) InsertGrants(ctx context.Context, grants []consent.Grant) error {
 
 const grantColumns = "phone_id, group_id, id, purpose, grade, method, wording, text_hash, source, claims, proof_hash, per_week, valid_from, valid_to, COALESCE(withdrawn_at,0), COALESCE(suspended_at,0), COALESCE(leaf_id,0), COALESCE(leaf_pos,0), former"
 
-func scanGrant(r *sql.Rows) (g consent.Grant, err error) {
-	var phone, text, proof []byte
-	err = r.Scan(&phone, &g.GroupID, &g.ID, &g.Purpose, &g.Grade, &g.Method, &g.Wording, &text, &g.Source, &g.Claims, &proof, &g.PerWeek, &g.ValidFrom, &g.ValidTo,
-		&g.WithdrawnAt, &g.SuspendedAt, &g.LeafID, &g.LeafPos, &g.Former)
-	copy(g.PhoneID[:], phone)
-	copy(g.TextHash[:], text)
-	copy(g.ProofHash[:], proof)
-	return g, err
+// grantRow is where a row of grantColumns is scanned to.
+type grantRow struct {
+	g                  consent.Grant
+	phone, text, proof sql.RawBytes
+}
+
+func (x *grantRow) dest() []any {
+	g := &x.g
+	return []any{
+		&x.phone, &g.GroupID, &g.ID, &g.Purpose, &g.Grade, &g.Method, &g.Wording, &x.text, &g.Source, &g.Claims, &x.proof, &g.PerWeek, &g.ValidFrom, &g.ValidTo,
+		&g.WithdrawnAt, &g.SuspendedAt, &g.LeafID, &g.LeafPos, &g.Former,
+	}
+}
+
+func (x *grantRow) grant() consent.Grant {
+	g := x.g
+	copy(g.PhoneID[:], x.phone)
+	copy(g.TextHash[:], x.text)
+	copy(g.ProofHash[:], x.proof)
+	return g
 }
 
 // Grants reads all consents of people towards a group, also those that ended.
 func (t *Tx) Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Grant)) error {
-	return t.in(ctx, "SELECT "+grantColumns+" FROM consent WHERE group_id = ? AND phone_id IN (%s)", []any{int64(group)}, phoneArgs(ids), nil,
-		func(r *sql.Rows) error {
-			g, err := scanGrant(r)
-			if err == nil {
-				each(g)
-			}
-			return err
+	var x grantRow
+	return t.inEach(ctx, "SELECT "+grantColumns+" FROM consent WHERE group_id = ? AND phone_id IN (%s)", []any{int64(group)}, phoneArgs(ids), nil, x.dest(), func() error {
+		each(x.grant())
+		return nil
 		})
 }
 
 // GrantsOf reads all consents of a person, towards anybody.
 func (t *Tx) GrantsOf(ctx context.Context, phone [16]byte, each func(consent.Grant)) error {
-	return t.Query(ctx, "SELECT "+grantColumns+" FROM consent WHERE phone_id = ? ORDER BY group_id, id", []any{phone[:]}, func(r *sql.Rows) error {
-		g, err := scanGrant(r)
-		if err == nil {
-			each(g)
-		}
-		return err
+	var x grantRow
+	return t.each(ctx, "SELECT "+grantColumns+" FROM consent WHERE phone_id = ? ORDER BY group_id, id", []any{phone[:]}, x.dest(), func() error {
+		each(x.grant())
+		return nil
 	})
 }
 
 // Grant reads one consent by its id.
-func (t *Tx) Grant(ctx context.Context, phone [16]byte, group, id sms.ID) (g consent.Grant, err error) {
-	found := false
-	err = t.Query(ctx, "SELECT "+grantColumns+" FROM consent WHERE phone_id = ? AND group_id = ? AND id = ?", []any{phone[:], int64(group), int64(id)},
-		func(r *sql.Rows) (err error) {
-			found = true
-			g, err = scanGrant(r)
-			return err
+func (t *Tx) Grant(ctx context.Context, phone [16]byte, group, id sms.ID) (consent.Grant, error) {
+	var x grantRow
+	var g consent.Grant
+	err := t.each(ctx, "SELECT "+grantColumns+" FROM consent WHERE phone_id = ? AND group_id = ? AND id = ?", []any{phone[:], int64(group), int64(id)}, x.dest(), func() error {
+		g = x.grant()
+		return nil
 		})
-	if err == nil && !found {
+	if err == nil && g.ID == 0 {
 		err = sql.ErrNoRows
 	}
 	return g, err
@@ -197,12 +197,9 @@ func (t *Tx) PutVacant(ctx context.Context, phone [16]byte, at int64) error {
 
 // Vacant reads since when numbers did not exist, as far as somebody said so.
 func (t *Tx) Vacant(ctx context.Context, ids [][16]byte, each func(id [16]byte, at int64)) error {
-	return t.in(ctx, "SELECT phone_id, at FROM vacant_number WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, func(r *sql.Rows) error {
-		var id []byte
+	var id sql.RawBytes
 		var at int64
-		if err := r.Scan(&id, &at); err != nil {
-			return err
-		}
+	return t.inEach(ctx, "SELECT phone_id, at FROM vacant_number WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, []any{&id, &at}, func() error {
 		each([16]byte(id), at)
 		return nil
 	})
@@ -238,12 +235,10 @@ const suppressionColumns = "phone_id, group_id, scope, id, source, reference, in
 
 // Suppressions reads the refusals of people towards anybody.
 func (t *Tx) Suppressions(ctx context.Context, ids [][16]byte, each func(consent.Suppression)) error {
-	return t.in(ctx, "SELECT "+suppressionColumns+" FROM suppression WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, func(r *sql.Rows) error {
 		var s consent.Suppression
-		var phone []byte
-		if err := r.Scan(&phone, &s.GroupID, &s.Scope, &s.ID, &s.Source, &s.Reference, &s.InFlight, &s.CreatedAt, &s.LiftedAt, &s.LeafID, &s.LeafPos, &s.Former); err != nil {
-			return err
-		}
+	var phone sql.RawBytes
+	dest := []any{&phone, &s.GroupID, &s.Scope, &s.ID, &s.Source, &s.Reference, &s.InFlight, &s.CreatedAt, &s.LiftedAt, &s.LeafID, &s.LeafPos, &s.Former}
+	return t.inEach(ctx, "SELECT "+suppressionColumns+" FROM suppression WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, dest, func() error {
 		copy(s.PhoneID[:], phone)
 		each(s)
 		return nil
@@ -269,13 +264,10 @@ func (t *Tx) PutPorted(ctx context.Context, id [16]byte, c sms.Carrier, at int64
 
 // Ported reads the carriers of numbers that changed theirs.
 func (t *Tx) Ported(ctx context.Context, ids [][16]byte, each func(id [16]byte, c sms.Carrier)) error {
-	return t.in(ctx, "SELECT phone_id, carrier FROM portability WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, func(r *sql.Rows) error {
-		var id []byte
-		var c string
-		if err := r.Scan(&id, &c); err != nil {
-			return err
-		}
-		each([16]byte(id), sms.Carrier(c))
+	var id sql.RawBytes
+	var c sms.Carrier
+	return t.inEach(ctx, "SELECT phone_id, carrier FROM portability WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, []any{&id, &c}, func() error {
+		each([16]byte(id), c)
 		return nil
 	})
 }

@@ -64,7 +64,7 @@ func TestNoStatementScansALargeTable(t *testing.T) {
 	}
 	scan := regexp.MustCompile(`SCAN (message|m|segment|s|event|e|evidence_leaf|recipient_event|recipient_index|i|mo|sp_part|orphan_report)( |$)`)
 	explained := 0
-	for query := range db.stmts {
+	for _, query := range db.lite.Texts() {
 		if !strings.Contains(query, "SELECT") {
 			continue
 		}

@@ -359,12 +359,10 @@ func (t *Tx) Recent(ctx context.Context, phones [][16]byte, since int64, each fu
 		return err
 	}
 	seen := make(map[sms.ID]bool, len(waiting))
-	scan := func(r *sql.Rows) error {
 		var e sms.RecipientEvent
 		var phone, content sql.RawBytes
-		if err := r.Scan(&phone, &e.MessageID, &e.At, &e.GroupID, &e.SignatureID, &e.TemplateID, &content, &e.Category, &e.ChannelID); err != nil {
-			return err
-		}
+	dest := []any{&phone, &e.MessageID, &e.At, &e.GroupID, &e.SignatureID, &e.TemplateID, &content, &e.Category, &e.ChannelID}
+	found := func() error {
 		if len(waiting) > 0 { // it may be in both places
 			if seen[e.MessageID] {
 				return nil
@@ -376,16 +374,12 @@ func (t *Tx) Recent(ctx context.Context, phones [][16]byte, since int64, each fu
 		each(e)
 		return nil
 	}
-	err = t.in(ctx, "SELECT "+eventColumns+" FROM recipient_index i JOIN recipient_event e ON e.message_id = i.message_id WHERE i.phone_id IN (%s) AND i.at > ?",
-		nil, phoneArgs(phones), []any{since}, scan)
+	err = t.inEach(ctx, "SELECT "+eventColumns+" FROM recipient_index i JOIN recipient_event e ON e.message_id = i.message_id WHERE i.phone_id IN (%s) AND i.at > ?",
+		nil, phoneArgs(phones), []any{since}, dest, found)
 	if err != nil || len(waiting) == 0 {
 		return err
 	}
-	list := make([]any, len(waiting))
-	for i, id := range waiting {
-		list[i] = int64(id)
-	}
-	return t.in(ctx, "SELECT "+eventColumns+" FROM recipient_event e WHERE e.message_id IN (%s) AND e.at > ?", nil, list, []any{since}, scan)
+	return t.inEach(ctx, "SELECT "+eventColumns+" FROM recipient_event e WHERE e.message_id IN (%s) AND e.at > ?", nil, idArgs(waiting), []any{since}, dest, found)
 }
 
 // eventsTo reads the events of one person after a moment, newest first.

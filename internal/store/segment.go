@@ -3,16 +3,18 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
 const segmentColumns = "message_id, no, channel_id, state, upstream_id, source, result, stat, attempt, epoch, submit_at, answer_at, report_at, submit_leaf, submit_pos, report_leaf, report_pos"
 
-func scanSegment(r *sql.Rows) (s sms.Segment, err error) {
-	err = r.Scan(&s.MessageID, &s.No, &s.ChannelID, &s.State, &s.UpstreamID, &s.Source, &s.Result, &s.Stat, &s.Attempt, &s.Epoch, &s.SubmitAt, &s.AnswerAt, &s.ReportAt,
-		&s.SubmitLeaf, &s.SubmitPos, &s.ReportLeaf, &s.ReportPos)
-	return s, err
+func segmentDest(s *sms.Segment) []any {
+	return []any{
+		&s.MessageID, &s.No, &s.ChannelID, &s.State, &s.UpstreamID, &s.Source, &s.Result, &s.Stat, &s.Attempt, &s.Epoch, &s.SubmitAt, &s.AnswerAt, &s.ReportAt,
+		&s.SubmitLeaf, &s.SubmitPos, &s.ReportLeaf, &s.ReportPos,
+	}
 }
 
 // PutSegments stores segments that are about to be submitted, for the first time
@@ -81,47 +83,44 @@ func (t *Tx) ReportSegments(ctx context.Context, list []sms.Segment) error {
 
 // SegmentsOf reads all segments of messages, in order.
 func (t *Tx) SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error {
-	list := make([]any, len(ids))
-	for i, id := range ids {
-		list[i] = int64(id)
-	}
-	return t.in(ctx, "SELECT "+segmentColumns+" FROM segment WHERE message_id IN (%s) AND no <= (SELECT segments FROM message WHERE id = message_id) ORDER BY message_id, no", nil, list, nil, func(r *sql.Rows) error {
-		s, err := scanSegment(r)
-		if err == nil {
+	var s sms.Segment
+	return t.inEach(ctx, "SELECT "+segmentColumns+" FROM segment WHERE message_id IN (%s) AND no <= (SELECT segments FROM message WHERE id = message_id) ORDER BY message_id, no",
+		nil, idArgs(ids), nil, segmentDest(&s), func() error {
 			each(s)
-		}
-		return err
-	})
+			return nil
+		})
 }
 
 // SegmentsByUpstream finds the segments that carry the carrier's ids, of submits
 // not older than since: an id is unique within a year at most.
 func (t *Tx) SegmentsByUpstream(ctx context.Context, channel sms.ID, upstream []string, since int64, each func(upstream string, message sms.ID, no int)) error {
-	list := make([]any, len(upstream))
-	for i, id := range upstream {
-		list[i] = id
-	}
-	return t.in(ctx, "SELECT upstream_id, message_id, no FROM segment WHERE channel_id = ? AND upstream_id IN (%s) AND submit_at >= ? AND upstream_id <> ''", []any{int64(channel)}, list, []any{since},
-		func(r *sql.Rows) error {
-			var id string
-			var message sms.ID
-			var no int
-			err := r.Scan(&id, &message, &no)
-			if err == nil {
-				each(id, message, no)
-			}
-			return err
+	var id string
+	var message sms.ID
+	var no int
+	return t.inEach(ctx, "SELECT upstream_id, message_id, no FROM segment WHERE channel_id = ? AND upstream_id IN (%s) AND submit_at >= ? AND upstream_id <> ''",
+		[]any{int64(channel)}, textArgs(upstream), []any{since}, []any{&id, &message, &no}, func() error {
+			each(id, message, no)
+			return nil
 		})
+}
+
+// textArgs are the texts as arguments, in order and each once.
+func textArgs(texts []string) []any {
+	texts = slices.Clone(texts)
+	slices.Sort(texts)
+	texts = slices.Compact(texts)
+	list := make([]any, len(texts))
+	for i, s := range texts {
+		list[i] = s
+	}
+	return list
 }
 
 // Underway locks and reads messages that were submitted, in order of id, each with
 // its segments in order. Of a message only those fields are filled in that booking an
 // answer or a report takes, and of a segment all but what its report brings.
 func (t *Tx) Underway(ctx context.Context, ids []sms.ID, each func(m *sms.Message, segments []sms.Segment)) error {
-	list := make([]any, len(ids))
-	for i, id := range ids {
-		list[i] = int64(id)
-	}
+	list := idArgs(ids)
 	if t.d.dialect == Postgres { // rows that another transaction changed are read anew only after the lock
 		err := t.in(ctx, "SELECT id FROM message WHERE id IN (%s) ORDER BY id FOR UPDATE", nil, list, nil, func(*sql.Rows) error { return nil })
 		if err != nil {
@@ -130,27 +129,28 @@ func (t *Tx) Underway(ctx context.Context, ids []sms.ID, each func(m *sms.Messag
 	}
 	var m *sms.Message
 	var segments []sms.Segment
-	err := t.in(ctx, `SELECT m.id, m.decision_id, m.application_id, m.phone_id, m.carrier, m.state, m.code, m.reason, m.phone_commit, m.units, m.segments, m.held, m.captured,
+	var x sms.Message
+	var s sms.Segment
+	var phone, commit sql.RawBytes
+	dest := []any{
+		&x.ID, &x.DecisionID, &x.ApplicationID, &phone, &x.Carrier, &x.State, &x.Code, &x.Reason, &commit, &x.Units, &x.Segments, &x.Held, &x.Captured,
+		&x.Ref, &x.Via, &x.PDU, &x.ChannelID, &x.NotAfter, &s.No, &s.ChannelID, &s.State, &s.UpstreamID, &s.Source, &s.Result, &s.Stat, &s.Attempt, &s.Epoch, &s.SubmitAt,
+		&s.AnswerAt, &s.SubmitLeaf, &s.SubmitPos,
+	}
+	err := t.inEach(ctx, `SELECT m.id, m.decision_id, m.application_id, m.phone_id, m.carrier, m.state, m.code, m.reason, m.phone_commit, m.units, m.segments, m.held, m.captured,
 		m.ref, m.via, m.pdu, m.channel_id, m.not_after, s.no, s.channel_id, s.state, s.upstream_id, s.source, s.result, s.stat, s.attempt, s.epoch, s.submit_at,
 		s.answer_at, s.submit_leaf, s.submit_pos
-		FROM message m JOIN segment s ON s.message_id = m.id WHERE m.id IN (%s) AND s.no <= m.segments ORDER BY m.id, s.no`, nil, list, nil, func(r *sql.Rows) error {
-		var x sms.Message
-		var s sms.Segment
-		var phone, commit sql.RawBytes
-		if err := r.Scan(&x.ID, &x.DecisionID, &x.ApplicationID, &phone, &x.Carrier, &x.State, &x.Code, &x.Reason, &commit, &x.Units, &x.Segments, &x.Held, &x.Captured,
-			&x.Ref, &x.Via, &x.PDU, &x.ChannelID, &x.NotAfter, &s.No, &s.ChannelID, &s.State, &s.UpstreamID, &s.Source, &s.Result, &s.Stat, &s.Attempt, &s.Epoch, &s.SubmitAt,
-			&s.AnswerAt, &s.SubmitLeaf, &s.SubmitPos); err != nil {
-			return err
-		}
-		s.MessageID = x.ID
+		FROM message m JOIN segment s ON s.message_id = m.id WHERE m.id IN (%s) AND s.no <= m.segments ORDER BY m.id, s.no`, nil, list, nil, dest, func() error {
 		if m == nil || m.ID != x.ID {
 			if m != nil {
 				each(m, segments)
 			}
-			copy(x.PhoneID[:], phone)
-			copy(x.PhoneCommit[:], commit)
-			m, segments = &x, nil
+			y := x
+			copy(y.PhoneID[:], phone)
+			copy(y.PhoneCommit[:], commit)
+			m, segments = &y, make([]sms.Segment, 0, y.Segments)
 		}
+		s.MessageID = x.ID
 		segments = append(segments, s)
 		return nil
 	})
@@ -165,14 +165,14 @@ func (t *Tx) Underway(ctx context.Context, ids []sms.ID, each func(m *sms.Messag
 // known (SGIP's is ours) waits for its own.
 func (t *Tx) InDoubtFor(ctx context.Context, channel sms.ID, phone [16]byte, source string, since int64) ([]sms.Segment, error) {
 	var out []sms.Segment
-	err := t.Query(ctx, `SELECT s.message_id, s.no, s.channel_id, s.state, s.upstream_id, s.source, s.result, s.stat, s.attempt, s.epoch, s.submit_at, s.answer_at, s.report_at,
+	var s sms.Segment
+	err := t.each(ctx, `SELECT s.message_id, s.no, s.channel_id, s.state, s.upstream_id, s.source, s.result, s.stat, s.attempt, s.epoch, s.submit_at, s.answer_at, s.report_at,
 		s.submit_leaf, s.submit_pos, s.report_leaf, s.report_pos
 		FROM message m JOIN segment s ON s.message_id = m.id
 		WHERE m.`+stateDoubt+` AND m.phone_id = ? AND s.channel_id = ? AND s.state = 'in_doubt' AND s.upstream_id = '' AND s.submit_at >= ? AND (? = '' OR s.source = ?)`,
-		[]any{phone[:], int64(channel), since, source, source}, func(r *sql.Rows) error {
-			s, err := scanSegment(r)
+		[]any{phone[:], int64(channel), since, source, source}, segmentDest(&s), func() error {
 			out = append(out, s)
-			return err
+			return nil
 		})
 	return out, err
 }
@@ -199,33 +199,22 @@ func (t *Tx) InsertOrphans(ctx context.Context, ids []sms.ID, list []sms.Report)
 
 // TakeOrphans reads and marks kept reports whose id has become known.
 func (t *Tx) TakeOrphans(ctx context.Context, channel sms.ID, upstream []string, at int64) ([]sms.Report, error) {
-	list := make([]any, len(upstream))
-	for i, id := range upstream {
-		list[i] = id
-	}
-	return t.takeOrphans(ctx, "channel_id = ? AND upstream_id IN (%s)", channel, list, at)
+	return t.takeOrphans(ctx, "channel_id = ? AND upstream_id IN (%s)", channel, textArgs(upstream), at)
 }
 
 // TakeOrphansOf reads and marks kept reports that name messages.
 func (t *Tx) TakeOrphansOf(ctx context.Context, channel sms.ID, messages []sms.ID, at int64) ([]sms.Report, error) {
-	list := make([]any, len(messages))
-	for i, id := range messages {
-		list[i] = int64(id)
-	}
-	return t.takeOrphans(ctx, "channel_id = ? AND message_id > 0 AND message_id IN (%s)", channel, list, at)
+	return t.takeOrphans(ctx, "channel_id = ? AND message_id > 0 AND message_id IN (%s)", channel, idArgs(messages), at)
 }
 
 func (t *Tx) takeOrphans(ctx context.Context, which string, channel sms.ID, list []any, at int64) ([]sms.Report, error) {
 	var out []sms.Report
 	var ids []any
-	err := t.in(ctx, "SELECT id, channel_id, upstream_id, message_id, phone_id, stat, received_at, vacant <> 0 FROM orphan_report WHERE "+which+" AND matched_at IS NULL ORDER BY id",
-		[]any{int64(channel)}, list, nil, func(r *sql.Rows) error {
-			var o sms.Report
-			var id int64
-			var phone []byte
-			if err := r.Scan(&id, &o.ChannelID, &o.UpstreamID, &o.MessageID, &phone, &o.Stat, &o.ReceivedAt, &o.Vacant); err != nil {
-				return err
-			}
+	var o sms.Report
+	var id int64
+	var phone sql.RawBytes
+	err := t.inEach(ctx, "SELECT id, channel_id, upstream_id, message_id, phone_id, stat, received_at, vacant <> 0 FROM orphan_report WHERE "+which+" AND matched_at IS NULL ORDER BY id",
+		[]any{int64(channel)}, list, nil, []any{&id, &o.ChannelID, &o.UpstreamID, &o.MessageID, &phone, &o.Stat, &o.ReceivedAt, &o.Vacant}, func() error {
 			copy(o.PhoneID[:], phone)
 			ids = append(ids, id)
 			out = append(out, o)
