@@ -466,7 +466,7 @@ func (a *API) counts(ctx context.Context, tx Tx, snap *registry.Snapshot, c *com
 	}
 	now := a.Now().In(rulebook.Shanghai)
 	y, m, _ := now.Date()
-	return n, risk.DeliveredIn(ctx, tx, time.Date(y, m, 1, 0, 0, 0, 0, rulebook.Shanghai), now, func(account, signature, template, channel sms.ID, count int) {
+	err = risk.DeliveredIn(ctx, tx, time.Date(y, m, 1, 0, 0, 0, 0, rulebook.Shanghai), now, func(account, signature, template, channel sms.ID, count int) {
 		if x := snap.Account[account]; x != nil && x.PartyID == c.PartyID {
 			n.Party += count
 		}
