@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/evidence/checkpoint"
+	"github.com/zhunxin/zhunxin/internal/admission"
 	"github.com/zhunxin/zhunxin/internal/channel"
+	"github.com/zhunxin/zhunxin/internal/ingress/dialect"
 	"github.com/zhunxin/zhunxin/internal/ingress/httpapi"
 	"github.com/zhunxin/zhunxin/internal/ingress/listener"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -34,6 +36,17 @@ func (s apiStore) Read(ctx context.Context, fn func(context.Context, httpapi.Tx)
 	return s.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 }
 
+// cloudStore is the store as the dialects of the clouds see it.
+type cloudStore struct{ db *store.DB }
+
+func (s cloudStore) Write(ctx context.Context, fn func(context.Context, dialect.Tx) error) error {
+	return s.db.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+func (s cloudStore) Read(ctx context.Context, fn func(context.Context, dialect.Tx) error) error {
+	return s.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
 // web serves HTTP: the API, the evidence log and the state of the node.
 func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	obligations, err := assessing()
@@ -41,11 +54,16 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 		return err
 	}
 	mux := http.NewServeMux()
+	guard := &admission.Guard{Now: p.Now, Rate: p.Config.HTTP.Rate}
+	clouds := dialect.New(dialect.Config{
+		Gate: p.Gate, Guard: guard, Store: cloudStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Clock: time.Now, MaxBody: p.Config.HTTP.MaxBody, Settle: p.settle(), Logger: p.Logger,
+	})
 	httpapi.New(httpapi.Config{
-		Lists: p.Lists, Campaigns: p.Campaign, Codes: p.Codes, Assess: obligations, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
+		Failed: clouds.Failed,
+		Lists:  p.Lists, Campaigns: p.Campaign, Codes: p.Codes, Assess: obligations, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
 		Gate: p.Gate, Packs: p.Packs, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, PackOf: p.PackOf, CaseFile: p.CaseFile,
 		Wait: p.events.next, Settle: p.settle(),
-		Channels: p.channelStates, SelfTest: p.Channels.SelfTest, Filed: p.Channels.Filed, MaxBody: p.Config.HTTP.MaxBody, ScanTimeout: p.Config.HTTP.ScanTimeout, Rate: p.Config.HTTP.Rate, Retention: p.Config.Keep, Logger: p.Logger,
+		Channels: p.channelStates, SelfTest: p.Channels.SelfTest, Filed: p.Channels.Filed, MaxBody: p.Config.HTTP.MaxBody, ScanTimeout: p.Config.HTTP.ScanTimeout, Guard: guard, Retention: p.Config.Keep, Logger: p.Logger,
 		End: func(ctx context.Context, m *sms.Message, to sms.State, by sms.Actor) error {
 			return p.end(ctx, []*sms.Message{m}, to, by, "")
 		},
@@ -54,6 +72,7 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 			return err
 		},
 	}, mux)
+	mux.Handle("/{$}", clouds)
 	p.pages(mux)
 	mux.Handle(channel.CallbackPattern, p.Channels)
 	mux.HandleFunc("GET /evidence/key", p.serveKey)

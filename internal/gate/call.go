@@ -28,8 +28,11 @@ const MaxTextBytes = 4000
 // Recipient is one number of a call.
 type Recipient struct {
 	Number sms.MSISDN
-	Ref    string // the customer's own reference, at most 64 bytes
+	Ref    string // the customer's own reference, at most MaxRef bytes
 }
+
+// MaxRef bounds a reference: some dialects have long ones.
+const MaxRef = 600
 
 // Part is one text and those who get it.
 type Part struct {
@@ -44,6 +47,7 @@ type Part struct {
 type Call struct {
 	Application sms.ID
 	Key         string // idempotency key, "" for none
+	Nonce       string // what the account may say once within NonceKept; "" for none
 	Payload     []byte // what the key stands for
 	Parts       []Part
 	Extension   string    // the customer's digits after the sub-code
@@ -64,6 +68,9 @@ type Call struct {
 	// is told as a report. Otherwise a refusal is told as a report only beside
 	// recipients that were accepted.
 	Answered bool
+	// TellRefusals says that a call without a protocol login has them told likewise: its
+	// dialect has one answer for all its recipients.
+	TellRefusals bool
 }
 
 // Chunk is a part of a campaign. It is marked as done by the transaction that decides it, and
@@ -74,6 +81,12 @@ type Chunk struct {
 	No       int
 	Claim    int64
 }
+
+// NonceClaim is the name under which a nonce is claimed, besides idempotency keys.
+func NonceClaim(nonce string) string { return noncePrefix + nonce }
+
+// NonceKept is how long a nonce is remembered: longer than a signed request is taken.
+const NonceKept = time.Hour
 
 // Recipients counts them.
 func (c *Call) Recipients() int {

@@ -147,51 +147,81 @@ func (b *batchRun) claim(ctx context.Context) (err error) {
 	return nil
 }
 
-// claimKeys takes the idempotency keys in order and answers what was answered before.
-func (b *batchRun) claimKeys(ctx context.Context) ([]int, error) {
-	order := make([]int, len(b.jobs))
-	for i := range order {
-		order[i] = i
-	}
-	sort.SliceStable(order, func(x, y int) bool {
-		a, c := b.jobs[order[x]], b.jobs[order[y]]
-		if a.app != nil && c.app != nil && a.app.AccountID != c.app.AccountID {
-			return a.app.AccountID < c.app.AccountID
-		}
-		return a.call.Key < c.call.Key
-	})
-	expires, err := b.tx.Now(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var live []int
-	var waiting []int // same key as an earlier call of this very batch
-	mine := map[string]int{}
-	for _, i := range order {
-		j := b.jobs[i]
+// keyClaim is one row of the idempotency table that a call takes.
+type keyClaim struct {
+	job  int
+	key  string
+	once bool // a nonce: it answers nothing, and nobody may take it twice
+}
+
+// noncePrefix goes before every key that a caller can name, also in order.
+const noncePrefix = "\x01"
+
+// claims lists what the calls of the batch take, in the order in which everybody takes them;
+// a job without any is live at once.
+func (b *batchRun) claims() (list []keyClaim, live []int) {
+	for i, j := range b.jobs {
 		if j.err != nil {
 			b.outcomes[i].err = j.err
 			continue
 		}
-		if j.call.Key == "" {
+		if j.call.Nonce != "" {
+			list = append(list, keyClaim{i, NonceClaim(j.call.Nonce), true})
+		}
+		if j.call.Key != "" {
+			list = append(list, keyClaim{i, j.call.Key, false})
+		} else if j.call.Nonce == "" {
 			live = append(live, i)
+		}
+	}
+	sort.SliceStable(list, func(x, y int) bool {
+		if a, c := b.jobs[list[x].job].app.AccountID, b.jobs[list[y].job].app.AccountID; a != c {
+			return a < c
+		}
+		return list[x].key < list[y].key
+	})
+	return list, live
+}
+
+// claimKeys takes the nonces and idempotency keys in order and answers what was answered
+// before.
+func (b *batchRun) claimKeys(ctx context.Context) ([]int, error) {
+	list, live := b.claims()
+	now, err := b.tx.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var waiting []int // same key as an earlier call of this very batch
+	mine := map[string]int{}
+	for _, c := range list {
+		j := b.jobs[c.job]
+		if b.outcomes[c.job].err != nil { // its nonce was used
 			continue
 		}
-		name := j.app.AccountID.String() + "/" + j.call.Key
-		if _, twice := mine[name]; twice {
-			waiting = append(waiting, i)
+		name := j.app.AccountID.String() + "/" + c.key
+		if _, twice := mine[name]; twice && !c.once {
+			waiting = append(waiting, c.job)
 			continue
 		}
-		fresh, payload, answer, err := b.tx.Claim(ctx, j.app.AccountID, j.call.Key, j.payload, expires.Add(b.g.cfg.IdempotencyKept).UnixMilli())
-		if err != nil {
+		kept := b.g.cfg.IdempotencyKept
+		if c.once {
+			kept = NonceKept
+		}
+		fresh, payload, answer, err := b.tx.Claim(ctx, j.app.AccountID, c.key, j.payload, now.Add(kept).UnixMilli())
+		switch {
+		case err != nil:
 			return nil, fmt.Errorf("claim the idempotency key: %w", err)
-		}
-		if !fresh {
-			b.outcomes[i] = b.g.replay(j, payload, answer)
+		case !fresh && c.once:
+			b.outcomes[c.job].err = sms.Errorf(sms.NonceUsed, "nonce", "")
+			continue
+		case !fresh:
+			b.outcomes[c.job] = b.g.replay(j, payload, answer)
 			continue
 		}
-		mine[name] = i
-		live = append(live, i)
+		mine[name] = c.job
+		if !c.once || j.call.Key == "" {
+			live = append(live, c.job)
+		}
 	}
 	sort.Ints(live)
 	for _, i := range waiting {
@@ -301,9 +331,9 @@ func (b *batchRun) decideJob(i int) error {
 	return nil
 }
 
-// tellRefusals reports refusals to a customer whose PDU is accepted all the same.
+// tellRefusals reports refusals to a customer whose call is accepted all the same.
 func (b *batchRun) tellRefusals(j *job, answer Answer) {
-	if j.call.Via == 0 || len(j.redo) > 0 {
+	if j.call.Via == 0 && !j.call.TellRefusals || len(j.redo) > 0 {
 		return
 	}
 	accepted := slices.ContainsFunc(answer.Results, func(r Result) bool { return r.State != sms.Refused })

@@ -158,8 +158,8 @@ func check(c *Call) error {
 			if !p.Recipients[k].Number.Valid() {
 				return sms.Errorf(sms.BadNumber, fmt.Sprintf("recipients[%d]", k), "there is no number")
 			}
-			if len(p.Recipients[k].Ref) > 64 {
-				return sms.Errorf(sms.BadRequest, fmt.Sprintf("recipients[%d].ref", k), "it has %d bytes, the most is 64", len(p.Recipients[k].Ref))
+			if len(p.Recipients[k].Ref) > MaxRef {
+				return sms.Errorf(sms.BadRequest, fmt.Sprintf("recipients[%d].ref", k), "it has %d bytes, the most is %d", len(p.Recipients[k].Ref), MaxRef)
 			}
 		}
 	}

@@ -178,7 +178,7 @@ func (w *Wording) Render(values map[string]string) (string, error) {
 		}
 		v, ok := values[p.name]
 		if !ok {
-			return "", sms.Errorf(sms.TemplateNotApproved, "variables."+p.name, "the variable is missing")
+			return "", sms.Errorf(sms.VariablesMismatch, "variables."+p.name, "the variable is missing")
 		}
 		used++
 		b.WriteString(v)
@@ -186,7 +186,7 @@ func (w *Wording) Render(values map[string]string) (string, error) {
 	if used != len(values) {
 		for name := range values {
 			if !w.has(name) {
-				return "", sms.Errorf(sms.TemplateNotApproved, "variables."+clip(name), "the template has no such variable")
+				return "", sms.Errorf(sms.VariablesMismatch, "variables."+clip(name), "the template has no such variable")
 			}
 		}
 	}
@@ -236,10 +236,10 @@ func (w *Wording) misfit(values map[string]string) error {
 			continue
 		}
 		if ok, _ := regexp.MatchString(`\A`+variableTypes[p.kind]+`\z`, values[p.name]); !ok {
-			return sms.Errorf(sms.TemplateNotApproved, "variables."+p.name, "the value is not of type %s (%s)", p.kind, variableTypes[p.kind])
+			return sms.Errorf(sms.VariableFormat, "variables."+p.name, "the value is not of type %s (%s)", p.kind, variableTypes[p.kind])
 		}
 	}
-	return sms.Errorf(sms.TemplateNotApproved, "variables", "the filled-in text does not fit the template")
+	return sms.Errorf(sms.VariableFormat, "variables", "the filled-in text does not fit the template")
 }
 
 func clip(s string) string {

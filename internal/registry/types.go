@@ -494,12 +494,14 @@ type RulePack struct {
 // Proposed is the state of a rule pack that waits for its second person.
 const Proposed = "proposed"
 
-// APIKey is a bearer key, stored as its hash.
+// APIKey is a bearer key, stored as its hash; or one that signs, with an id and a secret.
 type APIKey struct {
 	ID            sms.ID `db:"id" json:"id,omitempty"`
 	ApplicationID sms.ID `db:"application_id" json:"application_id"`
 	StaffID       sms.ID `db:"staff_id" json:"staff_id,omitempty" doc:"whose it is, of the operator's staff; 0 is nobody's"`
 	Hash          []byte `db:"hash" json:"-"`
+	AccessID      string `db:"access_id" json:"access_key_id,omitempty" doc:"of a key that signs 签名密钥"`
+	Secret        []byte `db:"secret" json:"-"` // sealed, of a key that signs
 	Scopes        string `db:"scopes" json:"scopes" doc:"comma-separated: send, read, consent, admin, reveal, audit"`
 	Allow         string `db:"allow" json:"allow,omitempty" doc:"comma-separated CIDR ranges, empty is any"`
 	ExpiresAt     int64  `db:"expires_at" json:"expires_at,omitempty"`

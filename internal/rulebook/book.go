@@ -101,8 +101,9 @@ type compiled struct {
 	prg    cel.Program
 	// A condition is a function of the facts that it reads: while they are all as in a
 	// lawful message, against which it does not stand, it needs no evaluation.
-	facts []int // where those facts stand
-	quiet bool  // it does not stand against the lawful message
+	facts  []int // where those facts stand
+	bounds []bound
+	quiet  bool // it does not stand against the lawful message
 }
 
 // order is the order of evaluation of rulebook 7.2 by the prefix of a rule's id;
@@ -415,7 +416,7 @@ func (b *Book) compile(env *cel.Env, facts []string, r Rule) (*compiled, error) 
 	if err != nil {
 		return nil, fmt.Errorf("condition: %w", err)
 	}
-	c.prg = prg
+	c.prg, c.bounds = prg, b.boundsOf(c)
 	c.quiet = !c.against(b.NewFacts())
 	return c, nil
 }

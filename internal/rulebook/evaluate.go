@@ -2,6 +2,7 @@ package rulebook
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -63,7 +64,46 @@ type Finding struct {
 	OfCall    bool      `json:"-"`                   // rests on facts of the whole call, which no later decision sees
 	Words     []string  `json:"words,omitempty"`     // of the lexicons that the rule reads, as those have them: a finding is stored (P7)
 
+	Limit *Limit `json:"limit,omitempty"` // of a frequency rule: which of its limits is reached
+
 	Exceptions []WordException `json:"exceptions,omitempty"` // that the law may make for some of them; a person decides
+}
+
+// Limit is a limit of a frequency rule.
+type Limit struct {
+	Window string        `json:"window"` // the window's name in its pack
+	Most   int64         `json:"most"`   // messages that it allows
+	Span   time.Duration `json:"-"`
+}
+
+// bound is a window that a condition compares with a parameter.
+type bound struct {
+	window int
+	most   int64
+}
+
+var bounds = regexp.MustCompile(`count\.([a-z0-9_]+) >= param\.([a-z0-9_]+)`)
+
+// boundsOf finds the bounds of a condition, in its order.
+func (b *Book) boundsOf(c *compiled) (out []bound) {
+	for _, m := range bounds.FindAllStringSubmatch(c.Against, -1) {
+		i := slices.IndexFunc(b.windows, func(w Window) bool { return w.Name == m[1] })
+		if most, ok := c.params["param."+m[2]].(int64); ok && i >= 0 {
+			out = append(out, bound{i, most})
+		}
+	}
+	return out
+}
+
+// limit is the first bound that is reached, nil when the condition has none.
+func (c *compiled) limit(f *Facts) *Limit {
+	for _, x := range c.bounds {
+		if n, _ := f.vals[f.book.counts[x.window]].(int64); n >= x.most {
+			w := &f.book.windows[x.window]
+			return &Limit{w.Name, x.most, w.Span()}
+		}
+	}
+	return nil
 }
 
 // WordException tells a reviewer why a word may be allowed where it stands.
@@ -163,7 +203,7 @@ func (b *Book) tellWords(finding *Finding, c *compiled, f *Facts) {
 }
 
 func (c *compiled) finding(f *Facts, at time.Time) Finding {
-	found := Finding{Rule: c.ID, Layer: c.Layer, Outcome: c.Outcome, Code: c.Code, Reason: c.fill(c.Reason), Remedy: c.fill(c.Remedy), Reviewers: c.Reviewers, OfCall: c.ofCall()}
+	found := Finding{Rule: c.ID, Layer: c.Layer, Outcome: c.Outcome, Code: c.Code, Reason: c.fill(c.Reason), Remedy: c.fill(c.Remedy), Reviewers: c.Reviewers, OfCall: c.ofCall(), Limit: c.limit(f)}
 	if c.Outcome == Defer {
 		found.Release = c.opens(f, at)
 	}

@@ -9,28 +9,35 @@ type Code string
 // The codes. CMPP is the SUBMIT_RESP result for a whole PDU (CMPP 3.0 §8.4.3.2);
 // Stat is the 7-character status of the report that carries a single refusal.
 const (
-	OK                 Code = "OK"
-	BadRequest         Code = "BAD_REQUEST"
-	BadNumber          Code = "NUMBER_INVALID"
-	BadText            Code = "TEXT_INVALID"
-	TextTooLong        Code = "TEXT_TOO_LONG"
-	TooManyRecipients  Code = "TOO_MANY_RECIPIENTS"
-	DuplicateRecipient Code = "DUPLICATE_RECIPIENT"
-	BodyTooLarge       Code = "BODY_TOO_LARGE"
-	Unauthenticated    Code = "UNAUTHENTICATED"
-	KeyExpired         Code = "KEY_EXPIRED"
-	AddressNotAllowed  Code = "ADDRESS_NOT_ALLOWED"
-	Forbidden          Code = "FORBIDDEN"
-	NotFound           Code = "NOT_FOUND"
-	IdempotencyKey     Code = "IDEMPOTENCY_CONFLICT"
-	RateLimited        Code = "RATE_LIMITED"
-	Busy               Code = "BUSY"
-	FactUnreadable     Code = "FACT_UNREADABLE"
-	StoreUnavailable   Code = "STORE_UNAVAILABLE"
-	Internal           Code = "INTERNAL"
-	RulebookUnusable   Code = "RULEBOOK_UNUSABLE"
-	RulePackRefused    Code = "RULE_PACK_REFUSED"
-	RulePackDecided    Code = "RULE_PACK_DECIDED"
+	OK                  Code = "OK"
+	BadRequest          Code = "BAD_REQUEST"
+	BadNumber           Code = "NUMBER_INVALID"
+	BadText             Code = "TEXT_INVALID"
+	TextTooLong         Code = "TEXT_TOO_LONG"
+	TooManyRecipients   Code = "TOO_MANY_RECIPIENTS"
+	DuplicateRecipient  Code = "DUPLICATE_RECIPIENT"
+	BodyTooLarge        Code = "BODY_TOO_LARGE"
+	Unauthenticated     Code = "UNAUTHENTICATED"
+	KeyExpired          Code = "KEY_EXPIRED"
+	AddressNotAllowed   Code = "ADDRESS_NOT_ALLOWED"
+	Forbidden           Code = "FORBIDDEN"
+	NotFound            Code = "NOT_FOUND"
+	SignatureWrong      Code = "REQUEST_SIGNATURE_WRONG"
+	ClockSkew           Code = "CLOCK_SKEW"
+	NonceUsed           Code = "NONCE_USED"
+	UnknownAction       Code = "UNKNOWN_ACTION"
+	VariablesMismatch   Code = "VARIABLES_MISMATCH"
+	VariableFormat      Code = "VARIABLE_FORMAT"
+	VariablesUnreadable Code = "VARIABLES_UNREADABLE"
+	IdempotencyKey      Code = "IDEMPOTENCY_CONFLICT"
+	RateLimited         Code = "RATE_LIMITED"
+	Busy                Code = "BUSY"
+	FactUnreadable      Code = "FACT_UNREADABLE"
+	StoreUnavailable    Code = "STORE_UNAVAILABLE"
+	Internal            Code = "INTERNAL"
+	RulebookUnusable    Code = "RULEBOOK_UNUSABLE"
+	RulePackRefused     Code = "RULE_PACK_REFUSED"
+	RulePackDecided     Code = "RULE_PACK_DECIDED"
 
 	BalanceTooLow     Code = "BALANCE_TOO_LOW"
 	PriceMissing      Code = "PRICE_MISSING"
@@ -156,6 +163,13 @@ var catalogue = []Entry{
 	{AddressNotAllowed, 403, 10, "ZX:0012", "来源 IP 不在白名单内", "the source address is not on the allow-list", false},
 	{Forbidden, 403, 10, "ZX:0013", "没有此操作的权限", "the key lacks the permission for this", false},
 	{NotFound, 404, 1, "ZX:0014", "找不到该对象", "no such object", false},
+	{SignatureWrong, 401, 10, "ZX:D001", "请求签名不正确，请核对密钥；可在签名失败记录中比对待签名串", "the request's signature is wrong; check the secret, and compare what was signed with the list of failed signatures", false},
+	{ClockSkew, 401, 10, "ZX:D002", "请求时间与服务器相差过大，请校准时钟", "the request's time is too far from the server's; set your clock", false},
+	{NonceUsed, 409, 3, "ZX:D003", "随机数已使用过，请为每次请求生成新的随机数", "the nonce was used before; make a new one for each request", false},
+	{UnknownAction, 404, 1, "ZX:D004", "没有此操作或版本", "there is no such action or version", false},
+	{VariablesMismatch, 422, 1, "ZX:D005", "模板变量缺失或个数不符，请按模板逐个给出", "variables of the template are missing or too many; give each of them", false},
+	{VariableFormat, 422, 1, "ZX:D006", "模板变量的值不符合该变量的类型或长度", "the value of a variable is not of its type, or too long", false},
+	{VariablesUnreadable, 422, 1, "ZX:D007", "模板变量不是有效的 JSON 对象，或其值不是文本", "the variables are no JSON object of texts", false},
 	{IdempotencyKey, 409, 3, "ZX:0015", "同一幂等键已用于内容不同的请求，请换新键", "the idempotency key was used with another payload; use a new key", false},
 	{RateLimited, 429, 8, "ZX:0016", "超过速率限制，请稍后重试", "over the rate limit; try again later", true},
 	{Busy, 503, 8, "ZX:0017", "系统繁忙，未受理，请稍后重试", "busy, not accepted; try again later", true},

@@ -43,6 +43,10 @@ func ParseID(s string) (ID, error) {
 // Time is the millisecond at which the id was made.
 func (id ID) Time() time.Time { return time.UnixMilli(int64(id)>>22 + idEpoch) }
 
+// Short is the id without its node, below 2^53: what programs can hold that read numbers as
+// floating point. Two ids of one millisecond and different nodes may share it.
+func (id ID) Short() int64 { return int64(id)>>22<<12 | int64(id)&0xFFF }
+
 // FirstID is below every id that is made at a moment or later, and above all before.
 func FirstID(t time.Time) ID { return ID(max(0, t.UnixMilli()-idEpoch) << 22) }
 

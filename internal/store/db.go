@@ -197,8 +197,8 @@ type Tx struct {
 		QueryContext(context.Context, string, ...any) (*sql.Rows, error)
 	}
 	lite  *lite.Conn // SQLite: the writer
-	after  []func()
-	end    []func(committed bool)
+	after []func()
+	end   []func(committed bool)
 }
 
 // AfterCommit registers what runs once the transaction is on disk.
@@ -342,10 +342,10 @@ func (t *Tx) ExecCount(ctx context.Context, query string, args ...any) (int, err
 }
 
 func (d *DB) count(n int64, err error) (int, error) {
-		if err != nil {
+	if err != nil {
 		return 0, err
-		}
-		d.rows.Add(n)
+	}
+	d.rows.Add(n)
 	return int(n), nil
 }
 

@@ -316,6 +316,21 @@ func (t *Tx) Events(ctx context.Context, application, after sms.ID, limit int) (
 	return out, err
 }
 
+// PullCursor is the last event of a kind that an application has pulled, locked until the
+// transaction ends; 0 before the first.
+func (t *Tx) PullCursor(ctx context.Context, application sms.ID, kind string) (after sms.ID, err error) {
+	if err := t.Exec(ctx, "INSERT INTO pull_cursor(application_id, kind, after) VALUES (?,?,0) ON CONFLICT(application_id, kind) DO NOTHING", int64(application), kind); err != nil {
+		return 0, err
+	}
+	err = t.One(ctx, "SELECT after FROM pull_cursor WHERE application_id = ? AND kind = ?"+t.locking(true), []any{int64(application), kind}, &after)
+	return after, err
+}
+
+// PutPullCursor moves it.
+func (t *Tx) PutPullCursor(ctx context.Context, application sms.ID, kind string, after sms.ID) error {
+	return t.Exec(ctx, "UPDATE pull_cursor SET after = ? WHERE application_id = ? AND kind = ?", int64(after), int64(application), kind)
+}
+
 // Untold lists events that a protocol login has not acknowledged, oldest first.
 func (t *Tx) Untold(ctx context.Context, via, after sms.ID, limit int) ([]sms.Event, error) {
 	var out []sms.Event

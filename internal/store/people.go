@@ -149,7 +149,7 @@ func (t *Tx) Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func
 	return t.inEach(ctx, "SELECT "+grantColumns+" FROM consent WHERE group_id = ? AND phone_id IN (%s)", []any{int64(group)}, phoneArgs(ids), nil, x.dest(), func() error {
 		each(x.grant())
 		return nil
-		})
+	})
 }
 
 // GrantsOf reads all consents of a person, towards anybody.
@@ -168,7 +168,7 @@ func (t *Tx) Grant(ctx context.Context, phone [16]byte, group, id sms.ID) (conse
 	err := t.each(ctx, "SELECT "+grantColumns+" FROM consent WHERE phone_id = ? AND group_id = ? AND id = ?", []any{phone[:], int64(group), int64(id)}, x.dest(), func() error {
 		g = x.grant()
 		return nil
-		})
+	})
 	if err == nil && g.ID == 0 {
 		err = sql.ErrNoRows
 	}
@@ -198,7 +198,7 @@ func (t *Tx) PutVacant(ctx context.Context, phone [16]byte, at int64) error {
 // Vacant reads since when numbers did not exist, as far as somebody said so.
 func (t *Tx) Vacant(ctx context.Context, ids [][16]byte, each func(id [16]byte, at int64)) error {
 	var id sql.RawBytes
-		var at int64
+	var at int64
 	return t.inEach(ctx, "SELECT phone_id, at FROM vacant_number WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, []any{&id, &at}, func() error {
 		each([16]byte(id), at)
 		return nil
@@ -235,7 +235,7 @@ const suppressionColumns = "phone_id, group_id, scope, id, source, reference, in
 
 // Suppressions reads the refusals of people towards anybody.
 func (t *Tx) Suppressions(ctx context.Context, ids [][16]byte, each func(consent.Suppression)) error {
-		var s consent.Suppression
+	var s consent.Suppression
 	var phone sql.RawBytes
 	dest := []any{&phone, &s.GroupID, &s.Scope, &s.ID, &s.Source, &s.Reference, &s.InFlight, &s.CreatedAt, &s.LiftedAt, &s.LeafID, &s.LeafPos, &s.Former}
 	return t.inEach(ctx, "SELECT "+suppressionColumns+" FROM suppression WHERE phone_id IN (%s)", nil, phoneArgs(ids), nil, dest, func() error {

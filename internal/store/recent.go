@@ -359,8 +359,8 @@ func (t *Tx) Recent(ctx context.Context, phones [][16]byte, since int64, each fu
 		return err
 	}
 	seen := make(map[sms.ID]bool, len(waiting))
-		var e sms.RecipientEvent
-		var phone, content sql.RawBytes
+	var e sms.RecipientEvent
+	var phone, content sql.RawBytes
 	dest := []any{&phone, &e.MessageID, &e.At, &e.GroupID, &e.SignatureID, &e.TemplateID, &content, &e.Category, &e.ChannelID}
 	found := func() error {
 		if len(waiting) > 0 { // it may be in both places

@@ -172,6 +172,16 @@ func HashAPIKey(shown string) ([32]byte, error) {
 	return sha256.Sum256([]byte(shown)), nil
 }
 
+// NewAccessKey makes the id and the secret of a key that signs. The id is what the SDKs of all
+// clouds take: AC and 32 hexadecimal digits; the secret has 32.
+func NewAccessKey() (id, secret string) {
+	return "AC" + hex.EncodeToString(newKey()[:16]), hex.EncodeToString(newKey()[:16])
+}
+
+// HashAccessID is what a key that signs is found by. No bearer key has this hash, because all
+// begin otherwise.
+func HashAccessID(id string) [32]byte { return sha256.Sum256([]byte("access key " + id)) }
+
 // NewPassword makes a short secret for protocol logins: 16 hexadecimal digits.
 func NewPassword() string { return hex.EncodeToString(newKey()[:8]) }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/admission"
 	"github.com/zhunxin/zhunxin/internal/evlog"
 	"github.com/zhunxin/zhunxin/internal/ledger"
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -182,7 +183,9 @@ type KeyOut struct {
 		ApplicationID sms.ID `json:"application_id"`
 		PartyID       sms.ID `json:"party_id"`
 		StaffID       sms.ID `json:"staff_id,omitempty"`
-		Key           string `json:"key" doc:"shown once; only its hash is kept"`
+		Key           string `json:"key,omitempty" doc:"shown once; only its hash is kept"`
+		AccessID      string `json:"access_key_id,omitempty" doc:"of a key that signs: AccessKeyId, SecretId, AccountSid"`
+		Secret        string `json:"access_key_secret,omitempty" doc:"shown once: AccessKeySecret, SecretKey, AuthToken"`
 		Scopes        string `json:"scopes"`
 	}
 }
@@ -228,6 +231,7 @@ type KeyIn struct {
 	Body struct {
 		ApplicationID sms.ID `json:"application_id"`
 		StaffID       sms.ID `json:"staff_id,omitempty" doc:"whose it is, of the operator's staff"`
+		Signs         bool   `json:"signs,omitempty" doc:"make an access key id and secret for the SDKs of the clouds, in place of a bearer key 签名密钥"`
 		Scopes        string `json:"scopes" pattern:"^(audit|(send|read|consent|apply|admin|reveal)(,(send|read|consent|apply|admin|reveal))*)$" doc:"comma-separated: send, read, consent, apply, admin, reveal; or audit alone"`
 		Allow         string `json:"allow,omitempty" maxLength:"1000" doc:"comma-separated CIDR ranges, empty is any"`
 		ExpiresAt     int64  `json:"expires_at,omitempty" doc:"epoch milliseconds, 0 is never"`
@@ -300,15 +304,24 @@ func (a *API) newKey(ctx context.Context, in *KeyIn) (*KeyOut, error) {
 		return nil, errOperator()
 	case app == nil:
 		return nil, sms.Errorf(sms.NotFound, "body.application_id", "no application has this id")
-	case (b.Scopes == ScopeAudit || has(b.Scopes, ScopeReveal)) && c.snap.Party[app.PartyID].Kind != registry.Operator:
+	case (b.Scopes == ScopeAudit || admission.Has(b.Scopes, ScopeReveal)) && c.snap.Party[app.PartyID].Kind != registry.Operator:
 		return nil, sms.Errorf(sms.BadRequest, "body.scopes", "audit and reveal are for applications of the operator's own")
+	case b.Signs && b.Scopes == ScopeAudit:
+		return nil, sms.Errorf(sms.BadRequest, "body.signs", "the clouds' SDKs have nothing for an auditor: leave it out")
 	case b.StaffID != 0 && (c.snap.Staff[b.StaffID] == nil || c.snap.Party[app.PartyID].Kind != registry.Operator):
 		return nil, sms.Errorf(sms.BadRequest, "body.staff_id", "it is nobody of the staff, or the application is not the operator's own")
 	}
-	shown, hash := vault.NewAPIKey()
-	key := registry.APIKey{ID: a.IDs.Next(), ApplicationID: app.ID, StaffID: b.StaffID, Hash: hash[:], Scopes: b.Scopes, Allow: b.Allow, ExpiresAt: b.ExpiresAt, CreatedAt: a.Now().UnixMilli()}
+	key := registry.APIKey{ID: a.IDs.Next(), ApplicationID: app.ID, StaffID: b.StaffID, Scopes: b.Scopes, Allow: b.Allow, ExpiresAt: b.ExpiresAt, CreatedAt: a.Now().UnixMilli()}
 	out := &KeyOut{}
-	out.Body.ID, out.Body.ApplicationID, out.Body.PartyID, out.Body.Key, out.Body.Scopes = key.ID, app.ID, app.PartyID, shown, b.Scopes
+	var hash [32]byte
+	if b.Signs {
+		key.AccessID, out.Body.Secret = vault.NewAccessKey()
+		key.Secret, hash = a.Keys.Seal(vault.PurposeLogin, []byte(out.Body.Secret)), vault.HashAccessID(key.AccessID)
+	} else {
+		out.Body.Key, hash = vault.NewAPIKey()
+	}
+	key.Hash = hash[:]
+	out.Body.ID, out.Body.ApplicationID, out.Body.PartyID, out.Body.AccessID, out.Body.Scopes = key.ID, app.ID, app.PartyID, key.AccessID, b.Scopes
 	out.Body.StaffID = b.StaffID
 	return out, a.store(ctx, c, "new key", key.ID, key, "")
 }

@@ -9,18 +9,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
-	"golang.org/x/time/rate"
 
 	"github.com/zhunxin/zhunxin/evidence/leaf"
+	"github.com/zhunxin/zhunxin/internal/admission"
 	"github.com/zhunxin/zhunxin/internal/assess"
 	"github.com/zhunxin/zhunxin/internal/campaign"
 	"github.com/zhunxin/zhunxin/internal/channel"
@@ -164,7 +161,9 @@ type Config struct {
 	MaxBody   int
 	// ScanTimeout is how long a scan may take to come.
 	ScanTimeout time.Duration
-	Rate        int // requests a second of one key
+	Guard       *admission.Guard
+	// Failed lists the requests of a key that signs whose signature was wrong, on this node.
+	Failed func(key sms.ID) []admission.Failure
 	// Retention is how long what was sent must stay provable with its number and text.
 	Retention time.Duration
 	Logger    *slog.Logger
@@ -173,11 +172,9 @@ type Config struct {
 // API is the interface.
 type API struct {
 	Config
-	huma   huma.API
-	desk   *review.Desk
-	shelf  *document.Shelf
-	limits sync.Map // key id → *rate.Limiter
-
+	huma      huma.API
+	desk      *review.Desk
+	shelf     *document.Shelf
 	assessing chan struct{} // holds one for each that is being made
 }
 
@@ -203,6 +200,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.confirmations()
 	a.imports()
 	a.account()
+	a.signFailures()
 	a.assessment()
 	a.feed()
 	a.webhooks()
@@ -219,13 +217,13 @@ func New(cfg Config, mux *http.ServeMux) *API {
 
 // Scopes of a key.
 const (
-	ScopeSend    = "send"
-	ScopeRead    = "read"
-	ScopeConsent = "consent"
-	ScopeApply   = "apply"
-	ScopeAdmin   = "admin"
-	ScopeReveal  = "reveal" // numbers and texts, with a reason
-	ScopeAudit   = "audit"  // reads everything relevant, changes nothing
+	ScopeSend    = admission.Send
+	ScopeRead    = admission.Read
+	ScopeConsent = admission.Consent
+	ScopeApply   = admission.Apply
+	ScopeAdmin   = admission.Admin
+	ScopeReveal  = admission.Reveal
+	ScopeAudit   = admission.Audit
 )
 
 // caller is who a request comes from.
@@ -287,52 +285,12 @@ func (a *API) identify(ctx huma.Context, scope string) (c caller, err error) {
 	if err != nil {
 		return c, err
 	}
-	// The registry as of now: a key that was revoked a moment ago opens nothing.
-	if c.snap, err = a.Gate.Snapshot(ctx.Context()); err != nil {
+	snap, err := a.Gate.Snapshot(ctx.Context())
+	if err != nil {
 		return c, &sms.Error{Code: sms.StoreUnavailable, Cause: err}
 	}
-	now := a.Now().UnixMilli()
-	c.key = c.snap.Key(hash)
-	switch {
-	case c.key == nil:
-		return c, sms.Errorf(sms.Unauthenticated, "Authorization", "no key has this value")
-	case c.key.RevokedAt != 0 && c.key.RevokedAt <= now, c.key.ExpiresAt != 0 && c.key.ExpiresAt <= now:
-		return c, sms.Errorf(sms.KeyExpired, "Authorization", "")
-	case c.key.StaffID != 0 && c.snap.Staff[c.key.StaffID].State != registry.Active: // it exists: the store has a reference
-		return c, sms.Errorf(sms.KeyExpired, "Authorization", "the person whose key it is does not work here any more")
-	}
-	addr, err := remote(ctx.RemoteAddr())
-	if err != nil || !c.snap.Allows(c.key.Allow, addr) {
-		return c, sms.Errorf(sms.AddressNotAllowed, "source address", "it is %s", addr)
-	}
-	if !may(c.key, scope, ctx.Method()) {
-		return c, sms.Errorf(sms.Forbidden, "Authorization", "the key lacks the scope %q", scope)
-	}
-	limit, _ := a.limits.LoadOrStore(c.key.ID, rate.NewLimiter(rate.Limit(a.Rate), a.Rate))
-	if !limit.(*rate.Limiter).Allow() {
-		return c, sms.Errorf(sms.RateLimited, "Authorization", "the key may make %d requests a second", a.Rate)
-	}
-	if c.app = c.snap.Application[c.key.ApplicationID]; c.app == nil {
-		return c, sms.Errorf(sms.Unauthenticated, "Authorization", "the key's application is gone")
-	}
-	return c, nil
-}
-
-func remote(s string) (netip.Addr, error) {
-	host, _, err := net.SplitHostPort(s)
-	if err != nil {
-		return netip.Addr{}, err
-	}
-	return netip.ParseAddr(host)
-}
-
-func has(list, item string) bool {
-	for _, x := range strings.Split(list, ",") {
-		if strings.TrimSpace(x) == item {
-			return true
-		}
-	}
-	return false
+	x, err := a.Guard.Admit(snap, snap.Key(hash), ctx.RemoteAddr(), scope, ctx.Method())
+	return caller{x.Key, x.App, x.Snap}, err
 }
 
 // Problem is an RFC 9457 problem document with the catalogue's reason.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/zhunxin/zhunxin/internal/admission"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
@@ -247,7 +248,7 @@ func own(ctx context.Context, tx Tx, c caller, text string) (*sms.Message, error
 
 func operatorAdmin(c caller) bool {
 	p := c.snap.Party[c.app.PartyID]
-	return p != nil && p.Kind == registry.Operator && has(c.key.Scopes, ScopeAdmin)
+	return p != nil && p.Kind == registry.Operator && admission.Has(c.key.Scopes, ScopeAdmin)
 }
 
 // masked reads the masked numbers of messages.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/zhunxin/zhunxin/internal/admission"
 	"github.com/zhunxin/zhunxin/internal/duty"
 	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/privacy"
@@ -21,19 +22,7 @@ import (
 // an auditor or a regulator, who can change nothing.
 func overseer(c caller) bool {
 	p := c.snap.Party[c.app.PartyID]
-	return p != nil && p.Kind == registry.Operator && (has(c.key.Scopes, ScopeAdmin) || has(c.key.Scopes, ScopeAudit))
-}
-
-// may tells whether a key's scopes open an operation. An administrator may look where an
-// auditor may; an auditor may read what others may read, and nothing else.
-func may(key *registry.APIKey, scope, method string) bool {
-	switch {
-	case has(key.Scopes, scope):
-		return true
-	case scope == ScopeAudit:
-		return has(key.Scopes, ScopeAdmin)
-	}
-	return scope == ScopeRead && method == http.MethodGet && has(key.Scopes, ScopeAudit)
+	return p != nil && p.Kind == registry.Operator && (admission.Has(c.key.Scopes, ScopeAdmin) || admission.Has(c.key.Scopes, ScopeAudit))
 }
 
 // overseen registers an operation that only reads, for administrators and auditors.

@@ -410,7 +410,9 @@ CREATE TABLE api_key (
   id             INTEGER PRIMARY KEY,
   application_id INTEGER NOT NULL REFERENCES application(id),
   staff_id       INTEGER REFERENCES staff(id),
-  hash           BLOB NOT NULL,
+  hash           BLOB NOT NULL,            -- of the bearer key, or of the id of one that signs
+  access_id      TEXT NOT NULL,            -- of a key that signs, '' of a bearer key
+  secret         BLOB NOT NULL,            -- sealed, of a key that signs
   scopes         TEXT NOT NULL,
   allow          TEXT NOT NULL,            -- CIDR list, '' is any
   expires_at     INTEGER,
@@ -1161,6 +1163,14 @@ CREATE TABLE event (
 ) STRICT;
 CREATE INDEX event_untold ON event(via, id) WHERE via <> 0 AND told_at IS NULL;
 CREATE INDEX event_application ON event(application_id, id);
+
+-- How far an application has pulled its events by a cloud's dialect, which consumes them.
+CREATE TABLE pull_cursor (
+  application_id INTEGER NOT NULL REFERENCES application(id),
+  kind           TEXT NOT NULL,            -- report | mo
+  after          INTEGER NOT NULL,         -- id of the last event that was pulled
+  PRIMARY KEY (application_id, kind)
+) STRICT, WITHOUT ROWID;
 
 -- A webhook is a cursor over its application's events.
 CREATE TABLE webhook (
