@@ -166,6 +166,9 @@ func aliyunSend(ctx context.Context, s *Server, r *request) (any, error) {
 	if w == nil {
 		return nil, sms.Errorf(sms.TemplateNotApproved, "TemplateCode", "you have no approved template of this code")
 	}
+	if err := r.signature(p["SignName"], "SignName"); err != nil {
+		return nil, err
+	}
 	values, err := variables(p["TemplateParam"], "TemplateParam")
 	if err != nil {
 		return nil, err
@@ -258,6 +261,9 @@ func aliyunSendBatch(ctx context.Context, s *Server, r *request) (any, error) {
 		number, err := sms.ParseMSISDN(numbers[i])
 		if err != nil {
 			return nil, sms.Errorf(sms.BadNumber, "PhoneNumberJson", "number %d: %s", i+1, err)
+		}
+		if err := r.signature(signatures[i], "SignNameJson"); err != nil {
+			return nil, err
 		}
 		var filled map[string]string
 		if values != nil {

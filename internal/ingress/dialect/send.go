@@ -63,6 +63,15 @@ func (r *request) template(number int64) *registry.ApprovedWording {
 	return nil
 }
 
+// signature tells whether the caller has one of this text: a name that is nobody's is told as
+// that, before any rule about the port that it has none of.
+func (r *request) signature(name, field string) error {
+	if r.who.Snap.SignatureOf(r.who.App.PartyID, name) == nil {
+		return sms.Errorf(sms.SignatureMismatch, field, "you have no signature of this text")
+	}
+	return nil
+}
+
 // part is a text and who gets it. Variables that the template lacks are left out, as the
 // clouds do; names are compared without regard to case.
 func part(w *registry.ApprovedWording, signature string, values map[string]string, to []gate.Recipient) (gate.Part, error) {

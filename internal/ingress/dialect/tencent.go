@@ -205,6 +205,9 @@ func tencentSend(ctx context.Context, s *Server, r *request) (any, error) {
 	if w == nil {
 		return nil, sms.Errorf(sms.TemplateNotApproved, "TemplateId", "you have no approved template of this id")
 	}
+	if err := r.signature(in.SignName, "SignName"); err != nil {
+		return nil, err
+	}
 	names := w.Wording.Names()
 	if len(names) != len(in.TemplateParamSet) {
 		return nil, sms.Errorf(sms.VariablesMismatch, "TemplateParamSet", "there are %d, the template has %d", len(in.TemplateParamSet), len(names))
