@@ -76,6 +76,9 @@ func (l *lag) has(phone [16]byte, id sms.ID) bool {
 
 // add keeps an event, unless it must enter the index at once.
 func (l *lag) add(phone [16]byte, id sms.ID) bool {
+	if l.has(phone, id) { // it was removed and is stored anew: were it indexed besides, a later change would leave two entries
+		return true
+	}
 	if id <= l.upto || l.n >= l.most {
 		return false
 	}
