@@ -483,7 +483,7 @@ func TestApprovedGoesOnUntilItsChangeIs(t *testing.T) {
 func TestLicenceIsReviewed(t *testing.T) {
 	n := start(t, config.Default())
 	admin, reviewer, customer := n.staffed()
-	body := map[string]any{"party_id": customer, "number": "B2-20260001", "uscc": "91110000000000003C", "scope": "B25", "valid_to": n.period().To, "state": "active"}
+	body := map[string]any{"party_id": customer, "number": "B2-20260001", "uscc": "91110000000000003C", "scope": "B25", "provinces": "*", "registered_capital": 10_000_000, "valid_to": n.period().To, "state": "active"}
 	var out reviewed
 	if n.as(admin, http.MethodPut, "/v1/admin/licences/new", body, &out); out.State != "pending" || !slices.Equal(out.Review.rules(), []string{"LIC-07"}) { // the operator has this number
 		t.Fatalf("%+v", out)

@@ -57,7 +57,7 @@ func (a *API) contacts() {
 	step.Description = "The same steps as of a signature's filing. What was filed is not changed: another contact is filed anew."
 	operation(a, ScopeAdmin, step, a.putContact)
 	sheet := adminOp("contact-sheet", http.MethodGet, "/v1/admin/contacts/sheet", "Look at a sheet of links and telephones 引流信息报备表预览")
-	operation(a, ScopeAdmin, sheet, func(ctx context.Context, in *SheetIn) (*SheetOut, error) {
+	operation(a, ScopeAdmin, sheet, func(ctx context.Context, in *ContactSheetIn) (*SheetOut, error) {
 		c := callerOf(ctx)
 		if _, err := anyone(c); err != nil {
 			return nil, err
@@ -71,6 +71,19 @@ func (a *API) contacts() {
 	submit := adminOp("submit-contacts", http.MethodPost, "/v1/admin/contacts/sheet", "Export a sheet of links and telephones 导出引流信息报备表")
 	submit.Description = "CSV of the drafts for a carrier, which are marked as submitted, under the batch in `X-Batch`. Needs a person of the staff."
 	operation(a, ScopeAdmin, submit, a.submitContacts)
+}
+
+// ContactSheetIn asks for a sheet. It holds nothing about persons, and needs no reason.
+type ContactSheetIn struct {
+	Carrier sms.Carrier `query:"carrier" required:"true" enum:"mobile,unicom,telecom,broadnet,international"`
+	Batch   string      `query:"batch" maxLength:"20" doc:"one that was submitted, once more; empty is what has not been submitted"`
+}
+
+// ContactSheetNewIn submits one.
+type ContactSheetNewIn struct {
+	Body struct {
+		Carrier sms.Carrier `json:"carrier" enum:"mobile,unicom,telecom,broadnet,international"`
+	}
 }
 
 func (a *API) applyContact(ctx context.Context, in *ContactApplyIn) (*ContactsOut, error) {
@@ -129,7 +142,7 @@ func (a *API) putContact(ctx context.Context, in *ContactIn) (*ContactOut, error
 	return out, named(err)
 }
 
-func (a *API) submitContacts(ctx context.Context, in *SheetNewIn) (*SheetOut, error) {
+func (a *API) submitContacts(ctx context.Context, in *ContactSheetNewIn) (*SheetOut, error) {
 	c := callerOf(ctx)
 	by, err := anyone(c)
 	if err != nil {
