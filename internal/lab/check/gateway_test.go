@@ -2,8 +2,10 @@ package check
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,11 +22,22 @@ func listening(t *testing.T) net.Listener {
 	return ln
 }
 
+// nextPort goes through ports below those that the system gives to connections, none of which
+// may take one before the check listens on it.
+var nextPort atomic.Int32
+
+// free is an address on which nobody listens.
 func free(t *testing.T) string {
 	t.Helper()
-	ln := listening(t)
-	defer ln.Close() //nolint:errcheck // only the address is wanted
-	return ln.Addr().String()
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 21_000+nextPort.Add(1))
+		if ln, err := net.Listen("tcp", address); err == nil { //nolint:noctx // a test's listener
+			_ = ln.Close()
+			return address
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 const (
