@@ -176,7 +176,7 @@ func TestBadPacksAreRefusedWithAReason(t *testing.T) {
 		"a house pack of one vendor": {"pack: x\nversion: '1'\nlayer: house\nvendor: aliyun\n", "only a channel pack is for some carriers"},
 		"a vendor's name":            {"pack: x\nversion: '1'\nlayer: channel\nvendor: Ali Yun\n", "small letters and digits"},
 		"replies to one vendor":      {"pack: x\nversion: '1'\nlayer: channel\nvendor: aliyun\nopt_out: {whole: [R]}\n", "refuse do so on every channel"},
-		"a vendor's duty":            {"pack: x\nversion: '1'\nlayer: channel\nvendor: aliyun\nrules: [{id: XXX-01, kind: duty}]\n", "decides about messages"},
+		"a vendor's duty":            {"pack: x\nversion: '1'\nlayer: channel\nvendor: aliyun\nrules: [{id: ABC-01, kind: duty}]\n", "decides about messages"},
 		"law adjusts":                {"pack: x\nversion: '1'\nlayer: law\nadjust: [{rule: A, param: b, value: 1}]\n", "house"},
 		"not yaml":                   {"\t{", "read the rule pack"},
 		"kind":                       {"pack: x\nversion: '1'\nlayer: house\nrules: [{id: ABC-01, kind: wish, status: D, title: {zh: a, en: b}, effective_from: 2020-01-01}]\n", "stand against nothing"},
