@@ -29,20 +29,20 @@ func (r *request) call(key string) *gate.Call {
 	if r.Scheme.Aliyun() {
 		c.Nonce = r.nonce()
 		if key != "" { // timestamp and nonce of a repeated request differ
-			c.Payload = []byte(meaning(r.Params))
+			c.Payload = []byte(r.meaning())
 		}
 	} else if key == "" {
 		c.Key = "signature " + r.nonce()
 	} else if len(r.Params) > 0 {
-		c.Payload = append([]byte(meaning(r.Params)), r.body...)
+		c.Payload = append([]byte(r.meaning()), r.body...)
 	}
 	return c
 }
 
-// meaning is what the parameters ask for, without what differs in each request.
-func meaning(params map[string]string) string {
+// meaning is what is asked for, without what differs in each request.
+func (r *request) meaning() string {
 	rest := map[string]string{}
-	for k, v := range params {
+	for k, v := range r.Params {
 		switch k {
 		case "Signature", "SignatureNonce", "Nonce", "Timestamp", "SecurityToken":
 		default:
@@ -50,7 +50,7 @@ func meaning(params map[string]string) string {
 		}
 	}
 	b, _ := json.Marshal(rest) // sorted; strings always have their JSON
-	return string(b)
+	return r.Action + "\n" + string(b)
 }
 
 // template finds a template of the caller's by the number in its code.
