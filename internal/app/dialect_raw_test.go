@@ -4,8 +4,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // Aliyun's signature version 1.0 is of it
 	"encoding/base64"
+	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -90,4 +92,38 @@ func TestAliyunOldClients(t *testing.T) {
 	if status, body := n.roundTrip(n.signedV1(k, "revoked", send)); status != http.StatusBadRequest || !strings.Contains(body, "InvalidAccessKeyId.Inactive") {
 		t.Errorf("a revoked key: %d %s", status, body)
 	}
+}
+
+// A key makes a request one, whatever its nonce and time; with other contents it is refused.
+func TestAliyunIdempotencyKey(t *testing.T) {
+	everywhere(t, func(n *node) {
+		k := n.signing("send")
+		send := func(nonce, code string) (body, replayed string) {
+			r := n.signedV1(k, nonce, map[string]string{
+				"Action": "SendSms", "PhoneNumbers": member, "SignName": storySignature, "TemplateCode": *aliyunCode(n.storyTemplate(sms.OTP).ID), "TemplateParam": `{"code":"` + code + `"}`,
+			})
+			r.Header.Set("X-Acs-Idempotency-Key", "order 7")
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				n.t.Fatal(err)
+			}
+			defer resp.Body.Close() //nolint:errcheck // it is only read
+			b, err := io.ReadAll(resp.Body)
+			if err != nil {
+				n.t.Fatal(err)
+			}
+			return string(b), resp.Header.Get("X-Idempotent-Replay")
+		}
+		biz := regexp.MustCompile(`"BizId":"[0-9]+\^0"`)
+		first, replayed := send("a", "246810")
+		if biz.FindString(first) == "" || replayed != "" {
+			n.t.Fatalf("%s %q", first, replayed)
+		}
+		if again, replayed := send("b", "246810"); biz.FindString(again) != biz.FindString(first) || replayed != "true" {
+			n.t.Errorf("%s %q", again, replayed)
+		}
+		if other, _ := send("c", "135790"); !strings.Contains(other, "isv.INVALID_PARAMETERS") {
+			n.t.Errorf("%s", other)
+		}
+	})
 }
