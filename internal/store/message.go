@@ -179,7 +179,7 @@ func (t *Tx) Due(ctx context.Context, at int64, limit int) ([]*sms.Message, erro
 // The conditions of partial indexes. SQLite uses such an index only for a query that
 // repeats its condition word for word.
 const (
-	stateOpen  = "state IN ('submitting', 'in_doubt', 'held', 'submitted')"
+	stateOpen  = "(state = 'submitting' OR state = 'in_doubt' OR state = 'held' OR state = 'submitted')"
 	stateDoubt = "state = 'in_doubt'"
 )
 
