@@ -17,6 +17,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/ingress/dialect"
 	"github.com/zhunxin/zhunxin/internal/ingress/httpapi"
 	"github.com/zhunxin/zhunxin/internal/ingress/listener"
+	"github.com/zhunxin/zhunxin/internal/shortlink"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
@@ -44,6 +45,17 @@ func (s cloudStore) Write(ctx context.Context, fn func(context.Context, dialect.
 }
 
 func (s cloudStore) Read(ctx context.Context, fn func(context.Context, dialect.Tx) error) error {
+	return s.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+// linkStore is the store as short links see it.
+type linkStore struct{ db *store.DB }
+
+func (s linkStore) Write(ctx context.Context, fn func(context.Context, shortlink.Tx) error) error {
+	return s.db.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+func (s linkStore) Read(ctx context.Context, fn func(context.Context, shortlink.Tx) error) error {
 	return s.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 }
 
@@ -90,7 +102,9 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	if p.Config.HTTP.Metrics == "" {
 		mux.Handle("GET /metrics", p.metrics())
 	}
-	p.serveHTTP(mux, d)
+	links := &shortlink.Server{Store: linkStore{p.DB}, Keys: p.Keys, Snapshot: p.Gate.Snapshot, Now: p.Now, Logger: p.Logger}
+	p.spawn(links.Run)
+	p.serveHTTP(links.Before(mux), d)
 	if p.Config.HTTP.Metrics == "" {
 		return nil
 	}
@@ -104,10 +118,10 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	return nil
 }
 
-// serveHTTP serves a mux until the platform stops.
-func (p *Platform) serveHTTP(mux *http.ServeMux, d doors) {
+// serveHTTP answers until the platform stops.
+func (p *Platform) serveHTTP(h http.Handler, d doors) {
 	s := &http.Server{
-		Handler: mux, ErrorLog: slog.NewLogLogger(p.Logger.Handler(), slog.LevelInfo), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: p.Config.HTTP.ReadTimeout, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		Handler: h, ErrorLog: slog.NewLogLogger(p.Logger.Handler(), slog.LevelInfo), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: p.Config.HTTP.ReadTimeout, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 32 << 10,
 	}
 	for _, ln := range d.list() {

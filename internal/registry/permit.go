@@ -25,6 +25,7 @@ type Permit struct {
 type Additions struct {
 	Permits  []Permit
 	Contacts []ContactFiling
+	Hosts    []LinkHost
 	// SegmentTable is the stored table of number segments, 0 when it is the program's own.
 	SegmentTable sms.ID
 }
@@ -33,6 +34,7 @@ type Additions struct {
 type additions struct {
 	permits  map[sms.ID][]*Permit // by party
 	contacts map[contactKey][]*ContactFiling
+	hosts    map[string]*LinkHost
 	classes  classes // of provinces
 
 	SegmentTable sms.ID
@@ -40,6 +42,7 @@ type additions struct {
 
 func (t *Additions) index() additions {
 	a := additions{permits: group(t.Permits, func(p *Permit) sms.ID { return p.PartyID }), contacts: map[contactKey][]*ContactFiling{}, SegmentTable: t.SegmentTable}
+	a.hosts = byHost(t.Hosts)
 	for i := range t.Contacts {
 		f := &t.Contacts[i]
 		k := contactKey{f.PartyID, f.Carrier}

@@ -178,6 +178,7 @@ var (
 	tFiling   = tableOf("signature_filing", 2, registry.Filing{})
 	tTFiling  = tableOf("template_filing", 3, registry.TemplateFiling{})
 	tContact  = tableOf("contact_filing", 1, registry.ContactFiling{})
+	tHost     = tableOf("link_host", 1, registry.LinkHost{})
 	tLetter   = tableOf("authorisation", 1, registry.Authorisation{})
 	tSubcode  = tableOf("subcode", 1, registry.Subcode{})
 	tTemplate = tableOf("template", 1, registry.Template{})
@@ -216,6 +217,7 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		{tFiling, &all.Filings},
 		{tTFiling, &all.TFilings},
 		{tContact, &all.Contacts},
+		{tHost, &all.Hosts},
 		{tLetter, &all.Authorised},
 		{tSubcode, &all.Subcodes},
 		{tTemplate, &all.Templates},
@@ -265,6 +267,8 @@ func (t *Tx) Put(ctx context.Context, object any) error {
 		err = tTFiling.put(ctx, t, o)
 	case registry.ContactFiling:
 		err = tContact.put(ctx, t, o)
+	case registry.LinkHost:
+		err = tHost.put(ctx, t, o)
 	case registry.Authorisation:
 		err = tLetter.put(ctx, t, o)
 	case registry.Subcode:

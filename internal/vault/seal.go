@@ -91,6 +91,12 @@ func (k *Keys) IdentityHash(number string) (h [16]byte) {
 	return h
 }
 
+// VisitorHash is the keyed hash by which who follows a short link is counted once.
+func (k *Keys) VisitorHash(visitor string) uint64 {
+	sum := k.content.sum([]byte("visitor\x00"), []byte(visitor))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
 type sealer struct {
 	id   uint32
 	aead cipher.AEAD

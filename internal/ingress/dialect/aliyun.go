@@ -30,6 +30,9 @@ var aliyunActions = map[string]aliyunAction{
 	"SendSms":          {admission.Send, aliyunSend},
 	"SendBatchSms":     {admission.Send, aliyunSendBatch},
 	"QuerySendDetails": {admission.Read, aliyunDetails},
+	"AddShortUrl":      {admission.Send, aliyunAddShort},
+	"QueryShortUrl":    {admission.Read, aliyunQueryShort},
+	"DeleteShortUrl":   {admission.Send, aliyunDeleteShort},
 }
 
 func (aliyun) window() time.Duration { return aliyunWindow }

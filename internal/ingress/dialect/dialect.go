@@ -17,6 +17,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/admission"
 	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/shortlink"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 	"github.com/zhunxin/zhunxin/protocol/websign"
@@ -24,7 +25,9 @@ import (
 
 // Tx is what the package needs of a transaction.
 type Tx interface {
-	Now(ctx context.Context) (time.Time, error)
+	shortlink.Tx
+	ShortLinkTo(ctx context.Context, application sms.ID, target string) (shortlink.Link, bool, error)
+	RemoveShortLink(ctx context.Context, application, id sms.ID, at int64) (bool, error)
 	Claim(ctx context.Context, account sms.ID, key string, payload [32]byte, expires int64) (fresh bool, oldPayload, answer []byte, err error)
 	SentTo(ctx context.Context, phone [16]byte, group sms.ID, since int64, limit int) ([]sms.RecipientEvent, error)
 	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
@@ -202,6 +205,11 @@ func (s *Server) once(ctx context.Context, r *request) error {
 	if !r.Scheme.Aliyun() { // the others have no nonce: the same request has the same answer
 		return nil
 	}
+	return s.alone(ctx, r, func(context.Context, Tx) error { return nil })
+}
+
+// alone changes something by a request of Aliyun's in the transaction that takes its nonce.
+func (s *Server) alone(ctx context.Context, r *request, change func(context.Context, Tx) error) error {
 	return s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		now, err := tx.Now(ctx)
 		if err != nil {
@@ -211,7 +219,10 @@ func (s *Server) once(ctx context.Context, r *request) error {
 		if err == nil && !fresh {
 			return sms.Errorf(sms.NonceUsed, "nonce", "")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return change(ctx, tx)
 	})
 }
 

@@ -33,6 +33,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/review"
 	"github.com/zhunxin/zhunxin/internal/risk"
+	"github.com/zhunxin/zhunxin/internal/shortlink"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 	"github.com/zhunxin/zhunxin/internal/vendorcode"
@@ -86,6 +87,9 @@ type Tx interface {
 	RulePacks(ctx context.Context, before sms.ID, limit int) ([]registry.RulePack, error)
 	RulePack(ctx context.Context, id sms.ID) (registry.RulePack, bool, error)
 	RulePackText(ctx context.Context, id sms.ID) (text, cases []byte, err error)
+	shortlink.Tx
+	ShortLinks(ctx context.Context, application, before sms.ID, limit int) ([]shortlink.Link, error)
+	RemoveShortLink(ctx context.Context, application, id sms.ID, at int64) (bool, error)
 	oversightTx
 }
 
@@ -201,6 +205,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.imports()
 	a.account()
 	a.signFailures()
+	a.shortLinks()
 	a.assessment()
 	a.feed()
 	a.webhooks()

@@ -229,13 +229,20 @@ func (a *API) views(ctx context.Context, in *MessageIn) (*ViewsOut, error) {
 }
 
 // fits tells whether an object goes with what is on file: a contract ends no later than its
-// scan, and whose a template is, and for what, stays as its wordings were judged.
+// scan, whose a template is, and for what, stays as its wordings were judged, and links stand
+// on hosts of the party's own domain.
 func fits(ctx context.Context, tx Tx, object any) error {
 	switch o := object.(type) {
 	case *registry.Contract:
 		if o.DocumentID != 0 {
 			return document.Bound(ctx, tx, o.DocumentID, o.PartyID, document.Contract, &o.To)
 		}
+	case *registry.LinkHost:
+		snap, err := tx.Registry(ctx)
+		if err != nil {
+			return err
+		}
+		return o.Fits(snap)
 	case *registry.Template:
 		if err := tx.LockReviews(ctx); err != nil { // else a wording is submitted meanwhile
 			return err

@@ -824,6 +824,33 @@ CREATE INDEX message_open ON message(state, updated_at) WHERE state = 'submittin
 CREATE INDEX message_doubt ON message(phone_id) WHERE state = 'in_doubt';
 CREATE INDEX message_account ON message(account_id, id);
 
+-- Hosts of parties' own filed domains, under which short links stand (TPL-10).
+CREATE TABLE link_host (
+  id       INTEGER PRIMARY KEY,
+  party_id INTEGER NOT NULL REFERENCES party(id),
+  host     TEXT NOT NULL UNIQUE,
+  domain   TEXT NOT NULL,
+  record   TEXT NOT NULL,
+  filer    TEXT NOT NULL,
+  state    TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE short_link (
+  id             INTEGER PRIMARY KEY,
+  application_id INTEGER NOT NULL,
+  host           TEXT NOT NULL,
+  path           TEXT NOT NULL,
+  name           TEXT NOT NULL,
+  target         TEXT NOT NULL,
+  created_at     INTEGER NOT NULL,
+  expires_at     INTEGER NOT NULL,
+  removed_at     INTEGER NOT NULL,         -- 0 while it lasts
+  views          INTEGER NOT NULL,
+  sketch         BLOB NOT NULL,            -- of its visitors, see internal/shortlink
+  UNIQUE (host, path)
+) STRICT;
+CREATE INDEX short_link_application ON short_link(application_id, id);
+
 -- What was sent in each hour, counted from the messages in the background, so that nobody reads
 -- them again to know rates and mixes. A message belongs to the hour in which it came.
 CREATE TABLE traffic_count (
