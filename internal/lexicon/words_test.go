@@ -256,3 +256,21 @@ func BenchmarkFind(b *testing.B) {
 		w.Find(text, folded)
 	}
 }
+
+// A list of a million words is compiled and searched; one more is refused.
+func TestAMillionWords(t *testing.T) {
+	words := make([]string, MaxWords)
+	for i := range words {
+		words[i] = fmt.Sprintf("词%06d语", i)
+	}
+	w, err := NewWords([]List{{Name: "large", Words: words}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hits := w.Find("前词123456语后", Fold("前词123456语后")); len(hits) != 1 || hits[0].Word != "词123456语" {
+		t.Errorf("%+v", hits)
+	}
+	if _, err := NewWords([]List{{Name: "large", Words: words}, {Name: "one", Words: []string{"再一"}}}); err == nil || !strings.Contains(err.Error(), "more than 1000000 words") {
+		t.Errorf("%v", err)
+	}
+}
