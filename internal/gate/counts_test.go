@@ -130,3 +130,20 @@ func builtin(t *testing.T) *rulebook.Book {
 	}
 	return book
 }
+
+// A clock that is set back gives nobody another code and no refused person a message: what
+// came by the later clock counts.
+func TestAClockSetBackForgetsNothing(t *testing.T) {
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		w.Agree(gatetest.Member)
+		expect(w.T, w.Send(gatetest.OTPText, gatetest.Stranger)[0], sms.Queued, "", "")
+		expect(w.T, w.Send(gatetest.MKTText, gatetest.Member)[0], sms.Queued, "", "")
+		w.Refuse(gatetest.Member)
+		w.Agree(gatetest.Member) // a new list, which lifts no refusal
+		for _, back := range []time.Duration{time.Minute, 20 * time.Minute} {
+			w.Clock.Set(gatetest.Morning.Add(-back))
+			expect(w.T, w.Send(gatetest.OTPText, gatetest.Stranger)[0], sms.Refused, sms.FrequencyOTP, "FRQ-01")
+			expect(w.T, w.Send(gatetest.MKTText, gatetest.Member)[0], sms.Refused, sms.OptedOut, "OPT-03")
+		}
+	})
+}
