@@ -60,11 +60,12 @@ func main() {
 }
 
 func (c *call) run() (t told, err error) {
+	endpoint, id, secret, template := c.Endpoint, c.ID, c.Secret, c.Template
 	client, err := dysmsapi.NewClient(&openapi.Config{
-		AccessKeyId:        tea.String(c.ID),
-		AccessKeySecret:    tea.String(c.Secret),
-		Endpoint:           tea.String(c.Endpoint), // host:port
-		Protocol:           tea.String("http"),     // only where there is no TLS
+		AccessKeyId:        tea.String(id),
+		AccessKeySecret:    tea.String(secret),
+		Endpoint:           tea.String(endpoint), // host:port
+		Protocol:           tea.String("http"),   // only where there is no TLS
 		SignatureAlgorithm: c.algorithm(),
 	})
 	if err != nil {
@@ -79,7 +80,7 @@ func (c *call) run() (t told, err error) {
 		response, err := client.SendSmsWithOptions(&dysmsapi.SendSmsRequest{
 			PhoneNumbers:  tea.String(c.To),
 			SignName:      tea.String(c.Sign),
-			TemplateCode:  tea.String(c.Template),
+			TemplateCode:  tea.String(template),
 			TemplateParam: tea.String(c.Params),
 			OutId:         tea.String(c.OutID),
 		}, options)
@@ -92,7 +93,7 @@ func (c *call) run() (t told, err error) {
 		response, err := client.SendBatchSms(&dysmsapi.SendBatchSmsRequest{
 			PhoneNumberJson:   tea.String(c.To),
 			SignNameJson:      tea.String(c.Sign),
-			TemplateCode:      tea.String(c.Template),
+			TemplateCode:      tea.String(template),
 			TemplateParamJson: tea.String(c.Params),
 		})
 		if err != nil {

@@ -20,6 +20,61 @@ public class Aliyun {
         @com.google.gson.annotations.SerializedName("do")
         String what;
         Map<String, String> headers;
+
+        Told run() throws Exception {
+            Config config = new Config()
+                    .setAccessKeyId(id)
+                    .setAccessKeySecret(secret)
+                    .setEndpoint(endpoint) // host:port
+                    .setProtocol("http"); // only where there is no TLS
+            if (algorithm != null) {
+                config.setSignatureAlgorithm(algorithm);
+            }
+            Client client = new Client(config);
+            switch (what) {
+                case "send": {
+                    SendSmsRequest request = new SendSmsRequest()
+                            .setPhoneNumbers(to)
+                            .setSignName(sign)
+                            .setTemplateCode(template)
+                            .setTemplateParam(params)
+                            .setOutId(outid);
+                    RuntimeOptions runtime = new RuntimeOptions();
+                    if (headers != null) {
+                        runtime.setExtendsParameters(new ExtendsParameters().setHeaders(headers));
+                    }
+                    var body = client.sendSmsWithOptions(request, runtime).getBody();
+                    return new Told(body.getCode(), body.getMessage(), body.getBizId());
+                }
+                case "batch": {
+                    SendBatchSmsRequest request = new SendBatchSmsRequest()
+                            .setPhoneNumberJson(to)
+                            .setSignNameJson(sign)
+                            .setTemplateCode(template)
+                            .setTemplateParamJson(params);
+                    var body = client.sendBatchSms(request).getBody();
+                    return new Told(body.getCode(), body.getMessage(), body.getBizId());
+                }
+                default: {
+                    QuerySendDetailsRequest request = new QuerySendDetailsRequest()
+                            .setPhoneNumber(to)
+                            .setBizId(biz)
+                            .setSendDate(day)
+                            .setPageSize(10L)
+                            .setCurrentPage(1L);
+                    var body = client.querySendDetails(request).getBody();
+                    Told told = new Told(body.getCode(), body.getMessage(), null);
+                    for (var d : body.getSmsSendDetailDTOs().getSmsSendDetailDTO()) {
+                        told.total++;
+                        told.status = d.getSendStatus();
+                        told.err_code = d.getErrCode();
+                        told.out_id = d.getOutId();
+                        told.content = d.getContent();
+                    }
+                    return told;
+                }
+            }
+        }
     }
 
     static class Told {
@@ -40,67 +95,12 @@ public class Aliyun {
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             Told told;
             try {
-                told = run(gson.fromJson(line, Call.class));
+                told = gson.fromJson(line, Call.class).run();
             } catch (TeaException e) {
                 told = new Told(null, e.getMessage(), null);
                 told.thrown = e.getCode();
             }
             out.println(gson.toJson(told));
-        }
-    }
-
-    static Told run(Call c) throws Exception {
-        Config config = new Config()
-                .setAccessKeyId(c.id)
-                .setAccessKeySecret(c.secret)
-                .setEndpoint(c.endpoint) // host:port
-                .setProtocol("http"); // only where there is no TLS
-        if (c.algorithm != null) {
-            config.setSignatureAlgorithm(c.algorithm);
-        }
-        Client client = new Client(config);
-        switch (c.what) {
-            case "send": {
-                SendSmsRequest request = new SendSmsRequest()
-                        .setPhoneNumbers(c.to)
-                        .setSignName(c.sign)
-                        .setTemplateCode(c.template)
-                        .setTemplateParam(c.params)
-                        .setOutId(c.outid);
-                RuntimeOptions runtime = new RuntimeOptions();
-                if (c.headers != null) {
-                    runtime.setExtendsParameters(new ExtendsParameters().setHeaders(c.headers));
-                }
-                var body = client.sendSmsWithOptions(request, runtime).getBody();
-                return new Told(body.getCode(), body.getMessage(), body.getBizId());
-            }
-            case "batch": {
-                SendBatchSmsRequest request = new SendBatchSmsRequest()
-                        .setPhoneNumberJson(c.to)
-                        .setSignNameJson(c.sign)
-                        .setTemplateCode(c.template)
-                        .setTemplateParamJson(c.params);
-                var body = client.sendBatchSms(request).getBody();
-                return new Told(body.getCode(), body.getMessage(), body.getBizId());
-            }
-            default: {
-                QuerySendDetailsRequest request = new QuerySendDetailsRequest()
-                        .setPhoneNumber(c.to)
-                        .setBizId(c.biz)
-                        .setSendDate(c.day)
-                        .setPageSize(10L)
-                        .setCurrentPage(1L);
-                var body = client.querySendDetails(request).getBody();
-                Told told = new Told(body.getCode(), body.getMessage(), null);
-                for (var d : body.getSmsSendDetailDTOs().getSmsSendDetailDTO()) {
-                    told.total++;
-                    told.status = d.getSendStatus();
-                    told.err_code = d.getErrCode();
-                    told.out_id = d.getOutId();
-                    told.content = d.getContent();
-                }
-                return told;
-            }
         }
     }
 }

@@ -25,6 +25,60 @@ public class Tencent {
         String what;
         String[] to, params;
         long since;
+
+        Told run() throws TencentCloudSDKException {
+            HttpProfile http = new HttpProfile();
+            http.setEndpoint(endpoint); // host:port
+            http.setProtocol(HttpProfile.REQ_HTTP); // only where there is no TLS
+            if (method != null) {
+                http.setReqMethod(method);
+            }
+            ClientProfile profile = new ClientProfile();
+            profile.setHttpProfile(http);
+            if (algorithm != null) {
+                profile.setSignMethod(algorithm);
+            }
+            SmsClient client = new SmsClient(new Credential(id, secret), "ap-guangzhou", profile);
+            Told told = new Told();
+            switch (what) {
+                case "send": {
+                    SendSmsRequest request = new SendSmsRequest();
+                    request.setSmsSdkAppId(app);
+                    request.setSignName(sign);
+                    request.setTemplateId(template);
+                    request.setPhoneNumberSet(to);
+                    request.setTemplateParamSet(params);
+                    request.setSessionContext(session);
+                    SendSmsResponse response = client.SendSms(request);
+                    for (SendStatus s : response.getSendStatusSet()) {
+                        Status x = new Status();
+                        x.serial = s.getSerialNo();
+                        x.to = s.getPhoneNumber();
+                        x.fee = s.getFee();
+                        x.session = s.getSessionContext();
+                        x.code = s.getCode();
+                        x.message = s.getMessage();
+                        told.numbers.add(x);
+                    }
+                    return told;
+                }
+                case "reports": {
+                    PullSmsSendStatusRequest request = new PullSmsSendStatusRequest();
+                    request.setSmsSdkAppId(app);
+                    request.setLimit(100L);
+                    return told(client.PullSmsSendStatus(request).getPullSmsSendStatusSet());
+                }
+                default: {
+                    PullSmsSendStatusByPhoneNumberRequest request = new PullSmsSendStatusByPhoneNumberRequest();
+                    request.setSmsSdkAppId(app);
+                    request.setPhoneNumber(to[0]);
+                    request.setBeginTime(since);
+                    request.setOffset(0L);
+                    request.setLimit(10L);
+                    return told(client.PullSmsSendStatusByPhoneNumber(request).getPullSmsSendStatusSet());
+                }
+            }
+        }
     }
 
     static class Status {
@@ -44,67 +98,13 @@ public class Tencent {
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             Told told;
             try {
-                told = run(gson.fromJson(line, Call.class));
+                told = gson.fromJson(line, Call.class).run();
             } catch (TencentCloudSDKException e) {
                 told = new Told();
                 told.thrown = e.getErrorCode();
                 told.message = e.getMessage();
             }
             out.println(gson.toJson(told));
-        }
-    }
-
-    static Told run(Call c) throws TencentCloudSDKException {
-        HttpProfile http = new HttpProfile();
-        http.setEndpoint(c.endpoint); // host:port
-        http.setProtocol(HttpProfile.REQ_HTTP); // only where there is no TLS
-        if (c.method != null) {
-            http.setReqMethod(c.method);
-        }
-        ClientProfile profile = new ClientProfile();
-        profile.setHttpProfile(http);
-        if (c.algorithm != null) {
-            profile.setSignMethod(c.algorithm);
-        }
-        SmsClient client = new SmsClient(new Credential(c.id, c.secret), "ap-guangzhou", profile);
-        Told told = new Told();
-        switch (c.what) {
-            case "send": {
-                SendSmsRequest request = new SendSmsRequest();
-                request.setSmsSdkAppId(c.app);
-                request.setSignName(c.sign);
-                request.setTemplateId(c.template);
-                request.setPhoneNumberSet(c.to);
-                request.setTemplateParamSet(c.params);
-                request.setSessionContext(c.session);
-                SendSmsResponse response = client.SendSms(request);
-                for (SendStatus s : response.getSendStatusSet()) {
-                    Status x = new Status();
-                    x.serial = s.getSerialNo();
-                    x.to = s.getPhoneNumber();
-                    x.fee = s.getFee();
-                    x.session = s.getSessionContext();
-                    x.code = s.getCode();
-                    x.message = s.getMessage();
-                    told.numbers.add(x);
-                }
-                return told;
-            }
-            case "reports": {
-                PullSmsSendStatusRequest request = new PullSmsSendStatusRequest();
-                request.setSmsSdkAppId(c.app);
-                request.setLimit(100L);
-                return told(client.PullSmsSendStatus(request).getPullSmsSendStatusSet());
-            }
-            default: {
-                PullSmsSendStatusByPhoneNumberRequest request = new PullSmsSendStatusByPhoneNumberRequest();
-                request.setSmsSdkAppId(c.app);
-                request.setPhoneNumber(c.to[0]);
-                request.setBeginTime(c.since);
-                request.setOffset(0L);
-                request.setLimit(10L);
-                return told(client.PullSmsSendStatusByPhoneNumber(request).getPullSmsSendStatusSet());
-            }
         }
     }
 

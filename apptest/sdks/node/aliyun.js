@@ -7,10 +7,11 @@ const { RuntimeOptions, ExtendsParameters } = require('@darabonba/typescript');
 const answer = require('./lines');
 
 async function call(c) {
+  const { endpoint, id, secret, template } = c;
   const config = new $OpenApiUtil.Config({
-    accessKeyId: c.id,
-    accessKeySecret: c.secret,
-    endpoint: c.endpoint, // host:port
+    accessKeyId: id,
+    accessKeySecret: secret,
+    endpoint, // host:port
     protocol: 'http', // only where there is no TLS
   });
   if (c.algorithm) {
@@ -21,7 +22,7 @@ async function call(c) {
     const request = new SendSmsRequest({
       phoneNumbers: c.to,
       signName: c.sign,
-      templateCode: c.template,
+      templateCode: template,
       templateParam: c.params,
       outId: c.outid,
     });
@@ -33,7 +34,7 @@ async function call(c) {
     const { body } = await client.sendBatchSms(new SendBatchSmsRequest({
       phoneNumberJson: c.to,
       signNameJson: c.sign,
-      templateCode: c.template,
+      templateCode: template,
       templateParamJson: c.params,
     }));
     return { code: body.code, message: body.message, biz: body.bizId };

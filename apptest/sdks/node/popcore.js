@@ -5,10 +5,11 @@ const Core = require('@alicloud/pop-core');
 const answer = require('./lines');
 
 async function call(c) {
+  const { endpoint, id, secret, template } = c;
   const client = new Core({
-    accessKeyId: c.id,
-    accessKeySecret: c.secret,
-    endpoint: 'http://' + c.endpoint,
+    accessKeyId: id,
+    accessKeySecret: secret,
+    endpoint: 'http://' + endpoint,
     apiVersion: '2017-05-25',
   });
   const more = { method: c.method };
@@ -17,7 +18,7 @@ async function call(c) {
     const body = await client.request('SendSms', {
       PhoneNumbers: c.to,
       SignName: c.sign,
-      TemplateCode: c.template,
+      TemplateCode: template,
       TemplateParam: c.params,
       OutId: c.outid,
       ...late,
@@ -28,7 +29,7 @@ async function call(c) {
     const body = await client.request('SendBatchSms', {
       PhoneNumberJson: c.to,
       SignNameJson: c.sign,
-      TemplateCode: c.template,
+      TemplateCode: template,
       TemplateParamJson: c.params,
     }, more);
     return { code: body.Code, message: body.Message, biz: body.BizId };

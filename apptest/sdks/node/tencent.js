@@ -7,6 +7,7 @@ const answer = require('./lines');
 const clock = Date;
 
 async function call(c) {
+  const { endpoint, id, secret, template, app } = c;
   const behind = 1000 * (c.behind || 0); // the clock of this machine is wrong
   globalThis.Date = class extends clock {
     constructor(...at) {
@@ -18,12 +19,12 @@ async function call(c) {
     }
   };
   const client = new sms.v20210111.Client({
-    credential: { secretId: c.id, secretKey: c.secret },
+    credential: { secretId: id, secretKey: secret },
     region: 'ap-guangzhou',
     profile: {
       signMethod: c.algorithm || 'TC3-HMAC-SHA256',
       httpProfile: {
-        endpoint: c.endpoint, // host:port
+        endpoint, // host:port
         protocol: 'http://', // only where there is no TLS
         reqMethod: c.method || 'POST',
       },
@@ -31,9 +32,9 @@ async function call(c) {
   });
   if (c.do === 'send') {
     const response = await client.SendSms({
-      SmsSdkAppId: c.app,
+      SmsSdkAppId: app,
       SignName: c.sign,
-      TemplateId: c.template,
+      TemplateId: template,
       PhoneNumberSet: c.to,
       TemplateParamSet: c.params,
       SessionContext: c.session,
@@ -43,8 +44,8 @@ async function call(c) {
     };
   }
   const response = c.do === 'reports'
-    ? await client.PullSmsSendStatus({ SmsSdkAppId: c.app, Limit: 100 })
-    : await client.PullSmsSendStatusByPhoneNumber({ SmsSdkAppId: c.app, PhoneNumber: c.to[0], BeginTime: c.since, Offset: 0, Limit: 10 });
+    ? await client.PullSmsSendStatus({ SmsSdkAppId: app, Limit: 100 })
+    : await client.PullSmsSendStatusByPhoneNumber({ SmsSdkAppId: app, PhoneNumber: c.to[0], BeginTime: c.since, Offset: 0, Limit: 10 });
   return {
     numbers: response.PullSmsSendStatusSet.map((s) => ({ serial: s.SerialNo, to: s.PhoneNumber, session: s.SessionContext, code: s.ReportStatus, message: s.Description })),
   };

@@ -9,10 +9,11 @@ from lines import answer
 
 
 def call(c):
+    endpoint, key_id, secret, template = c['endpoint'], c['id'], c['secret'], c['template']
     config = Config(
-        access_key_id=c['id'],
-        access_key_secret=c['secret'],
-        endpoint=c['endpoint'],  # host:port
+        access_key_id=key_id,
+        access_key_secret=secret,
+        endpoint=endpoint,  # host:port
         protocol='http',  # only where there is no TLS
     )
     if c.get('algorithm'):
@@ -22,7 +23,7 @@ def call(c):
         request = models.SendSmsRequest(
             phone_numbers=c['to'],
             sign_name=c['sign'],
-            template_code=c['template'],
+            template_code=template,
             template_param=c['params'],
             out_id=c.get('outid'),
         )
@@ -33,7 +34,7 @@ def call(c):
         body = client.send_batch_sms(models.SendBatchSmsRequest(
             phone_number_json=c['to'],
             sign_name_json=c['sign'],
-            template_code=c['template'],
+            template_code=template,
             template_param_json=c['params'],
         )).body
         return dict(code=body.code, message=body.message, biz=body.biz_id)

@@ -12,18 +12,19 @@ now = time.time
 
 
 def call(c):
+    endpoint, key_id, secret, app, template = c['endpoint'], c['id'], c['secret'], c['app'], c['template']
     time.time = lambda: now() - c.get('behind', 0)  # the clock of this machine is wrong
     profile = ClientProfile()
-    profile.httpProfile.endpoint = c['endpoint']  # host:port
+    profile.httpProfile.endpoint = endpoint  # host:port
     profile.httpProfile.scheme = 'http'  # only where there is no TLS
     profile.httpProfile.reqMethod = c.get('method') or 'POST'
     profile.signMethod = c.get('algorithm') or 'TC3-HMAC-SHA256'
-    client = sms_client.SmsClient(Credential(c['id'], c['secret']), 'ap-guangzhou', profile)
+    client = sms_client.SmsClient(Credential(key_id, secret), 'ap-guangzhou', profile)
     if c['do'] == 'send':
         request = models.SendSmsRequest()
-        request.SmsSdkAppId = c['app']
+        request.SmsSdkAppId = app
         request.SignName = c['sign']
-        request.TemplateId = c['template']
+        request.TemplateId = template
         request.PhoneNumberSet = c['to']
         request.TemplateParamSet = c.get('params') or []
         request.SessionContext = c.get('session', '')
@@ -34,12 +35,12 @@ def call(c):
         ])
     if c['do'] == 'reports':
         request = models.PullSmsSendStatusRequest()
-        request.SmsSdkAppId = c['app']
+        request.SmsSdkAppId = app
         request.Limit = 100
         response = client.PullSmsSendStatus(request)
     else:
         request = models.PullSmsSendStatusByPhoneNumberRequest()
-        request.SmsSdkAppId = c['app']
+        request.SmsSdkAppId = app
         request.PhoneNumber = c['to'][0]
         request.BeginTime = c['since']
         request.Offset = 0

@@ -64,25 +64,26 @@ func main() {
 }
 
 func (c *call) run() (t told, err error) {
+	endpoint, id, secret, app, template := c.Endpoint, c.ID, c.Secret, c.App, c.Template
 	p := profile.NewClientProfile()
-	p.HttpProfile.Endpoint = c.Endpoint // host:port
-	p.HttpProfile.Scheme = "HTTP"       // only where there is no TLS
+	p.HttpProfile.Endpoint = endpoint // host:port
+	p.HttpProfile.Scheme = "HTTP"     // only where there is no TLS
 	if c.Method != "" {
 		p.HttpProfile.ReqMethod = c.Method
 	}
 	if c.Algorithm != "" {
 		p.SignMethod = c.Algorithm
 	}
-	client, err := sms.NewClient(common.NewCredential(c.ID, c.Secret), "ap-guangzhou", p)
+	client, err := sms.NewClient(common.NewCredential(id, secret), "ap-guangzhou", p)
 	if err != nil {
 		return t, err
 	}
 	switch c.Do {
 	case "send":
 		request := sms.NewSendSmsRequest()
-		request.SmsSdkAppId = common.StringPtr(c.App)
+		request.SmsSdkAppId = common.StringPtr(app)
 		request.SignName = common.StringPtr(c.Sign)
-		request.TemplateId = common.StringPtr(c.Template)
+		request.TemplateId = common.StringPtr(template)
 		request.PhoneNumberSet = common.StringPtrs(c.To)
 		request.TemplateParamSet = common.StringPtrs(c.Params)
 		request.SessionContext = common.StringPtr(c.Session)
@@ -96,7 +97,7 @@ func (c *call) run() (t told, err error) {
 		return t, nil
 	case "reports":
 		request := sms.NewPullSmsSendStatusRequest()
-		request.SmsSdkAppId = common.StringPtr(c.App)
+		request.SmsSdkAppId = common.StringPtr(app)
 		request.Limit = common.Uint64Ptr(100)
 		response, err := client.PullSmsSendStatus(request)
 		if err != nil {
@@ -108,7 +109,7 @@ func (c *call) run() (t told, err error) {
 		return t, nil
 	case "reports of":
 		request := sms.NewPullSmsSendStatusByPhoneNumberRequest()
-		request.SmsSdkAppId = common.StringPtr(c.App)
+		request.SmsSdkAppId = common.StringPtr(app)
 		request.PhoneNumber = common.StringPtr(c.To[0])
 		request.BeginTime = common.Uint64Ptr(c.Since)
 		request.Offset = common.Uint64Ptr(0)
