@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -77,39 +78,40 @@ func (c *captured) send(t *testing.T, base string) (int, string) {
 // or somebody else is told so.
 func TestOfficialSDKs(t *testing.T) {
 	s := open(t)
-	throttled := map[string]func(t *testing.T){}
-	t.Run("story", func(inner *testing.T) {
+	later := map[string]func(*testing.T){}
+	var mu sync.Mutex
+	one := func(name string, run driver, story func(*testing.T, *program), throttled func(*testing.T)) func(*testing.T) {
+		return func(own *testing.T) {
+			own.Parallel()
+			p := run(own)
+			t.Cleanup(func() { p.end(t) }) // it is throttled later
+			mu.Lock()
+			later[name] = throttled
+			mu.Unlock()
+			story(own, p)
+		}
+	}
+	t.Run("story", func(t *testing.T) {
 		for i, sdk := range aliyunSDKs {
-			u := &aliyunUser{aliyunSDK: sdk, s: s, key: s.own(t, sdk.name)}
-			name := "Aliyun " + sdk.name
-			throttled[name] = func(t *testing.T) { u.t = t; u.throttled() }
-			inner.Run(name, func(own *testing.T) {
-				own.Parallel()
-				u.t, u.p = own, u.run(own)
-				t.Cleanup(func() { u.p.end(t) }) // it is throttled later
-				u.story(i)
-			})
+			u, name := &aliyunUser{aliyunSDK: sdk, s: s, key: s.own(t, sdk.name)}, "Aliyun "+sdk.name
+			t.Run(name, one(name, sdk.run,
+				func(t *testing.T, p *program) { u.t, u.p = t, p; u.story(i) },
+				func(t *testing.T) { u.t = t; u.throttled() }))
 		}
 		for i, sdk := range tencentSDKs {
-			u := &tencentUser{tencentSDK: sdk, s: s, key: s.own(t, sdk.name)}
-			name := "Tencent Cloud " + sdk.name
-			throttled[name] = func(t *testing.T) { u.t = t; u.throttled() }
-			inner.Run(name, func(own *testing.T) {
-				own.Parallel()
-				u.t, u.p = own, u.run(own)
-				t.Cleanup(func() { u.p.end(t) })
-				u.story(50 + i)
-			})
+			u, name := &tencentUser{tencentSDK: sdk, s: s, key: s.own(t, sdk.name)}, "Tencent Cloud "+sdk.name
+			t.Run(name, one(name, sdk.run,
+				func(t *testing.T, p *program) { u.t, u.p = t, p; u.story(50 + i) },
+				func(t *testing.T) { u.t = t; u.throttled() }))
 		}
 	})
-	if t.Failed() {
-		return
-	}
 	s.node.stop(t)
 	s.serve(t, 1, false)
-	for name, run := range throttled {
-		t.Run(name+" throttled", run)
-	}
+	t.Run("throttled", func(t *testing.T) {
+		for name, throttled := range later {
+			t.Run(name, throttled)
+		}
+	})
 }
 
 // own makes an application for somebody, and its key.
