@@ -413,6 +413,18 @@ func TestTencentSDK(t *testing.T) {
 			if *both[0].Code != "Ok" || *both[1].Code != "FailedOperation.PhoneNumberInBlacklist" || !strings.Contains(*both[1].Message, "CNS-01") || *both[2].Code != "InvalidParameterValue.IncorrectPhoneNumber" {
 				t.Errorf("%s %s %s %s", *both[0].Code, *both[1].Code, *both[1].Message, *both[2].Code)
 			}
+			// Tencent Cloud tells of what is wrong with the text number by number, and of a bad number as that.
+			unknown := *otp
+			unknown.ID = 1
+			for code, got := range map[string][]*tcsms.SendStatus{
+				"FailedOperation.TemplateUnapprovedOrNotExist":             send(&unknown, []string{"246810"}, "14200000077", "12"),
+				"FailedOperation.TemplateParamSetNotMatchApprovedTemplate": send(otp, nil, "14200000077", "12"),
+				"InvalidParameterValue.TemplateParameterFormatError":       send(otp, []string{"1.5"}, "14200000077", "12"),
+			} {
+				if *got[0].Code != code || *got[0].SerialNo != "" || *got[0].Fee != 0 || *got[0].Message == "" || *got[1].Code != "InvalidParameterValue.IncorrectPhoneNumber" {
+					t.Errorf("%s %s, not %s", *got[0].Code, *got[0].Message, code)
+				}
+			}
 			in := tcsms.NewPullSmsSendStatusRequest()
 			in.Limit, in.SmsSdkAppId = common.Uint64Ptr(10), common.StringPtr(short(n.application()))
 			n.wait("the report is pulled", func() bool {

@@ -200,22 +200,6 @@ func tencentSend(ctx context.Context, s *Server, r *request) (any, error) {
 	if err := r.application(in.SmsSdkAppID); err != nil {
 		return nil, err
 	}
-	id, _ := strconv.ParseInt(in.TemplateID, 10, 64) // what is no number is no template's
-	w := r.template(id)
-	if w == nil {
-		return nil, sms.Errorf(sms.TemplateNotApproved, "TemplateId", "you have no approved template of this id")
-	}
-	if err := r.signature(in.SignName, "SignName"); err != nil {
-		return nil, err
-	}
-	names := w.Wording.Names()
-	if len(names) != len(in.TemplateParamSet) {
-		return nil, sms.Errorf(sms.VariablesMismatch, "TemplateParamSet", "there are %d, the template has %d", len(in.TemplateParamSet), len(names))
-	}
-	values := map[string]string{}
-	for i, name := range names {
-		values[name] = in.TemplateParamSet[i]
-	}
 	out := &tencentSendOut{SendStatusSet: make([]tencentStatus, len(in.PhoneNumberSet))}
 	var to []gate.Recipient
 	var at []int // which answer each recipient has
@@ -232,9 +216,9 @@ func tencentSend(ctx context.Context, s *Server, r *request) (any, error) {
 	if len(to) == 0 {
 		return out, nil
 	}
-	x, err := part(w, in.SignName, values, to)
+	x, err := tencentPart(r, &in, to)
 	if err != nil {
-		return nil, err
+		return out, out.refuse(r, at, err)
 	}
 	c := r.call(r.http.Header.Get("X-Tc-Idempotency-Key"))
 	c.Extension, c.Parts = in.ExtendCode, []gate.Part{x}
@@ -246,6 +230,42 @@ func tencentSend(ctx context.Context, s *Server, r *request) (any, error) {
 		tencentTell(&out.SendStatusSet[at[i]], &answer.Results[i], r.english())
 	}
 	return out, nil
+}
+
+// tencentPart is the text that the template makes.
+func tencentPart(r *request, in *tencentSendIn, to []gate.Recipient) (x gate.Part, err error) {
+	id, _ := strconv.ParseInt(in.TemplateID, 10, 64) // what is no number is no template's
+	w := r.template(id)
+	if w == nil {
+		return x, sms.Errorf(sms.TemplateNotApproved, "TemplateId", "you have no approved template of this id")
+	}
+	if err := r.signature(in.SignName, "SignName"); err != nil {
+		return x, err
+	}
+	names := w.Wording.Names()
+	if len(names) != len(in.TemplateParamSet) {
+		return x, sms.Errorf(sms.VariablesMismatch, "TemplateParamSet", "there are %d, the template has %d", len(in.TemplateParamSet), len(names))
+	}
+	values := map[string]string{}
+	for i, name := range names {
+		values[name] = in.TemplateParamSet[i]
+	}
+	return part(w, in.SignName, values, to)
+}
+
+// refuse tells each recipient that there is no text: Tencent Cloud answers so (SendSms, the
+// example of a failure), and programs that look for an error of the whole call alone would
+// take no refusal for another. Any other error stays one.
+func (out *tencentSendOut) refuse(r *request, at []int, err error) error {
+	var known *sms.Error
+	if !errors.As(err, &known) {
+		return err
+	}
+	r.header.Set(headerCode, string(known.Code))
+	for _, i := range at {
+		out.SendStatusSet[i].Code, out.SendStatusSet[i].Message = sms.CloudOf(known.Code).Tencent, message(known, r.english())
+	}
+	return nil
 }
 
 // iso is the country of a number, where it is China: it is not looked up for others.
