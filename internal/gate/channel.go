@@ -74,8 +74,12 @@ func (b *batchRun) channel(p *part, ch *registry.Channel, now time.Time) ([]rule
 	if tooLong != nil {
 		found = append(found, against(sms.SourceTooLong))
 	}
-	if len(found) > rules {
-		facts[FactAgainst] = found[rules].Code
+	if unable := found[rules:]; len(unable) > 0 {
+		codes := make([]sms.Code, len(unable))
+		for i := range unable {
+			codes[i] = unable[i].Code
+		}
+		facts[FactAgainst] = codes
 	}
 	return found, pc, facts, c.until
 }

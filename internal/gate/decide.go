@@ -373,10 +373,10 @@ func (b *batchRun) decideOne(p *part, r *recipient, twice bool) (Result, error) 
 		b.refuse(m, against.Code, against.Rule)
 	case m.NotAfter != 0 && b.now.UnixMilli() >= m.NotAfter:
 		b.refuse(m, sms.NotAfterPassed, "")
-	case r.old == nil && p.job.call.SendAt.After(b.now) && ofCall(findings) != nil:
+	case b.later(p, r) && rulebook.OfCall(findings) != nil:
 		// When it is released it is decided alone: nobody would see the call any more.
-		b.refuse(m, ofCall(findings).Code, ofCall(findings).Rule)
-	case r.old == nil && p.job.call.SendAt.After(b.now):
+		b.refuse(m, rulebook.OfCall(findings).Code, rulebook.OfCall(findings).Rule)
+	case b.later(p, r):
 		m.State, release = sms.Scheduled, p.job.call.SendAt
 	case against != nil && against.Outcome == rulebook.Hold:
 		m.State, m.Code, m.Rule = sms.Held, against.Code, against.Rule
@@ -406,14 +406,9 @@ func (b *batchRun) decideOne(p *part, r *recipient, twice bool) (Result, error) 
 	}, nil
 }
 
-// ofCall is what holds a message because of the call that it came by, or nil.
-func ofCall(findings []rulebook.Finding) *rulebook.Finding {
-	for i := range findings {
-		if f := &findings[i]; f.OfCall && f.Outcome == rulebook.Hold {
-			return f
-		}
-	}
-	return nil
+// later tells whether a message is asked for at a later moment, at which it is decided again.
+func (b *batchRun) later(p *part, r *recipient) bool {
+	return r.old == nil && p.job.call.SendAt.After(b.now)
 }
 
 func sooner(a, b int64) int64 {

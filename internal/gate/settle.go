@@ -37,7 +37,7 @@ func (b *batchRun) book(p *part, r *recipient, m *sms.Message, view *carrierView
 		}
 	}
 	m.Decided = m.State
-	p.verdicts[Verdict{Carrier: m.Carrier, Decided: m.Decided, Code: m.Code, Rule: m.Rule}]++
+	p.verdicts[Verdict{Carrier: m.Carrier, Decided: m.Decided, Code: m.Code, Rule: m.Rule, Later: b.later(p, r)}]++
 	if m.State == sms.Permitted {
 		if _, err := sms.Take(sms.Permitted, sms.Queued, sms.ActorGate); err != nil {
 			return err

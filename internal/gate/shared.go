@@ -37,7 +37,8 @@ type Verdict struct {
 	Carrier sms.Carrier `json:"carrier"`
 	Decided sms.State   `json:"decided"`
 	Code    sms.Code    `json:"code,omitempty"`
-	Rule    string      `json:"rule,omitempty"` // the first against them
+	Rule    string      `json:"rule,omitempty"`  // the first against them
+	Later   bool        `json:"later,omitempty"` // asked for at a later moment
 	Count   int         `json:"n"`
 }
 
@@ -48,8 +49,14 @@ func (s *shared) countVerdicts() ([]byte, error) {
 		v.Count = n
 		list = append(list, v)
 	}
+	waits := func(v Verdict) int {
+		if v.Later {
+			return 1
+		}
+		return 0
+	}
 	slices.SortFunc(list, func(a, b Verdict) int {
-		return cmp.Or(cmp.Compare(a.Carrier, b.Carrier), cmp.Compare(a.Decided, b.Decided), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Rule, b.Rule))
+		return cmp.Or(cmp.Compare(a.Carrier, b.Carrier), cmp.Compare(a.Decided, b.Decided), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Rule, b.Rule), waits(a)-waits(b))
 	})
 	return json.Marshal(list)
 }
@@ -129,7 +136,7 @@ type carrierView struct {
 }
 
 // Names in a decision's facts besides those of rules: the candidate channels by carrier,
-// and of each its id and the code of what it can't do, whatever the rules say.
+// and of each its id and the codes of what it can't do, whatever the rules say.
 const (
 	FactChannels = "channels"
 	FactChannel  = "channel"

@@ -22,26 +22,41 @@ import (
 
 // Replayer decides again under a draft. It never changes and is safe for concurrent use.
 type Replayer struct {
-	draft     *rulebook.Book
-	inForce   string          // versions of the packs that the draft is compared with
-	rules     []rulebook.Rule // of the draft
-	shared    []string        // names of its facts
-	channel   []string
-	unlike    map[rulebook.Stage][]string // rules that the book in force lacks or has otherwise
-	unlikeSet map[string]bool
-	alike     map[string]string // facts of lexicons that both have, by the pack in force
+	draft   *rulebook.Book
+	inForce string                             // versions of the packs that the draft is compared with
+	stages  map[string]rulebook.Stage          // of the draft's rules
+	facts   map[string]string                  // names of the draft's facts
+	own     map[rulebook.Stage][]string        // names of the facts of a stage
+	readers map[string][]string                // the draft's rules that read a fact
+	unlike  map[rulebook.Stage][]rulebook.Rule // that the book in force lacks or has otherwise
+	another map[string]bool                    // their ids
+	alike   map[string]string                  // facts of lexicons that both have, by the pack in force
 }
 
 // New compares a draft with the book in force.
 func New(draft, inForce *rulebook.Book) *Replayer {
 	r := &Replayer{
-		draft: draft, inForce: inForce.Versions(), rules: draft.Rules(), shared: draft.FactsOf(rulebook.StageShared), channel: draft.FactsOf(rulebook.StageChannel),
-		unlike: map[rulebook.Stage][]string{}, unlikeSet: map[string]bool{}, alike: draft.Alike(inForce),
+		draft: draft, inForce: inForce.Versions(), alike: draft.Alike(inForce), stages: map[string]rulebook.Stage{}, facts: map[string]string{},
+		own: map[rulebook.Stage][]string{}, readers: map[string][]string{}, unlike: map[rulebook.Stage][]rulebook.Rule{}, another: map[string]bool{},
+	}
+	for _, stage := range []rulebook.Stage{rulebook.StageShared, rulebook.StageRecipient, rulebook.StageChannel} {
+		r.own[stage] = draft.FactsOf(stage)
+		for _, name := range r.own[stage] {
+			r.facts[name], r.readers[name] = name, draft.Reading([]string{name})
+		}
+	}
+	rules := draft.Rules()
+	for i := range rules {
+		if stage, ok := draft.StageOf(rules[i].ID); ok {
+			r.stages[rules[i].ID] = stage
+		}
 	}
 	for _, stage := range []rulebook.Stage{rulebook.StageRecipient, rulebook.StageChannel} {
-		r.unlike[stage] = draft.Unlike(inForce, stage)
-		for _, id := range r.unlike[stage] {
-			r.unlikeSet[id] = true
+		unlike := draft.Unlike(inForce, stage)
+		for i := range rules {
+			if slices.Contains(unlike, rules[i].ID) {
+				r.unlike[stage], r.another[rules[i].ID] = append(r.unlike[stage], rules[i]), true
+			}
 		}
 	}
 	return r
@@ -57,18 +72,14 @@ func (v verdict) String() string {
 	return v.outcome + " by " + v.rule
 }
 
-// past is what decisions rested on that are being decided again, and what the draft makes
-// of it. Decisions of the same facts share it, while no rule begins or ends between them.
+// past is what the draft makes of decisions that rested on the same facts, while no rule
+// begins or ends between them.
 type past struct {
 	*Replayer
-	packs    []string // under which they were made
 	at       time.Time
-	until    time.Time // zero is never
-	facts    *rulebook.Facts
-	unknown  []string                           // rules that can't be replayed for it
+	until    time.Time                          // zero is never
 	shared   []rulebook.Finding                 // of the draft
-	channels map[sms.Carrier][]map[string]any   // candidates with their facts
-	found    map[sms.Carrier][]rulebook.Finding // of the draft, where no candidate is left
+	channels map[sms.Carrier][]rulebook.Finding // of the draft, where no candidate is left
 	kept     bool                               // whether the channels' facts are
 	lacks    map[string]Reason
 	ignored  []string // facts that the draft does not know
@@ -77,22 +88,36 @@ type past struct {
 // Session decides decisions again in their order. It is used by one goroutine.
 type Session struct {
 	*Replayer
-	seen map[string]*past // by packs and facts
+	seen  map[string]*past // by packs and facts
+	key   []byte
+	needs map[string]*needs // by packs
+	has   map[string]bool   // names of the facts of what is read just now
 }
 
+// needs are the names of the facts that a decision under some packs must have.
+type needs struct{ shared, channel []string }
+
 // Session begins one.
-func (r *Replayer) Session() *Session { return &Session{r, map[string]*past{}} }
+func (r *Replayer) Session() *Session {
+	return &Session{Replayer: r, seen: map[string]*past{}, needs: map[string]*needs{}, has: map[string]bool{}}
+}
+
+// most bounds what a session remembers.
+const most = 2048
 
 // Decide decides one again and adds what comes of it to a tally.
 func (s *Session) Decide(d *sms.Decision, t *Tally) error {
-	key := d.Packs + "\n" + string(d.Facts)
-	p, at := s.seen[key], time.UnixMilli(d.At)
+	s.key = append(append(append(s.key[:0], d.Packs...), '\n'), d.Facts...)
+	p, at := s.seen[string(s.key)], time.UnixMilli(d.At)
 	if p == nil || at.Before(p.at) || !p.until.IsZero() && !at.Before(p.until) {
 		var err error
 		if p, err = s.past(d, at); err != nil {
 			return fmt.Errorf("facts of decision %d: %w", d.ID, err)
 		}
-		s.seen[key] = p
+		if len(s.seen) >= most {
+			clear(s.seen) // what is decided at the same time is alike
+		}
+		s.seen[string(s.key)] = p
 	}
 	var verdicts []gate.Verdict
 	if err := json.Unmarshal(d.Verdicts, &verdicts); err != nil {
@@ -118,21 +143,129 @@ func (s *Session) Decide(d *sms.Decision, t *Tally) error {
 	return nil
 }
 
-func (r *Replayer) past(d *sms.Decision, at time.Time) (*past, error) {
-	var doc map[string]any
-	if err := json.Unmarshal(d.Facts, &doc); err != nil {
+// needsOf names what a decision under some packs must have: all but the lexicons that were
+// the same then, of which one that is not named held nothing.
+func (s *Session) needsOf(versions string) *needs {
+	n := s.needs[versions]
+	if n == nil {
+		packs := strings.Split(versions, ",")
+		of := func(stage rulebook.Stage) []string {
+			return slices.DeleteFunc(slices.Clone(s.own[stage]), func(name string) bool { return s.alike[name] != "" && slices.Contains(packs, s.alike[name]) })
+		}
+		n = &needs{of(rulebook.StageShared), of(rulebook.StageChannel)}
+		s.needs[versions] = n
+	}
+	return n
+}
+
+// redo is one set of facts while it is being decided again.
+type redo struct {
+	*past
+	needs   *needs
+	facts   *rulebook.Facts
+	has     map[string]bool
+	unknown []string // rules that can't be replayed for it
+}
+
+func (s *Session) past(d *sms.Decision, at time.Time) (*past, error) {
+	x := &redo{
+		past:  &past{Replayer: s.Replayer, at: at, channels: map[sms.Carrier][]rulebook.Finding{}, lacks: map[string]Reason{}},
+		needs: s.needsOf(d.Packs), facts: s.draft.NewFacts(), has: s.has,
+	}
+	clear(x.has)
+	var channels []byte
+	err := members(d.Facts, func(name, value []byte) error {
+		if string(name) == gate.FactChannels {
+			channels = value
+			return nil
+		}
+		return x.set(x.facts, name, value)
+	})
+	if err != nil {
 		return nil, err
 	}
-	p := &past{Replayer: r, packs: strings.Split(d.Packs, ","), at: at, facts: r.draft.NewFacts(), found: map[sms.Carrier][]rulebook.Finding{}, lacks: map[string]Reason{}}
-	if err := p.read(doc); err != nil {
+	x.lack(x.needs.shared)
+	x.kept = channels != nil
+	candidates, err := x.candidates(channels)
+	if err != nil {
 		return nil, err
 	}
-	p.evaluate()
-	p.lacking(p.concerning(rulebook.StageRecipient), RecipientsNotKept)
-	if !p.kept {
-		p.lacking(p.concerning(rulebook.StageChannel), ChannelsNotKept)
+	x.shared = x.decided(rulebook.StageShared, x.facts)
+	for carrier, list := range candidates {
+		x.channel(carrier, list)
 	}
-	return p, nil
+	x.lacking(x.concerning(rulebook.StageRecipient), RecipientsNotKept)
+	if !x.kept {
+		x.lacking(x.concerning(rulebook.StageChannel), ChannelsNotKept)
+	}
+	return x.past, nil
+}
+
+// set puts a fact as the decision has it.
+func (x *redo) set(f *rulebook.Facts, name, value []byte) error {
+	v, err := scalar(value)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	known, ok := x.Replayer.facts[string(name)]
+	if ok {
+		x.has[known] = true
+		ok = f.Set(known, v)
+	}
+	if !ok {
+		x.ignored = append(x.ignored, string(name))
+	}
+	return nil
+}
+
+// candidate is a channel with its facts, and what it can't do, whatever the rules say.
+type candidate struct {
+	*rulebook.Facts
+	unable []sms.Code
+}
+
+// candidates reads the channels' facts, by carrier.
+func (x *redo) candidates(doc []byte) (map[sms.Carrier][]candidate, error) {
+	out := map[sms.Carrier][]candidate{}
+	if doc == nil {
+		return out, nil
+	}
+	checked := false
+	err := members(doc, func(carrier, list []byte) error {
+		if string(list) == "null" {
+			return nil
+		}
+		return elements(list, func(channel []byte) error {
+			c := candidate{Facts: x.facts.Clone()}
+			clear(x.has)
+			err := members(channel, func(name, value []byte) error {
+				switch string(name) {
+				case gate.FactChannel:
+					return nil
+				case gate.FactAgainst:
+					return json.Unmarshal(value, &c.unable)
+				}
+				return x.set(c.Facts, name, value)
+			})
+			if !checked && err == nil {
+				checked = true // all of one decision have the same names
+				x.lack(x.needs.channel)
+			}
+			out[sms.Carrier(carrier)] = append(out[sms.Carrier(carrier)], c)
+			return err
+		})
+	})
+	return out, err
+}
+
+// lack notes the rules that read facts which a document does not have.
+func (x *redo) lack(names []string) {
+	for _, name := range names {
+		if !x.has[name] {
+			x.unknown = append(x.unknown, x.readers[name]...)
+			x.lacking(x.readers[name], NotKnownThen)
+		}
+	}
 }
 
 // lacking notes rules that are not replayed.
@@ -143,10 +276,13 @@ func (p *past) lacking(rules []string, reason Reason) {
 }
 
 // decided runs the draft's rules of a stage, but for those that rest on what was not known.
-func (p *past) decided(stage rulebook.Stage, f *rulebook.Facts) []rulebook.Finding {
-	found, until := p.draft.Evaluate(stage, f, p.at)
-	p.ends(until)
-	return p.known(found)
+func (x *redo) decided(stage rulebook.Stage, f *rulebook.Facts) []rulebook.Finding {
+	found, until := x.draft.Evaluate(stage, f, x.at)
+	x.ends(until)
+	if len(x.unknown) == 0 {
+		return found
+	}
+	return slices.DeleteFunc(found, func(f rulebook.Finding) bool { return slices.Contains(x.unknown, f.Rule) })
 }
 
 // ends notes a moment at which a rule begins or ends.
@@ -156,85 +292,23 @@ func (p *past) ends(until time.Time) {
 	}
 }
 
-// read sets what the decision knew, and notes what it did not.
-func (p *past) read(doc map[string]any) error {
-	list, kept := doc[gate.FactChannels]
-	delete(doc, gate.FactChannels)
-	if p.kept = kept; kept {
-		b, err := json.Marshal(list)
-		if err == nil {
-			err = json.Unmarshal(b, &p.channels)
+// channel runs the draft's rules of a carrier's candidates, as the gate does: when none is
+// left, what stops a message least is what its sender is told.
+func (x *redo) channel(carrier sms.Carrier, list []candidate) {
+	var best []rulebook.Finding
+	for i := range list {
+		found := x.decided(rulebook.StageChannel, list[i].Facts)
+		for _, code := range list[i].unable {
+			found = append(found, rulebook.Finding{Outcome: rulebook.Block, Code: code})
 		}
-		if err != nil {
-			return err
+		if rulebook.Refusing(found) == nil {
+			return
 		}
-	}
-	for name, v := range doc {
-		if !p.facts.Set(name, v) {
-			p.ignored = append(p.ignored, name)
+		if best == nil || rulebook.Better(found, best) {
+			best = found
 		}
 	}
-	p.lack(p.Replayer.shared, doc)
-	return nil
-}
-
-// lack notes the rules that read facts which a document does not have.
-func (p *past) lack(names []string, doc map[string]any) {
-	var missing []string
-	for _, name := range names {
-		pack := p.alike[name]
-		if _, ok := doc[name]; !ok && (pack == "" || !slices.Contains(p.packs, pack)) {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) > 0 {
-		rules := p.draft.Reading(missing)
-		p.unknown = append(p.unknown, rules...)
-		p.lacking(rules, NotKnownThen)
-	}
-}
-
-// known leaves out what rests on facts that the decision did not know.
-func (p *past) known(found []rulebook.Finding) []rulebook.Finding {
-	if len(p.unknown) == 0 {
-		return found
-	}
-	return slices.DeleteFunc(found, func(f rulebook.Finding) bool { return slices.Contains(p.unknown, f.Rule) })
-}
-
-// evaluate runs the draft's rules of the shared facts and of the channels.
-func (p *past) evaluate() {
-	for _, list := range p.channels {
-		if len(list) > 0 {
-			p.lack(p.channel, list[0]) // all of one decision have the same names
-			break
-		}
-	}
-	p.shared = p.decided(rulebook.StageShared, p.facts)
-	for carrier, list := range p.channels {
-		var first []rulebook.Finding
-		open := false
-		for _, facts := range list {
-			f := p.facts.Clone()
-			for name, v := range facts {
-				if name != gate.FactChannel && name != gate.FactAgainst && !f.Set(name, v) {
-					p.ignored = append(p.ignored, name)
-				}
-			}
-			found := p.decided(rulebook.StageChannel, f)
-			_, unable := facts[gate.FactAgainst]
-			if rulebook.Refusing(found) == nil && !unable {
-				open = true
-				break
-			}
-			if first == nil {
-				first = found
-			}
-		}
-		if !open {
-			p.found[carrier] = first
-		}
-	}
+	x.channels[carrier] = best
 }
 
 // again gives what messages got and would get; ok is false where that can't be told, or
@@ -252,42 +326,54 @@ func (p *past) again(v *gate.Verdict) (was, is verdict, ok bool) {
 	default:
 		was = verdict{outcome: rulebook.Permit}
 	}
-	found := slices.Concat(p.shared, p.found[v.Carrier])
-	stage, has := p.draft.StageOf(v.Rule)
+	found := slices.Concat(p.shared, p.channels[v.Carrier])
+	stage, has := p.stages[v.Rule]
 	if has && (stage == rulebook.StageRecipient || stage == rulebook.StageChannel && !p.kept) {
-		if p.unlikeSet[v.Rule] {
+		if p.another[v.Rule] {
 			return was, is, false // it stood, and is another one now
 		}
 		found = append(found, rulebook.Finding{Rule: v.Rule, Outcome: was.outcome})
 	}
 	p.draft.Sort(found)
-	is = verdict{outcome: rulebook.Permit}
-	if x := rulebook.Refusing(found); x != nil && (v.Decided != sms.Scheduled || x.Outcome == rulebook.Block) {
-		is = verdict{x.Outcome, x.Rule}
+	return was, stopped(found, v.Later), true
+}
+
+// stopped is what findings make of a message. What is asked for at a later moment is
+// decided again then: until then only what blocks it stops it, and what no later decision
+// sees.
+func stopped(found []rulebook.Finding, later bool) verdict {
+	x := rulebook.Refusing(found)
+	switch {
+	case x == nil:
+		return verdict{outcome: rulebook.Permit}
+	case x.Outcome != rulebook.Block && later:
+		if x = rulebook.OfCall(found); x == nil {
+			return verdict{outcome: rulebook.Permit}
+		}
+		return verdict{rulebook.Block, x.Rule}
+	case x.Rule == "":
+		return verdict{x.Outcome, string(x.Code)} // no channel can carry it
 	}
-	return was, is, true
+	return verdict{x.Outcome, x.Rule}
 }
 
 // concerning names the rules of a stage that can't be replayed and hold for this category
 // at this moment.
-func (p *past) concerning(stage rulebook.Stage) (out []string) {
-	unlike, category := p.unlike[stage], sms.Category(p.facts.Category())
-	if len(unlike) == 0 {
-		return nil
-	}
-	for i := range p.rules {
-		r := &p.rules[i]
-		if !slices.Contains(unlike, r.ID) || !r.Applies(category) {
+func (x *redo) concerning(stage rulebook.Stage) (out []string) {
+	category := sms.Category(x.facts.Category())
+	for i := range x.unlike[stage] {
+		r := &x.unlike[stage][i]
+		if !r.Applies(category) {
 			continue
 		}
-		begun, over := !p.at.Before(r.From.Time), !r.To.IsZero() && !p.at.Before(r.To.Time)
+		begun, over := !x.at.Before(r.From.Time), !r.To.IsZero() && !x.at.Before(r.To.Time)
 		switch {
 		case !begun:
-			p.ends(r.From.Time)
+			x.ends(r.From.Time)
 		case !over:
 			out = append(out, r.ID)
 			if !r.To.IsZero() {
-				p.ends(r.To.Time)
+				x.ends(r.To.Time)
 			}
 		}
 	}

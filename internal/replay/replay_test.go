@@ -6,12 +6,15 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/gate/gatetest"
 	"github.com/zhunxin/zhunxin/internal/gate/gatetest/housepack"
+	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/replay"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -53,12 +56,21 @@ func past(w *gatetest.World) (list []sms.Decision) {
 	w.Agree("13000000003")
 	w.Send(gatetest.MKTText, "13000000003")
 	w.Send(gatetest.OTPText, "13000000004", "13000000005")
+	if list = decisions(w, 0); len(list) != 7 {
+		w.T.Fatal(len(list))
+	}
+	return list
+}
+
+// decisions reads those from an id on.
+func decisions(w *gatetest.World, from sms.ID) (list []sms.Decision) {
+	w.T.Helper()
 	err := w.DB.Read(context.Background(), func(ctx context.Context, tx *store.Tx) (err error) {
-		list, err = tx.DecisionsBetween(ctx, 0, sms.FirstID(w.Clock.Now().Add(time.Hour)), 1000)
+		list, err = tx.DecisionsBetween(ctx, from, sms.FirstID(w.Clock.Now().Add(time.Hour)), 1000)
 		return err
 	})
-	if err != nil || len(list) != 7 {
-		w.T.Fatal(len(list), err)
+	if err != nil {
+		w.T.Fatal(err)
 	}
 	return list
 }
@@ -164,6 +176,58 @@ rules:
 	})
 }
 
+// P10: under the same packs a message gets what it got, also when several channels refuse it
+// in ways of their own, or it is asked for at a later moment.
+func TestReplayIsAsTheGate(t *testing.T) {
+	t.Parallel()
+	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
+		now := book(w.T)
+		w.Put(registry.AccessCode{
+			ID: gatetest.Code, PartyID: gatetest.Operator, Carrier: sms.Unicom, Code: "10690099", MaxLength: 20, Use: registry.UsePlatform, Period: registry.Period{From: 1}, State: registry.Active,
+		}, registry.Channel{
+			ID: gatetest.Channel, Name: "unicom", Carrier: sms.Unicom, Protocol: "cmpp30", AccessCodeID: gatetest.Code, Address: "127.0.0.1:1", Login: "900001", Categories: "NOTICE",
+			Sessions: 1, Window: 16, State: registry.Active, Options: registry.ChannelOptions{Replies: true},
+		}) // the code is not approved, and the channel carries no codes
+		w.PutChannel(33, "10690033", func(c *registry.Channel) { c.Categories = "NOTICE" })
+		w.Send(gatetest.OTPText, gatetest.Stranger) // the second channel has less against it
+		w.PutChannel(34, "10690034", func(c *registry.Channel) { c.Categories = "MKT" })
+		var list []string
+		for i := range 20 {
+			list = append(list, strconv.Itoa(13000000100+i))
+			w.Agree(list[i])
+		}
+		call := w.Call(gatetest.MKTText, list...) // in a row: CNS-13 holds them, and refuses them when nobody will see the call
+		call.SendAt = gatetest.Morning.Add(time.Hour)
+		if _, err := w.Gate.Submit(context.Background(), call); err != nil {
+			w.T.Fatal(err)
+		}
+		call = w.Call(gatetest.MKTText, list[:1]...)
+		call.SendAt = gatetest.Morning.Add(time.Hour)
+		if _, err := w.Gate.Submit(context.Background(), call); err != nil {
+			w.T.Fatal(err)
+		}
+		past := decisions(w, 0)
+		var got []string
+		for i := range past {
+			var verdicts []gate.Verdict
+			if err := json.Unmarshal(past[i].Verdicts, &verdicts); err != nil || len(verdicts) != 1 {
+				w.T.Fatal(string(past[i].Verdicts), err)
+			}
+			got = append(got, string(verdicts[0].Decided)+" "+verdicts[0].Rule)
+		}
+		if want := []string{"refused PORT-05", "refused CNS-13", "scheduled "}; !slices.Equal(got, want) {
+			w.T.Fatalf("%q, want %q", got, want)
+		}
+		if tally := decide(w.T, now, now, past); len(tally.Changes) != 0 {
+			w.T.Errorf("%q", changes(tally))
+		}
+		const stricter = "pack: house\nversion: '1'\nlayer: house\nadjust: [{rule: CNS-13, param: numbers, value: 2}, {rule: TIM-01, param: open, value: 700}]\n"
+		if tally := decide(w.T, book(w.T, stricter), now, past); len(tally.Changes) != 0 {
+			w.T.Errorf("what waits is held or deferred when its moment comes: %q", changes(tally))
+		}
+	})
+}
+
 // again makes one decision under another pack and gives it alone.
 func again(w *gatetest.World, list []sms.Decision, pack string) (out []sms.Decision) {
 	w.T.Helper()
@@ -171,12 +235,8 @@ func again(w *gatetest.World, list []sms.Decision, pack string) (out []sms.Decis
 	w.Clock.Set(gatetest.Morning.Add(25 * time.Hour))
 	w.Agree("13000000006")
 	w.Send(gatetest.MKTText, "13000000006")
-	err := w.DB.Read(context.Background(), func(ctx context.Context, tx *store.Tx) (err error) {
-		out, err = tx.DecisionsBetween(ctx, list[len(list)-1].ID+1, sms.FirstID(w.Clock.Now().Add(time.Hour)), 10)
-		return err
-	})
-	if err != nil || len(out) != 1 {
-		w.T.Fatal(len(out), err)
+	if out = decisions(w, list[len(list)-1].ID+1); len(out) != 1 {
+		w.T.Fatal(len(out))
 	}
 	return out
 }
@@ -261,10 +321,14 @@ func FuzzDecide(f *testing.F) {
 // What one decision costs on one core whose facts no other one shared.
 func BenchmarkDecide(b *testing.B) {
 	list := many(b, 1)
-	x, tally := replay.New(book(b, housepack.Text), book(b)), replay.NewTally()
+	x, tally := replay.New(book(b, housepack.Text), book(b)).Session(), replay.NewTally()
+	list[0].Packs = book(b).Versions()
+	facts := string(list[0].Facts)
 	b.ReportAllocs()
-	for b.Loop() {
-		if err := x.Session().Decide(&list[0], tally); err != nil {
+	b.ResetTimer()
+	for i := range b.N {
+		list[0].Facts = []byte(strings.Replace(facts, `"call.numbers":0`, `"call.numbers":`+strconv.Itoa(i), 1))
+		if err := x.Decide(&list[0], tally); err != nil {
 			b.Fatal(err)
 		}
 	}

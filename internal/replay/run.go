@@ -58,6 +58,10 @@ func (r *Run) Go(ctx context.Context, x *Replayer, read Read, step func(*Run)) e
 			next = list[len(list)-1].ID + 1
 		}
 	}()
+	sessions := make([]*Session, runtime.GOMAXPROCS(0))
+	for i := range sessions {
+		sessions[i] = x.Session()
+	}
 	for p := range pages {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -65,7 +69,7 @@ func (r *Run) Go(ctx context.Context, x *Replayer, read Read, step func(*Run)) e
 		if p.err != nil {
 			return p.err
 		}
-		if err := r.decide(x, p.list); err != nil {
+		if err := r.decide(sessions, p.list); err != nil {
 			return err
 		}
 		if r.Next = r.To; len(p.list) == pageSize {
@@ -77,17 +81,16 @@ func (r *Run) Go(ctx context.Context, x *Replayer, read Read, step func(*Run)) e
 }
 
 // decide splits a page over the cores; the parts are joined in their order.
-func (r *Run) decide(x *Replayer, list []sms.Decision) error {
-	n := min(runtime.GOMAXPROCS(0), len(list))
+func (r *Run) decide(sessions []*Session, list []sms.Decision) error {
+	n := min(len(sessions), len(list))
 	tallies, errs := make([]*Tally, n), make([]error, n)
 	var parts sync.WaitGroup
 	for i := range n {
 		part := list[i*len(list)/n : (i+1)*len(list)/n]
 		tallies[i] = NewTally()
 		parts.Go(func() {
-			session := x.Session()
 			for k := range part {
-				if errs[i] = session.Decide(&part[k], tallies[i]); errs[i] != nil {
+				if errs[i] = sessions[i].Decide(&part[k], tallies[i]); errs[i] != nil {
 					return
 				}
 			}

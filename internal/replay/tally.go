@@ -20,11 +20,14 @@ const (
 
 // String says it.
 func (r Reason) String() string {
-	return map[Reason]string{
-		NotKnownThen:      "it reads facts that were not known then",
-		ChannelsNotKept:   "facts of channels were not stored then",
-		RecipientsNotKept: "facts of recipients (consent, refusals, frequency) are not stored",
-	}[r]
+	switch r {
+	case NotKnownThen:
+		return "it reads facts that were not known then"
+	case ChannelsNotKept:
+		return "facts of channels were not stored then"
+	default:
+		return "facts of recipients (consent, refusals, frequency) are not stored"
+	}
 }
 
 // maxExamples bounds how many decisions are named of each change.

@@ -61,8 +61,8 @@ type Finding struct {
 	Remedy    Both      `json:"remedy"`
 	Release   time.Time `json:"release,omitzero"`    // of a deferred message
 	Reviewers int       `json:"reviewers,omitempty"` // of an object: how many have to confirm it, when not one
-	OfCall    bool      `json:"-"`                   // rests on facts of the whole call, which no later decision sees
-	Words     []string  `json:"words,omitempty"`     // of the lexicons that the rule reads, as those have them: a finding is stored (P7)
+	ofCall    bool      // rests on facts of the whole call, which no later decision sees
+	Words     []string  `json:"words,omitempty"` // of the lexicons that the rule reads, as those have them: a finding is stored (P7)
 
 	Limit *Limit `json:"limit,omitempty"` // of a frequency rule: which of its limits is reached
 
@@ -203,7 +203,7 @@ func (b *Book) tellWords(finding *Finding, c *compiled, f *Facts) {
 }
 
 func (c *compiled) finding(f *Facts, at time.Time) Finding {
-	found := Finding{Rule: c.ID, Layer: c.Layer, Outcome: c.Outcome, Code: c.Code, Reason: c.fill(c.Reason), Remedy: c.fill(c.Remedy), Reviewers: c.Reviewers, OfCall: c.ofCall(), Limit: c.limit(f)}
+	found := Finding{Rule: c.ID, Layer: c.Layer, Outcome: c.Outcome, Code: c.Code, Reason: c.fill(c.Reason), Remedy: c.fill(c.Remedy), Reviewers: c.Reviewers, ofCall: c.ofCall(), Limit: c.limit(f)}
 	if c.Outcome == Defer {
 		found.Release = c.opens(f, at)
 	}
@@ -246,6 +246,16 @@ func Refusing(findings []Finding) *Finding {
 		}
 	}
 	return first
+}
+
+// OfCall is what holds a message because of the call that it came by, or nil.
+func OfCall(findings []Finding) *Finding {
+	for i := range findings {
+		if f := &findings[i]; f.ofCall && f.Outcome == Hold {
+			return f
+		}
+	}
+	return nil
 }
 
 // strength orders the outcomes that stop a message.
