@@ -13,7 +13,6 @@ import (
 	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/config"
 	"github.com/zhunxin/zhunxin/internal/evlog"
-	"github.com/zhunxin/zhunxin/internal/ingress/httpapi"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 	"github.com/zhunxin/zhunxin/internal/vault"
@@ -223,6 +222,6 @@ func (p *Platform) endReindex(ctx context.Context, tx *store.Tx, state store.Rei
 	if err != nil {
 		return err
 	}
-	return evlog.Append(ctx, tx, p.IDs, now.UnixMilli(), leaf.New(httpapi.KindAction, 0, now.UnixMilli(),
+	return evlog.Append(ctx, tx, p.IDs, now.UnixMilli(), leaf.New(evlog.KindAction, 0, now.UnixMilli(),
 		leaf.Str("action", "reindex people"), leaf.Int("by_key", 0), leaf.Hash("content", sha256.Sum256([]byte(state.Key)))))
 }

@@ -103,3 +103,55 @@ func orNone(state string) string {
 	}
 	return state
 }
+
+// How a filing stands besides its stored states.
+const (
+	Unfiled = "none"
+	Expired = "expired"
+)
+
+// At says how a filing stands at a moment; nil is none.
+func (f *Filing) At(at int64) string {
+	if f == nil {
+		return Unfiled
+	}
+	return standsAt(f.State, f.Period, at)
+}
+
+// At says how a filing of a template stands at a moment; nil is none.
+func (f *TemplateFiling) At(at int64) string {
+	if f == nil {
+		return Unfiled
+	}
+	return standsAt(f.State, f.Period, at)
+}
+
+func standsAt(state string, p Period, at int64) string {
+	if state == Approved && !p.Holds(at) {
+		return Expired
+	}
+	return state
+}
+
+// FiledWith lists the carriers at which a signature is filed, or may be: the operator has codes
+// of them.
+func (s *Snapshot) FiledWith(signature sms.ID) (out []sms.Carrier) {
+	for _, c := range []sms.Carrier{sms.Mobile, sms.Unicom, sms.Telecom, sms.Broadnet, sms.International} {
+		coded := s.Filing(signature, c) != nil
+		for _, x := range s.AccessCode {
+			coded = coded || x.Carrier == c && x.State == Active
+		}
+		if coded {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// BoundAt tells whether a signature has a sub-code of a carrier: without one it is not filed.
+func (s *Snapshot) BoundAt(signature sms.ID, c sms.Carrier) bool {
+	return slices.ContainsFunc(s.SubcodesOf(signature), func(sub *Subcode) bool {
+		code := s.AccessCode[sub.AccessCodeID]
+		return code != nil && code.Carrier == c
+	})
+}

@@ -144,7 +144,7 @@ type Signature struct {
 	QualificationID sms.ID `db:"qualification_id" json:"qualification_id,omitempty" doc:"what the signature rests on: its sub-codes have the same"`
 	// What is not known stands against the signature: its text must then name the party.
 	Unique    bool   `db:"unique_name" json:"unique_name,omitempty" doc:"nobody else is called so; otherwise each text must hold the party's full registered name (RN-06)"`
-	State     string `db:"state" json:"state" enum:"draft,review,approved,rejected,frozen"`
+	State     string `db:"state" json:"state" enum:"draft,review,approved,rejected,frozen,retired" doc:"retired: its party gave it up"`
 	CreatedAt int64  `db:"created_at" json:"created_at,omitempty"`
 	UpdatedAt int64  `db:"updated_at" json:"updated_at,omitempty"`
 }

@@ -232,7 +232,7 @@ func (w *Wording) judge(_ context.Context, _ Tx, book *rulebook.Book, snap *regi
 // any, as much of the registered name as carriers take.
 func longestSignature(snap *registry.Snapshot, party sms.ID) (text string) {
 	for _, s := range snap.SignaturesOf(party) {
-		if s.State != registry.Rejected && len([]rune(s.Text)) > len([]rune(text)) {
+		if s.State != registry.Rejected && s.State != registry.Retired && len([]rune(s.Text)) > len([]rune(text)) {
 			text = s.Text
 		}
 	}

@@ -158,10 +158,10 @@ func (d *Desk) Submit(ctx context.Context, tx Tx, o Object, by Author) (*Case, e
 }
 
 // editable tells whether an object in a state takes new content at once: it was never
-// usable, or is no object yet.
+// usable, is no object yet, or was given up.
 func editable(state string) bool {
 	switch state {
-	case "", registry.Draft, registry.Review, registry.Pending, registry.Rejected:
+	case "", registry.Draft, registry.Review, registry.Pending, registry.Rejected, registry.Retired:
 		return true
 	}
 	return false

@@ -33,6 +33,25 @@ var aliyunActions = map[string]aliyunAction{
 	"AddShortUrl":      {admission.Send, aliyunAddShort},
 	"QueryShortUrl":    {admission.Read, aliyunQueryShort},
 	"DeleteShortUrl":   {admission.Send, aliyunDeleteShort},
+
+	"AddSmsSign":       {admission.Apply, aliyunNewSign},
+	"CreateSmsSign":    {admission.Apply, aliyunNewSign},
+	"ModifySmsSign":    {admission.Apply, aliyunChangeSign},
+	"UpdateSmsSign":    {admission.Apply, aliyunChangeSign},
+	"DeleteSmsSign":    {admission.Apply, aliyunDeleteSign},
+	"QuerySmsSign":     {admission.Read, aliyunSign},
+	"GetSmsSign":       {admission.Read, aliyunSignDetails},
+	"QuerySmsSignList": {admission.Read, aliyunSigns},
+
+	"AddSmsTemplate":       {admission.Apply, aliyunNewTemplate},
+	"CreateSmsTemplate":    {admission.Apply, aliyunNewTemplate},
+	"ModifySmsTemplate":    {admission.Apply, aliyunChangeTemplate},
+	"UpdateSmsTemplate":    {admission.Apply, aliyunChangeTemplate},
+	"DeleteSmsTemplate":    {admission.Apply, aliyunDeleteTemplate},
+	"QuerySmsTemplate":     {admission.Read, aliyunTemplateStatus},
+	"GetSmsTemplate":       {admission.Read, aliyunTemplateDetails},
+	"QuerySmsTemplateList": {admission.Read, aliyunTemplates},
+	"GetSmsTemplateList":   {admission.Read, aliyunTemplatesFound},
 }
 
 func (aliyun) window() time.Duration { return aliyunWindow }
@@ -83,7 +102,7 @@ func (aliyun) refuse(w http.ResponseWriter, r *request, err error) {
 	known := &sms.Error{Code: sms.Internal}
 	errors.As(err, &known)
 	w.Header().Set(headerCode, string(known.Code))
-	code, status := sms.CloudOf(known.Code).Aliyun, gateway[known.Code]
+	code, status := cloudOf(err, known.Code).Aliyun, gateway[known.Code]
 	if r.Claim == nil && status == 0 { // it could not even be read
 		code, status = "InvalidParameter", http.StatusBadRequest
 		if strings.Contains(known.Detail, websign.ErrMissing.Error()) {

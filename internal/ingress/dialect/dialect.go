@@ -16,8 +16,10 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/admission"
+	"github.com/zhunxin/zhunxin/internal/document"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/shortlink"
+	"github.com/zhunxin/zhunxin/internal/review"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 	"github.com/zhunxin/zhunxin/protocol/websign"
@@ -37,6 +39,7 @@ type Tx interface {
 	MOs(ctx context.Context, ids []sms.ID, each func(sms.MO)) error
 	PullCursor(ctx context.Context, application sms.ID, kind string) (sms.ID, error)
 	PutPullCursor(ctx context.Context, application sms.ID, kind string, after sms.ID) error
+	registryTx
 }
 
 // Store runs the package's transactions.
@@ -72,10 +75,17 @@ const (
 type Server struct {
 	Config
 	failed failures
+	desk   *review.Desk
+	shelf  *document.Shelf
 }
 
 // New makes a server.
-func New(cfg Config) *Server { return &Server{Config: cfg} }
+func New(cfg Config) *Server {
+	return &Server{
+		Config: cfg, desk: &review.Desk{InForce: cfg.Gate.RulesInForce, IDs: cfg.IDs},
+		shelf: &document.Shelf{Store: scanStore{cfg.Store}, Keys: cfg.Keys, IDs: cfg.IDs},
+	}
+}
 
 // request is one that was proved to be its key's.
 type request struct {

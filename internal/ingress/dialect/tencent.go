@@ -37,6 +37,15 @@ var tencentActions = map[string]tencentAction{
 	"PullSmsReplyStatus":             {admission.Read, true, tencentPullReplies},
 	"PullSmsSendStatusByPhoneNumber": {admission.Read, true, tencentReportsOf},
 	"DescribePhoneNumberInfo":        {admission.Read, false, tencentNumbers},
+
+	"AddSmsSign":              {admission.Apply, false, tencentNewSign},
+	"ModifySmsSign":           {admission.Apply, false, tencentChangeSign},
+	"DeleteSmsSign":           {admission.Apply, false, tencentDeleteSign},
+	"DescribeSmsSignList":     {admission.Read, false, tencentSigns},
+	"AddSmsTemplate":          {admission.Apply, false, tencentNewTemplate},
+	"ModifySmsTemplate":       {admission.Apply, false, tencentChangeTemplate},
+	"DeleteSmsTemplate":       {admission.Apply, false, tencentDeleteTemplate},
+	"DescribeSmsTemplateList": {admission.Read, false, tencentTemplates},
 }
 
 func (tencent) window() time.Duration { return tencentWindow }
@@ -68,7 +77,7 @@ func (tencent) refuse(w http.ResponseWriter, r *request, err error) {
 	errors.As(err, &known)
 	w.Header().Set(headerCode, string(known.Code))
 	f := &tencentFault{}
-	f.Error.Code, f.Error.Message = sms.CloudOf(known.Code).Tencent, message(known, r.english())
+	f.Error.Code, f.Error.Message = cloudOf(err, known.Code).Tencent, message(known, r.english())
 	tencent{}.reply(w, r, f)
 }
 

@@ -5,14 +5,12 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/zhunxin/zhunxin/evidence/leaf"
 	"github.com/zhunxin/zhunxin/internal/admission"
 	"github.com/zhunxin/zhunxin/internal/evlog"
 	"github.com/zhunxin/zhunxin/internal/ledger"
@@ -21,28 +19,12 @@ import (
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
 
-// KindAction is the evidence of what an administrator did.
-const KindAction = "action"
-
 // SettingSetup holds the hash of the one-time token of the first administrator.
 const SettingSetup = "setup.token"
 
 // record writes an administrator's action into the log, in its transaction.
 func (a *API) record(ctx context.Context, tx Tx, by *registry.APIKey, action string, object sms.ID, body any) error {
-	b, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	now, err := tx.Now(ctx)
-	if err != nil {
-		return err
-	}
-	return evlog.Append(ctx, tx, a.IDs, now.UnixMilli(), leaf.New(KindAction, int64(object), now.UnixMilli(),
-		leaf.Str("action", action),
-		leaf.Int("by_key", int64(by.ID)),
-		leaf.Int("by_staff", int64(by.StaffID)),
-		leaf.Hash("content", sha256.Sum256(b)),
-	))
+	return evlog.Action(ctx, tx, a.IDs, action, object, by.ID, by.StaffID, body)
 }
 
 // admin registers the operator's operations. They put objects into the registry;

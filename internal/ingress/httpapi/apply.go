@@ -12,13 +12,6 @@ import (
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
-// What one party may have, so that nobody fills the registry.
-const (
-	maxSignatures = 500
-	maxTemplates  = 2000
-	maxVersions   = 200 // of a template
-)
-
 // SignatureBody is a signature that a customer applies for.
 type SignatureBody struct {
 	Text         string `json:"text" minLength:"2" maxLength:"20" doc:"without the brackets"`
@@ -116,14 +109,8 @@ func (a *API) applying() {
 	operation(a, ScopeRead, op("template", http.MethodGet, "/v1/templates/{id}", "A template and its reviews 模板进度", ""), a.template)
 }
 
-// author is who applies: the customer, or somebody of the operator's staff. A key of the
-// operator that is nobody's would hide who must not decide.
-func author(c caller) (review.Author, error) {
-	if p := c.snap.Party[c.app.PartyID]; p.Kind == registry.Operator && c.key.StaffID == 0 {
-		return review.Author{}, sms.Errorf(sms.Forbidden, "Authorization", "somebody of the staff must answer for this: use a key with a staff_id")
-	}
-	return review.Author{Key: c.key.ID, Staff: c.key.StaffID}, nil
-}
+// author is who applies.
+func author(c caller) (review.Author, error) { return review.AuthorOf(c.snap, c.key) }
 
 func (b *SignatureBody) signature(id, party sms.ID, now int64) registry.Signature {
 	return registry.Signature{
@@ -134,9 +121,6 @@ func (b *SignatureBody) signature(id, party sms.ID, now int64) registry.Signatur
 
 func (a *API) applySignature(ctx context.Context, in *SignatureIn) (*SignatureOut, error) {
 	c := callerOf(ctx)
-	if n := len(c.snap.SignaturesOf(c.app.PartyID)); n >= maxSignatures {
-		return nil, sms.Errorf(sms.BadRequest, "body", "a party has at most %d signatures", maxSignatures)
-	}
 	s := in.Body.signature(a.IDs.Next(), c.app.PartyID, a.Now().UnixMilli())
 	return a.submitSignature(ctx, c, s)
 }
@@ -159,10 +143,7 @@ func (a *API) submitSignature(ctx context.Context, c caller, s registry.Signatur
 		return nil, err
 	}
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		if err := a.record(ctx, tx, c.key, "apply for signature", s.ID, s); err != nil {
-			return err
-		}
-		if _, err := a.desk.Submit(ctx, tx, &review.Signature{Signature: s}, by); err != nil {
+		if _, err := a.desk.ApplySignature(ctx, tx, s, by); err != nil {
 			return err
 		}
 		snap, err := tx.Registry(ctx)
@@ -258,9 +239,6 @@ func (a *API) listSignatures(ctx context.Context, in *PartyIn) (*SignaturesOut, 
 
 func (a *API) applyTemplate(ctx context.Context, in *TemplateIn) (*TemplateOut, error) {
 	c, b := callerOf(ctx), &in.Body
-	if n := len(c.snap.TemplatesOf(c.app.PartyID)); n >= maxTemplates {
-		return nil, sms.Errorf(sms.BadRequest, "body", "a party has at most %d templates", maxTemplates)
-	}
 	t := &registry.Template{ID: a.IDs.Next(), PartyID: c.app.PartyID, Category: b.Category, Name: b.Name, State: registry.Active, CreatedAt: a.Now().UnixMilli()}
 	return a.submitWording(ctx, c, t, registry.TemplateVersion{TemplateID: t.ID, Body: b.Body})
 }
@@ -274,26 +252,6 @@ func (a *API) applyVersion(ctx context.Context, in *VersionIn) (*TemplateOut, er
 	return a.submitWording(ctx, c, nil, registry.TemplateVersion{TemplateID: t.ID, Body: in.Body.Body})
 }
 
-// nextVersion is the number of a template's next wording. Others are kept from taking it until
-// commit.
-func nextVersion(ctx context.Context, tx Tx, template sms.ID) (int64, error) {
-	if err := tx.LockReviews(ctx); err != nil {
-		return 0, err
-	}
-	snap, err := tx.Registry(ctx)
-	if err != nil {
-		return 0, err
-	}
-	last := int64(0)
-	for _, v := range snap.Versions[template] {
-		last = max(last, v.Version)
-	}
-	if len(snap.Versions[template]) >= maxVersions {
-		return 0, sms.Errorf(sms.BadRequest, "body", "a template has at most %d wordings: make another template", maxVersions)
-	}
-	return last + 1, nil
-}
-
 // submitWording stores a template, if it is new, and has a wording of it reviewed.
 func (a *API) submitWording(ctx context.Context, c caller, fresh *registry.Template, v registry.TemplateVersion) (*TemplateOut, error) {
 	out := &TemplateOut{}
@@ -302,18 +260,7 @@ func (a *API) submitWording(ctx context.Context, c caller, fresh *registry.Templ
 		return nil, err
 	}
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		if v.Version, err = nextVersion(ctx, tx, v.TemplateID); err != nil {
-			return err
-		}
-		if err := a.record(ctx, tx, c.key, "apply for template", v.TemplateID, v); err != nil {
-			return err
-		}
-		if fresh != nil {
-			if err := tx.Put(ctx, *fresh); err != nil {
-				return err
-			}
-		}
-		if _, err := a.desk.Submit(ctx, tx, &review.Wording{TemplateVersion: v}, by); err != nil {
+		if _, err := a.desk.ApplyWording(ctx, tx, fresh, v, by); err != nil {
 			return err
 		}
 		snap, err := tx.Registry(ctx)

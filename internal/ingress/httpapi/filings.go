@@ -217,26 +217,13 @@ func (a *API) filingAnswers(ctx context.Context, in *AnswersIn) (*AnswersOut, er
 // viewFilings shows a signature's filings with each carrier that the operator has codes of.
 func (a *API) viewFilings(snap *registry.Snapshot, s *registry.Signature) []FilingView {
 	now, out := a.Now(), []FilingView{}
-	for _, c := range []sms.Carrier{sms.Mobile, sms.Unicom, sms.Telecom, sms.Broadnet, sms.International} {
-		f, coded, bound := snap.Filing(s.ID, c), false, false
-		for _, x := range snap.AccessCode {
-			coded = coded || x.Carrier == c && x.State == registry.Active
-		}
-		for _, sub := range snap.SubcodesOf(s.ID) {
-			code := snap.AccessCode[sub.AccessCodeID]
-			bound = bound || code != nil && code.Carrier == c
-		}
-		if f == nil && !coded {
-			continue
-		}
-		v := FilingView{Carrier: c, State: "none"}
+	for _, c := range snap.FiledWith(s.ID) {
+		f := snap.Filing(s.ID, c)
+		v := FilingView{Carrier: c, State: f.At(now.UnixMilli())}
 		if f != nil {
-			v.State, v.Reference, v.Reason, v.Note, v.ValidTo, v.Since = f.State, f.Reference, f.Reason, f.Note, f.To, f.UpdatedAt
-			if f.State == registry.Approved && !f.Holds(now.UnixMilli()) {
-				v.State = "expired"
-			}
+			v.Reference, v.Reason, v.Note, v.ValidTo, v.Since = f.Reference, f.Reason, f.Note, f.To, f.UpdatedAt
 		}
-		v.Next = nextOfFiling(&v, s, bound, now)
+		v.Next = nextOfFiling(&v, s, snap.BoundAt(s.ID, c), now)
 		out = append(out, v)
 	}
 	return out

@@ -194,7 +194,7 @@ type QueueOut struct {
 // adminReviewed registers what two persons must agree on.
 func (a *API) adminReviewed() {
 	putReviewed(a, reviewed[registry.Signature]{
-		path: "signatures", title: "Signature 签名", submit: registry.Review, stop: []string{registry.Draft, registry.Frozen},
+		path: "signatures", title: "Signature 签名", submit: registry.Review, stop: []string{registry.Draft, registry.Frozen, registry.Retired},
 		stamp: func(o *registry.Signature, id sms.ID, now int64) { o.ID, o.CreatedAt, o.UpdatedAt = id, now, now },
 		wrap:  func(o registry.Signature) review.Object { return &review.Signature{Signature: o} },
 		state: func(o *registry.Signature) string { return o.State },

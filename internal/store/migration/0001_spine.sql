@@ -113,7 +113,7 @@ CREATE TABLE signature (
   holder           TEXT NOT NULL,          -- whom it is registered to, '' is the party
   qualification_id INTEGER NOT NULL,
   unique_name      INTEGER NOT NULL DEFAULT 0, -- nobody else is called so
-  state            TEXT NOT NULL,          -- draft | review | approved | rejected | frozen
+  state            TEXT NOT NULL,          -- draft | review | approved | rejected | frozen | retired
   created_at       INTEGER NOT NULL,
   updated_at       INTEGER NOT NULL
 ) STRICT;
