@@ -30,6 +30,8 @@ var aliyunActions = map[string]aliyunAction{
 	"SendSms":          {admission.Send, aliyunSend},
 	"SendBatchSms":     {admission.Send, aliyunSendBatch},
 	"QuerySendDetails": {admission.Read, aliyunDetails},
+
+	"QuerySendStatistics": {admission.Read, aliyunStatistics},
 }
 
 func (aliyun) window() time.Duration { return aliyunWindow }

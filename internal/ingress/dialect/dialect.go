@@ -17,13 +17,16 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/admission"
 	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/risk"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
+	"github.com/zhunxin/zhunxin/internal/vendorcode"
 	"github.com/zhunxin/zhunxin/protocol/websign"
 )
 
 // Tx is what the package needs of a transaction.
 type Tx interface {
+	risk.SentTx
 	Now(ctx context.Context) (time.Time, error)
 	Claim(ctx context.Context, account sms.ID, key string, payload [32]byte, expires int64) (fresh bool, oldPayload, answer []byte, err error)
 	SentTo(ctx context.Context, phone [16]byte, group sms.ID, since int64, limit int) ([]sms.RecipientEvent, error)
@@ -49,6 +52,7 @@ type Config struct {
 	Store Store
 	Keys  *vault.Keys
 	IDs   *sms.IDs
+	Codes *vendorcode.Table
 	Now   func() time.Time
 	// Clock is the machine's own: by it SDKs sign, also to a demonstration whose clock is
 	// shifted.
@@ -69,6 +73,7 @@ const (
 type Server struct {
 	Config
 	failed failures
+	paces  paces
 }
 
 // New makes a server.

@@ -57,7 +57,10 @@ type tencentReplies struct {
 	tencentMeta
 }
 
-func (in *tencentPullIn) check(r *request) error {
+func (in *tencentPullIn) check(s *Server, r *request) error {
+	if err := s.paces.keep(r.who.Key.ID, pulling); err != nil {
+		return err
+	}
 	if err := r.take(in); err != nil {
 		return err
 	}
@@ -115,7 +118,7 @@ func final(e sms.Event) bool {
 
 func tencentPullReports(ctx context.Context, s *Server, r *request) (any, error) {
 	var in tencentPullIn
-	if err := in.check(r); err != nil {
+	if err := in.check(s, r); err != nil {
 		return nil, err
 	}
 	out := &tencentReports{}
@@ -197,7 +200,7 @@ func (s *Server) open(ctx context.Context, tx Tx, ids [][16]byte) (map[[16]byte]
 
 func tencentPullReplies(ctx context.Context, s *Server, r *request) (any, error) {
 	var in tencentPullIn
-	if err := in.check(r); err != nil {
+	if err := in.check(s, r); err != nil {
 		return nil, err
 	}
 	out := &tencentReplies{}
@@ -261,7 +264,7 @@ func signedAs(snap *registry.Snapshot, dest string, party sms.ID) (signature, ex
 // tencentReportsOf tells of a number's messages, and consumes nothing.
 func tencentReportsOf(ctx context.Context, s *Server, r *request) (any, error) {
 	var in tencentPullIn
-	if err := in.check(r); err != nil {
+	if err := in.check(s, r); err != nil {
 		return nil, err
 	}
 	n, err := sms.ParseMSISDN(in.PhoneNumber)

@@ -37,6 +37,10 @@ var tencentActions = map[string]tencentAction{
 	"PullSmsReplyStatus":             {admission.Read, true, tencentPullReplies},
 	"PullSmsSendStatusByPhoneNumber": {admission.Read, true, tencentReportsOf},
 	"DescribePhoneNumberInfo":        {admission.Read, false, tencentNumbers},
+
+	"SendStatusStatistics":     {admission.Read, true, tencentSentStatistics},
+	"CallbackStatusStatistics": {admission.Read, true, tencentReportStatistics},
+	"SmsPackagesStatistics":    {admission.Read, true, tencentPackages},
 }
 
 func (tencent) window() time.Duration { return tencentWindow }
@@ -51,6 +55,9 @@ func (tencent) action(c *websign.Claim) (string, func(context.Context, *Server, 
 	}
 	return a.scope, a.run, nil
 }
+
+// old tells whether the request is of 2019-07-11.
+func (r *request) old() bool { return r.Version == tencentOld }
 
 type tencentMeta struct {
 	RequestID string `json:"RequestId"`
