@@ -35,6 +35,7 @@ type Tx interface {
 	Numbers(ctx context.Context, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error
 	Events(ctx context.Context, application, after sms.ID, limit int) ([]sms.Event, error)
 	MOs(ctx context.Context, ids []sms.ID, each func(sms.MO)) error
+	MOsFrom(ctx context.Context, phone [16]byte, application sms.ID, from, to int64, limit int, each func(sms.MO)) error
 	PullCursor(ctx context.Context, application sms.ID, kind string) (sms.ID, error)
 	PutPullCursor(ctx context.Context, application sms.ID, kind string, after sms.ID) error
 }

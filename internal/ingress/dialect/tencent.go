@@ -38,6 +38,8 @@ var tencentActions = map[string]tencentAction{
 	"PullSmsSendStatusByPhoneNumber": {admission.Read, true, tencentReportsOf},
 	"DescribePhoneNumberInfo":        {admission.Read, false, tencentNumbers},
 
+	"PullSmsReplyStatusByPhoneNumber": {admission.Read, true, tencentRepliesOf},
+
 	"SendStatusStatistics":     {admission.Read, true, tencentSentStatistics},
 	"CallbackStatusStatistics": {admission.Read, true, tencentReportStatistics},
 	"SmsPackagesStatistics":    {admission.Read, true, tencentPackages},
@@ -243,7 +245,7 @@ func tencentSend(ctx context.Context, s *Server, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := r.call(r.http.Header.Get("X-Tc-Idempotency-Key"))
+	c := r.call(r.key("X-Tc-Idempotency-Key", in.SessionContext))
 	c.Extension, c.Parts = in.ExtendCode, []gate.Part{x}
 	answer, err := s.decide(ctx, r, c)
 	if err != nil {

@@ -394,6 +394,7 @@ CREATE TABLE application (
   account_id       INTEGER NOT NULL REFERENCES account(id),
   name             TEXT NOT NULL,
   state            TEXT NOT NULL,
+  ref_once         INTEGER NOT NULL,       -- a cloud's reference is the key of its request
   created_at       INTEGER NOT NULL
 ) STRICT;
 
@@ -968,6 +969,7 @@ CREATE TABLE mo (
   received_at    INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX mo_key ON mo(channel_id, upstream_id, phone_id, received_at);
+CREATE INDEX mo_phone ON mo(phone_id, received_at);
 
 -- Parts of long messages that customers sent as PDUs of their own. Each was
 -- answered with its own id; the message is decided when the last part is there.
