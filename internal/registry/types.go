@@ -383,6 +383,7 @@ type Application struct {
 	AccountID sms.ID `db:"account_id" json:"account_id,omitempty"`
 	Name      string `db:"name" json:"name"`
 	State     string `db:"state" json:"state"`
+	RefOnce   bool   `db:"ref_once" json:"ref_once,omitempty" doc:"of programs of the clouds' SDKs: OutId or SessionContext is the idempotency key of a request that has no other"`
 	CreatedAt int64  `db:"created_at" json:"created_at,omitempty"`
 }
 

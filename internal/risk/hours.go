@@ -29,21 +29,28 @@ const (
 
 // Ended counts messages that are alike and ended alike.
 type Ended struct {
-	Account, Signature, Template, Channel sms.ID
+	Account, Application, Signature, Template, Channel sms.ID
 
 	Category sms.Category
+	Abroad   bool // outside the mainland
 	State    sms.State
 	Stat     string // of failed ones
 	N        int
+	Units    int // charged, or held to be charged
 }
 
-// Count is what an account sent in an hour with one signature and template, by one channel.
+// Count is what an application sent in an hour with one signature and template, by one channel.
 type Count struct {
-	Account, Signature, Template, Channel sms.ID
+	Account, Application, Signature, Template, Channel sms.ID
 
 	Category sms.Category
+	Abroad   bool
 
-	Messages, Refused, Delivered, Failed, BadNumber int
+	Messages, Refused, Delivered, Failed int
+	Ended                                int // with no carrier's report
+	Units                                int
+	// Why the failed ones failed, as far as their codes say.
+	BadNumber, Passing, OfCarrier, Blocked, TooOften int
 }
 
 // Sample is how many recipients of an account's marketing in an hour were looked up, and how
@@ -175,7 +182,7 @@ func (w *Watch) countHour(ctx context.Context, hour int64, pass int, now time.Ti
 	counts := map[Count]*Count{}
 	for at := startOf(hour); some && at.Before(startOf(hour+1)); at = at.Add(countSlice) {
 		err := w.Store.Read(ctx, func(ctx context.Context, tx WatchTx) error {
-			return tx.CountMessages(ctx, sms.FirstID(at), sms.FirstID(at.Add(countSlice)), func(e Ended) { w.add(counts, snap, &e) })
+			return tx.CountMessages(ctx, sms.FirstID(at), sms.FirstID(at.Add(countSlice)), func(e Ended) { add(counts, w.Codes, snap, &e) })
 		})
 		if err != nil {
 			return err
@@ -216,15 +223,15 @@ func (w *Watch) countHour(ctx context.Context, hour int64, pass int, now time.Ti
 }
 
 // add counts messages that are alike.
-func (w *Watch) add(into map[Count]*Count, snap *registry.Snapshot, e *Ended) {
-	k := Count{Account: e.Account, Signature: e.Signature, Template: e.Template, Channel: e.Channel, Category: e.Category}
+func add(into map[Count]*Count, codes *vendorcode.Table, snap *registry.Snapshot, e *Ended) {
+	k := Count{Account: e.Account, Application: e.Application, Signature: e.Signature, Template: e.Template, Channel: e.Channel, Category: e.Category, Abroad: e.Abroad}
 	c := into[k]
 	if c == nil {
 		c = &Count{}
 		*c = k
 		into[k] = c
 	}
-	c.Messages += e.N
+	c.Messages, c.Units = c.Messages+e.N, c.Units+e.Units
 	switch e.State {
 	case sms.Refused:
 		c.Refused += e.N
@@ -232,9 +239,26 @@ func (w *Watch) add(into map[Count]*Count, snap *registry.Snapshot, e *Ended) {
 		c.Delivered += e.N
 	case sms.Failed:
 		c.Failed += e.N
-		if ch := snap.Channel[e.Channel]; ch != nil && w.Codes.Report(ch, e.Stat).Class == vendorcode.Number {
-			c.BadNumber += e.N
+		if ch := snap.Channel[e.Channel]; ch != nil {
+			c.failed(codes.Report(ch, e.Stat).Class, e.N)
 		}
+	case sms.Expired, sms.Cancelled, sms.Unknown:
+		c.Ended += e.N
+	}
+}
+
+func (c *Count) failed(why vendorcode.Class, n int) {
+	switch why {
+	case vendorcode.Number:
+		c.BadNumber += n
+	case vendorcode.Temporary:
+		c.Passing += n
+	case vendorcode.Carrier:
+		c.OfCarrier += n
+	case vendorcode.Blocked:
+		c.Blocked += n
+	case vendorcode.Frequency:
+		c.TooOften += n
 	}
 }
 

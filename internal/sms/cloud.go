@@ -17,7 +17,7 @@ var (
 	cloudUnfiled  = Cloud{"isv.SIGN_STATE_ILLEGAL", "FailedOperation.SignatureIncorrectOrUnapproved"}
 	cloudParty    = Cloud{"isv.ACCOUNT_ABNORMAL", "UnauthorizedOperation.SdkAppIdIsDisabled"}
 	cloudParam    = Cloud{"isv.INVALID_PARAMETERS", "InvalidParameter"}
-	cloudDown     = Cloud{"ServiceUnavailable", "InternalError"}
+	cloudDown     = Cloud{"ServiceUnavailable", "InternalError.OtherError"}
 	cloudOther    = Cloud{"isv.BUSINESS_LIMIT_CONTROL", "FailedOperation.OtherError"}
 )
 
@@ -45,7 +45,7 @@ var clouds = map[Code]Cloud{
 	FactUnreadable:     cloudDown,
 	StoreUnavailable:   cloudDown,
 	RulebookUnusable:   cloudDown,
-	Internal:           {"isp.SYSTEM_ERROR", "InternalError"},
+	Internal:           {"isp.SYSTEM_ERROR", "InternalError.OtherError"},
 
 	BalanceTooLow:  {"isv.AMOUNT_NOT_ENOUGH", "FailedOperation.InsufficientBalanceInSmsPackage"},
 	PriceMissing:   {"isv.OUT_OF_SERVICE", "UnauthorizedOperation.ServiceSuspendDueToArrears"},

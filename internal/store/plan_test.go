@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zhunxin/zhunxin/internal/risk"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
@@ -51,8 +52,10 @@ func TestNoStatementScansALargeTable(t *testing.T) {
 		e27 := tx.StampEvents(ctx, []sms.RecipientEvent{{MessageID: 2, PhoneID: phone[0]}})
 		e28 := tx.RemoveEvents(ctx, 1)
 		_, e29 := tx.KeptReports(ctx, phone[0], 1, 1)
+		e31 := tx.CountMessagesOf(ctx, 1, 1, 2, 1, func(risk.Ended) {})
+		e32 := tx.MOsFrom(ctx, phone[0], 1, 1, 2, 1, func(sms.MO) {})
 		e22 := tx.Recent(ctx, phone, 1, func(sms.RecipientEvent) {})
-		for _, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17, e18, e19, e20, e21, e22, e23, e24, e25, e26, e27, e28, e29, e30} {
+		for _, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17, e18, e19, e20, e21, e22, e23, e24, e25, e26, e27, e28, e29, e30, e31, e32} {
 			if err != nil {
 				return err
 			}

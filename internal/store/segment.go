@@ -261,15 +261,26 @@ func (t *Tx) MOs(ctx context.Context, ids []sms.ID, each func(sms.MO)) error {
 	for i, id := range ids {
 		list[i] = int64(id)
 	}
-	return t.in(ctx, "SELECT id, channel_id, upstream_id, phone_id, group_id, application_id, dest, text, opt_out, received_at FROM mo WHERE id IN (%s)", nil, list, nil,
-		func(r *sql.Rows) error {
-			var m sms.MO
-			var phone []byte
-			if err := r.Scan(&m.ID, &m.ChannelID, &m.UpstreamID, &phone, &m.GroupID, &m.ApplicationID, &m.Dest, &m.Text, &m.OptOut, &m.ReceivedAt); err != nil {
-				return err
-			}
-			copy(m.PhoneID[:], phone)
-			each(m)
-			return nil
-		})
+	return t.in(ctx, "SELECT "+moColumns+" FROM mo WHERE id IN (%s)", nil, list, nil, moRow(each))
+}
+
+// MOsFrom reads the newest messages of a person to an application, of a span.
+func (t *Tx) MOsFrom(ctx context.Context, phone [16]byte, application sms.ID, from, to int64, limit int, each func(sms.MO)) error {
+	return t.Query(ctx, "SELECT "+moColumns+" FROM mo WHERE phone_id = ? AND received_at >= ? AND received_at < ? AND application_id = ? ORDER BY received_at DESC, id DESC LIMIT ?",
+		[]any{phone[:], from, to, int64(application), int64(limit)}, moRow(each))
+}
+
+const moColumns = "id, channel_id, upstream_id, phone_id, group_id, application_id, dest, text, opt_out, received_at"
+
+func moRow(each func(sms.MO)) func(*sql.Rows) error {
+	return func(r *sql.Rows) error {
+		var m sms.MO
+		var phone []byte
+		if err := r.Scan(&m.ID, &m.ChannelID, &m.UpstreamID, &phone, &m.GroupID, &m.ApplicationID, &m.Dest, &m.Text, &m.OptOut, &m.ReceivedAt); err != nil {
+			return err
+		}
+		copy(m.PhoneID[:], phone)
+		each(m)
+		return nil
+	}
 }

@@ -20,16 +20,31 @@ func (t *Tx) AnyMessage(ctx context.Context, from, to sms.ID) (found bool, err e
 // CountMessages counts the messages of a span of ids, by whom, with what and how they ended.
 // It reads all of them: the span is a short one.
 func (t *Tx) CountMessages(ctx context.Context, from, to sms.ID, each func(risk.Ended)) error {
-	return t.Query(ctx, `SELECT account_id, signature_id, template_id, channel_id, category, state, CASE WHEN state = 'failed' THEN reason ELSE '' END AS stat, COUNT(*)
-		FROM message WHERE id >= ? AND id < ? GROUP BY account_id, signature_id, template_id, channel_id, category, state, stat`, []any{int64(from), int64(to)},
-		func(r *sql.Rows) error {
-			var e risk.Ended
-			if err := r.Scan(&e.Account, &e.Signature, &e.Template, &e.Channel, &e.Category, &e.State, &e.Stat, &e.N); err != nil {
-				return err
-			}
-			each(e)
-			return nil
-		})
+	return t.Query(ctx, "SELECT "+endedColumns+" FROM message WHERE id >= ? AND id < ? GROUP BY "+endedGroups, []any{int64(from), int64(to)}, endedRow(each))
+}
+
+// CountMessagesOf counts those of an account: its newest ones in the span, at most limit.
+func (t *Tx) CountMessagesOf(ctx context.Context, account, from, to sms.ID, limit int, each func(risk.Ended)) error {
+	return t.Query(ctx, "SELECT "+endedColumns+` FROM (SELECT account_id, application_id, signature_id, template_id, channel_id, category, carrier, state, reason, held, captured
+		FROM message WHERE account_id = ? AND id >= ? AND id < ? ORDER BY id DESC LIMIT ?) AS newest GROUP BY `+endedGroups,
+		[]any{int64(account), int64(from), int64(to), int64(limit)}, endedRow(each))
+}
+
+const (
+	endedColumns = `account_id, application_id, signature_id, template_id, channel_id, category, CASE WHEN carrier = 'international' THEN 1 ELSE 0 END AS abroad, state,
+		CASE WHEN state = 'failed' THEN reason ELSE '' END AS stat, COUNT(*), SUM(held + captured)`
+	endedGroups = "account_id, application_id, signature_id, template_id, channel_id, category, abroad, state, stat"
+)
+
+func endedRow(each func(risk.Ended)) func(*sql.Rows) error {
+	return func(r *sql.Rows) error {
+		var e risk.Ended
+		if err := r.Scan(&e.Account, &e.Application, &e.Signature, &e.Template, &e.Channel, &e.Category, &e.Abroad, &e.State, &e.Stat, &e.N, &e.Units); err != nil {
+			return err
+		}
+		each(e)
+		return nil
+	}
 }
 
 // Marketed lists recipients of an account's newest marketing in a span of ids: among its newest
@@ -72,12 +87,13 @@ func (t *Tx) PutHour(ctx context.Context, hour int64, pass int, counts []risk.Co
 	if err := t.Exec(ctx, "DELETE FROM traffic_count WHERE hour = ?", hour); err != nil {
 		return false, err
 	}
-	args := make([]any, 0, len(counts)*11)
+	args := make([]any, 0, len(counts)*countWidth)
 	for i := range counts {
 		c := &counts[i]
-		args = append(args, hour, int64(c.Account), int64(c.Signature), int64(c.Template), int64(c.Channel), string(c.Category), c.Messages, c.Refused, c.Delivered, c.Failed, c.BadNumber)
+		args = append(args, hour, int64(c.Account), int64(c.Application), int64(c.Signature), int64(c.Template), int64(c.Channel), string(c.Category), flag(c.Abroad),
+			c.Messages, c.Refused, c.Delivered, c.Failed, c.Ended, c.Units, c.BadNumber, c.Passing, c.OfCarrier, c.Blocked, c.TooOften)
 	}
-	err = t.insert(ctx, `INSERT INTO traffic_count(hour, account_id, signature_id, template_id, channel_id, category, messages, refused, delivered, failed, bad_number) VALUES `, 11, "", args)
+	err = t.insert(ctx, "INSERT INTO traffic_count("+countColumns+") VALUES ", countWidth, "", args)
 	if err != nil {
 		return false, err
 	}
@@ -86,6 +102,28 @@ func (t *Tx) PutHour(ctx context.Context, hour int64, pass int, counts []risk.Co
 		args = append(args, int64(s.Account), hour, s.Sampled, s.Fresh)
 	}
 	return true, t.insert(ctx, "INSERT INTO traffic_sample(account_id, hour, sampled, fresh) VALUES ", 4, " ON CONFLICT(account_id, hour) DO NOTHING", args)
+}
+
+const (
+	countColumns = `hour, account_id, application_id, signature_id, template_id, channel_id, category, abroad,
+		messages, refused, delivered, failed, ended, units, bad_number, passing, of_carrier, blocked, too_often`
+	countWidth = 19
+)
+
+// CountsOf lists what an application of an account sent in the hours of a span that were counted.
+func (t *Tx) CountsOf(ctx context.Context, account, application sms.ID, from, to int64, each func(hour int64, c risk.Count)) error {
+	return t.Query(ctx, "SELECT "+countColumns+" FROM traffic_count WHERE account_id = ? AND hour >= ? AND hour < ? AND application_id = ?",
+		[]any{int64(account), from, to, int64(application)}, func(r *sql.Rows) error {
+			var hour int64
+			var c risk.Count
+			err := r.Scan(&hour, &c.Account, &c.Application, &c.Signature, &c.Template, &c.Channel, &c.Category, &c.Abroad,
+				&c.Messages, &c.Refused, &c.Delivered, &c.Failed, &c.Ended, &c.Units, &c.BadNumber, &c.Passing, &c.OfCarrier, &c.Blocked, &c.TooOften)
+			if err != nil {
+				return err
+			}
+			each(hour, c)
+			return nil
+		})
 }
 
 // HoursOf lists what an account sent in the hours of a span that were counted.
@@ -134,6 +172,6 @@ func (t *Tx) ForgetHours(ctx context.Context, before int64, limit int) (int, err
 	if err := t.Exec(ctx, "DELETE FROM traffic_sample WHERE hour < ?", before); err != nil {
 		return 0, err
 	}
-	return t.ExecCount(ctx, `DELETE FROM traffic_count WHERE (hour, account_id, signature_id, template_id, channel_id, category) IN
-		(SELECT hour, account_id, signature_id, template_id, channel_id, category FROM traffic_count WHERE hour < ? LIMIT ?)`, before, limit)
+	return t.ExecCount(ctx, `DELETE FROM traffic_count WHERE (hour, account_id, application_id, signature_id, template_id, channel_id, category, abroad) IN
+		(SELECT hour, account_id, application_id, signature_id, template_id, channel_id, category, abroad FROM traffic_count WHERE hour < ? LIMIT ?)`, before, limit)
 }

@@ -52,6 +52,8 @@ var aliyunActions = map[string]aliyunAction{
 	"GetSmsTemplate":       {admission.Read, aliyunTemplateDetails},
 	"QuerySmsTemplateList": {admission.Read, aliyunTemplates},
 	"GetSmsTemplateList":   {admission.Read, aliyunTemplatesFound},
+
+	"QuerySendStatistics": {admission.Read, aliyunStatistics},
 }
 
 func (aliyun) window() time.Duration { return aliyunWindow }
@@ -203,7 +205,7 @@ func aliyunSend(ctx context.Context, s *Server, r *request) (any, error) {
 		}
 		to[i].Ref = ref(biz, p["OutId"])
 	}
-	c := r.call(r.http.Header.Get("X-Acs-Idempotency-Key"))
+	c := r.call(r.key("X-Acs-Idempotency-Key", p["OutId"]))
 	c.Extension, c.TellRefusals = p["SmsUpExtendCode"], true
 	x, err := part(w, p["SignName"], values, to)
 	if err != nil {
@@ -277,7 +279,7 @@ func aliyunSendBatch(ctx context.Context, s *Server, r *request) (any, error) {
 		return nil, sms.Errorf(sms.TemplateNotApproved, "TemplateCode", "you have no approved template of this code")
 	}
 	biz := s.IDs.Next().String() + "^0"
-	c := r.call(r.http.Header.Get("X-Acs-Idempotency-Key"))
+	c := r.call(r.key("X-Acs-Idempotency-Key", p["OutId"]))
 	c.TellRefusals = true
 	for i := range numbers {
 		number, err := sms.ParseMSISDN(numbers[i])

@@ -143,7 +143,7 @@ func aliyunDetails(ctx context.Context, s *Server, r *request) (any, error) {
 	if err != nil {
 		return nil, sms.Errorf(sms.BadNumber, "PhoneNumber", "%s", err)
 	}
-	day, err := time.ParseInLocation("20060102", p["SendDate"], rulebook.Shanghai)
+	day, err := time.ParseInLocation(dayForm, p["SendDate"], rulebook.Shanghai)
 	if err != nil || s.Now().Sub(day) > (aliyunDays+1)*24*time.Hour {
 		return nil, sms.Errorf(sms.BadRequest, "SendDate", "it is a day like 20261123, at most %d days back", aliyunDays)
 	}

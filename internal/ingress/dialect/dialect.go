@@ -18,10 +18,12 @@ import (
 	"github.com/zhunxin/zhunxin/internal/admission"
 	"github.com/zhunxin/zhunxin/internal/document"
 	"github.com/zhunxin/zhunxin/internal/gate"
-	"github.com/zhunxin/zhunxin/internal/shortlink"
 	"github.com/zhunxin/zhunxin/internal/review"
+	"github.com/zhunxin/zhunxin/internal/risk"
+	"github.com/zhunxin/zhunxin/internal/shortlink"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
+	"github.com/zhunxin/zhunxin/internal/vendorcode"
 	"github.com/zhunxin/zhunxin/protocol/websign"
 )
 
@@ -30,6 +32,7 @@ type Tx interface {
 	shortlink.Tx
 	ShortLinkTo(ctx context.Context, application sms.ID, target string) (shortlink.Link, bool, error)
 	RemoveShortLink(ctx context.Context, application, id sms.ID, at int64) (bool, error)
+	risk.SentTx
 	Claim(ctx context.Context, account sms.ID, key string, payload [32]byte, expires int64) (fresh bool, oldPayload, answer []byte, err error)
 	SentTo(ctx context.Context, phone [16]byte, group sms.ID, since int64, limit int) ([]sms.RecipientEvent, error)
 	Messages(ctx context.Context, ids []sms.ID, lock bool) ([]*sms.Message, error)
@@ -37,6 +40,7 @@ type Tx interface {
 	Numbers(ctx context.Context, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error
 	Events(ctx context.Context, application, after sms.ID, limit int) ([]sms.Event, error)
 	MOs(ctx context.Context, ids []sms.ID, each func(sms.MO)) error
+	MOsFrom(ctx context.Context, phone [16]byte, application sms.ID, from, to int64, limit int, each func(sms.MO)) error
 	PullCursor(ctx context.Context, application sms.ID, kind string) (sms.ID, error)
 	PutPullCursor(ctx context.Context, application sms.ID, kind string, after sms.ID) error
 	registryTx
@@ -55,6 +59,7 @@ type Config struct {
 	Store Store
 	Keys  *vault.Keys
 	IDs   *sms.IDs
+	Codes *vendorcode.Table
 	Now   func() time.Time
 	// Clock is the machine's own: by it SDKs sign, also to a demonstration whose clock is
 	// shifted.
@@ -77,6 +82,7 @@ type Server struct {
 	failed failures
 	desk   *review.Desk
 	shelf  *document.Shelf
+	paces  paces
 }
 
 // New makes a server.

@@ -24,6 +24,8 @@ type tencentPullIn struct {
 	// Only by telephone number.
 	BeginTime, EndTime, Offset number
 	PhoneNumber                string
+	// As 2019-07-11 calls them.
+	SendDateTime, EndDateTime number
 }
 
 type tencentReport struct {
@@ -37,9 +39,31 @@ type tencentReport struct {
 	SessionContext   string
 }
 
+// tencentOldReport is one as 2019-07-11 has it, with another type under the same name.
+type tencentOldReport struct {
+	UserReceiveTime     string
+	UserReceiveUnixTime int64
+	NationCode          string
+	PurePhoneNumber     string
+	PhoneNumber         string
+	SerialNo            string
+	ReportStatus        string
+	Description         string
+}
+
 type tencentReports struct {
-	PullSmsSendStatusSet []tencentReport
+	PullSmsSendStatusSet []any // of either
 	tencentMeta
+}
+
+func (x *tencentReports) add(r *request, t *tencentReport) {
+	if !r.old() {
+		x.PullSmsSendStatusSet = append(x.PullSmsSendStatusSet, t)
+		return
+	}
+	x.PullSmsSendStatusSet = append(x.PullSmsSendStatusSet, &tencentOldReport{
+		wall(t.UserReceiveTime * 1000), t.UserReceiveTime, t.CountryCode, t.SubscriberNumber, t.PhoneNumber, t.SerialNo, t.ReportStatus, t.Description,
+	})
 }
 
 type tencentReplyItem struct {
@@ -52,12 +76,33 @@ type tencentReplyItem struct {
 	SubscriberNumber string
 }
 
+type tencentOldReply struct {
+	ExtendCode    string
+	NationCode    string
+	PhoneNumber   string
+	Sign          string
+	ReplyContent  string
+	ReplyTime     string
+	ReplyUnixTime int64
+}
+
 type tencentReplies struct {
-	PullSmsReplyStatusSet []tencentReplyItem
+	PullSmsReplyStatusSet []any
 	tencentMeta
 }
 
-func (in *tencentPullIn) check(r *request) error {
+func (x *tencentReplies) add(r *request, t *tencentReplyItem) {
+	if !r.old() {
+		x.PullSmsReplyStatusSet = append(x.PullSmsReplyStatusSet, t)
+		return
+	}
+	x.PullSmsReplyStatusSet = append(x.PullSmsReplyStatusSet, &tencentOldReply{t.ExtendCode, t.CountryCode, t.PhoneNumber, t.SignName, t.ReplyContent, wall(t.ReplyTime * 1000), t.ReplyTime})
+}
+
+func (in *tencentPullIn) check(s *Server, r *request) error {
+	if err := s.paces.keep(r.who.Key.ID, pulling); err != nil {
+		return err
+	}
 	if err := r.take(in); err != nil {
 		return err
 	}
@@ -115,12 +160,12 @@ func final(e sms.Event) bool {
 
 func tencentPullReports(ctx context.Context, s *Server, r *request) (any, error) {
 	var in tencentPullIn
-	if err := in.check(r); err != nil {
+	if err := in.check(s, r); err != nil {
 		return nil, err
 	}
 	out := &tencentReports{}
 	err := s.pull(ctx, r, "report", int(in.Limit), final, func(ctx context.Context, tx Tx, list []sms.Event) error {
-		out.PullSmsSendStatusSet = []tencentReport{}
+		out.PullSmsSendStatusSet = []any{}
 		ids := make([]sms.ID, len(list))
 		for i, e := range list {
 			ids[i] = e.ObjectID
@@ -141,15 +186,15 @@ func tencentPullReports(ctx context.Context, s *Server, r *request) (any, error)
 			return err
 		}
 		for i := range sent {
-			out.PullSmsSendStatusSet = append(out.PullSmsSendStatusSet, tencentReportOf(&sent[i], numbers[sent[i].PhoneID]))
+			out.add(r, tencentReportOf(&sent[i], numbers[sent[i].PhoneID]))
 		}
 		return nil
 	})
 	return out, err
 }
 
-func tencentReportOf(x *sent, n sms.MSISDN) tencentReport {
-	t := tencentReport{SerialNo: x.ID.String(), ReportStatus: "FAIL", Description: x.errCode(), SessionContext: x.Ref}
+func tencentReportOf(x *sent, n sms.MSISDN) *tencentReport {
+	t := &tencentReport{SerialNo: x.ID.String(), ReportStatus: "FAIL", Description: x.errCode(), SessionContext: x.Ref}
 	t.CountryCode, t.SubscriberNumber, t.PhoneNumber = spelled(n)
 	if delivered, _ := ended(x.State); delivered {
 		t.ReportStatus = "SUCCESS"
@@ -197,12 +242,12 @@ func (s *Server) open(ctx context.Context, tx Tx, ids [][16]byte) (map[[16]byte]
 
 func tencentPullReplies(ctx context.Context, s *Server, r *request) (any, error) {
 	var in tencentPullIn
-	if err := in.check(r); err != nil {
+	if err := in.check(s, r); err != nil {
 		return nil, err
 	}
 	out := &tencentReplies{}
 	err := s.pull(ctx, r, "mo", int(in.Limit), func(sms.Event) bool { return true }, func(ctx context.Context, tx Tx, list []sms.Event) error {
-		out.PullSmsReplyStatusSet = []tencentReplyItem{}
+		out.PullSmsReplyStatusSet = []any{}
 		ids := make([]sms.ID, len(list))
 		for i, e := range list {
 			ids[i] = e.ObjectID
@@ -217,26 +262,25 @@ func tencentPullReplies(ctx context.Context, s *Server, r *request) (any, error)
 			return err
 		}
 		for i := range mos {
-			item, err := s.tencentReplyOf(r, &mos[i], numbers[mos[i].PhoneID])
-			if err != nil {
+			if err := s.tencentReply(r, out, &mos[i], numbers[mos[i].PhoneID]); err != nil {
 				return err
 			}
-			out.PullSmsReplyStatusSet = append(out.PullSmsReplyStatusSet, item)
 		}
 		return nil
 	})
 	return out, err
 }
 
-func (s *Server) tencentReplyOf(r *request, m *sms.MO, n sms.MSISDN) (x tencentReplyItem, err error) {
+func (s *Server) tencentReply(r *request, out *tencentReplies, m *sms.MO, n sms.MSISDN) error {
 	text, err := s.Keys.Open(vault.PurposeMO, m.Text)
 	if err != nil {
-		return x, err
+		return err
 	}
-	x = tencentReplyItem{ReplyContent: string(text), ReplyTime: m.ReceivedAt / 1000}
+	x := &tencentReplyItem{ReplyContent: string(text), ReplyTime: m.ReceivedAt / 1000}
 	x.CountryCode, x.SubscriberNumber, x.PhoneNumber = spelled(n)
 	x.SignName, x.ExtendCode = signedAs(r.who.Snap, m.Dest, r.who.App.PartyID)
-	return x, nil
+	out.add(r, x)
+	return nil
 }
 
 // signedAs is the party's signature under the number that a person wrote to, and the party's
@@ -258,34 +302,68 @@ func signedAs(snap *registry.Snapshot, dest string, party sms.ID) (signature, ex
 	return signature, dest[len(b.Digits):]
 }
 
-// tencentReportsOf tells of a number's messages, and consumes nothing.
-func tencentReportsOf(ctx context.Context, s *Server, r *request) (any, error) {
-	var in tencentPullIn
-	if err := in.check(r); err != nil {
-		return nil, err
+// of reads which number a request is about, and the span.
+func (in *tencentPullIn) of(s *Server, r *request) (n sms.MSISDN, from, to time.Time, err error) {
+	if err := in.check(s, r); err != nil {
+		return n, from, to, err
 	}
-	n, err := sms.ParseMSISDN(in.PhoneNumber)
-	if err != nil {
-		return nil, sms.Errorf(sms.BadNumber, "PhoneNumber", "%s", err)
+	if r.old() {
+		in.BeginTime, in.EndTime = in.SendDateTime, in.EndDateTime
 	}
-	from, to := time.Unix(int64(in.BeginTime), 0), s.Now()
-	if in.EndTime != 0 {
+	if n, err = sms.ParseMSISDN(in.PhoneNumber); err != nil {
+		return n, from, to, sms.Errorf(sms.BadNumber, "PhoneNumber", "%s", err)
+	}
+	if from, to = time.Unix(int64(in.BeginTime), 0), s.Now(); in.EndTime != 0 {
 		to = time.Unix(int64(in.EndTime), 0)
 	}
 	switch {
 	case s.Now().Sub(from) > tencentDays*24*time.Hour:
-		return nil, sms.Errorf(sms.BadRequest, "BeginTime", "it is at most %d days back", tencentDays)
+		err = sms.Errorf(sms.BadRequest, "BeginTime", "it is at most %d days back", tencentDays)
 	case in.Offset < 0 || in.Offset > maxSent:
-		return nil, sms.Errorf(sms.BadRequest, "Offset", "it is 0 to %d", maxSent)
+		err = sms.Errorf(sms.BadRequest, "Offset", "it is 0 to %d", maxSent)
+	}
+	return n, from, to, err
+}
+
+// tencentReportsOf tells of a number's messages, and consumes nothing.
+func tencentReportsOf(ctx context.Context, s *Server, r *request) (any, error) {
+	var in tencentPullIn
+	n, from, to, err := in.of(s, r)
+	if err != nil {
+		return nil, err
 	}
 	list, err := s.sentTo(ctx, r, n, from, to)
 	if err != nil {
 		return nil, err
 	}
-	out := &tencentReports{PullSmsSendStatusSet: []tencentReport{}}
+	out := &tencentReports{PullSmsSendStatusSet: []any{}}
 	for _, x := range cut(list, int(in.Offset), int(in.Limit)) {
 		if delivered, failed := ended(x.State); delivered || failed {
-			out.PullSmsSendStatusSet = append(out.PullSmsSendStatusSet, tencentReportOf(&x, n))
+			out.add(r, tencentReportOf(&x, n))
+		}
+	}
+	return out, nil
+}
+
+// tencentRepliesOf tells of a number's replies, and consumes nothing.
+func tencentRepliesOf(ctx context.Context, s *Server, r *request) (any, error) {
+	var in tencentPullIn
+	n, from, to, err := in.of(s, r)
+	if err != nil {
+		return nil, err
+	}
+	var list []sms.MO
+	err = s.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
+		list = list[:0]
+		return tx.MOsFrom(ctx, s.Keys.PhoneID(n), r.who.App.ID, from.UnixMilli(), to.UnixMilli(), maxSent, func(m sms.MO) { list = append(list, m) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &tencentReplies{PullSmsReplyStatusSet: []any{}}
+	for _, m := range cut(list, int(in.Offset), int(in.Limit)) {
+		if err := s.tencentReply(r, out, &m, n); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil

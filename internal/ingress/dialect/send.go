@@ -13,12 +13,24 @@ import (
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
+	"github.com/zhunxin/zhunxin/protocol/websign"
 )
 
 // nonce names what the request may be made once by.
 func (r *request) nonce() string {
 	sum := sha256.Sum256([]byte(r.who.Key.AccessID + "\x00" + r.Once))
 	return hex.EncodeToString(sum[:16])
+}
+
+// key is what a repeated request is known by: what its header says or, if the application has
+// it so, the caller's own reference. That may be longer than a key, and is the application's,
+// while keys are the account's.
+func (r *request) key(header, ref string) string {
+	if key := r.http.Header.Get(header); key != "" || ref == "" || !r.who.App.RefOnce {
+		return key
+	}
+	sum := sha256.Sum256([]byte(r.who.App.ID.String() + "\x00" + r.Action + "\x00" + ref))
+	return "reference " + hex.EncodeToString(sum[:])
 }
 
 // call begins a call of the request's application. What makes a repeated request the same one
@@ -33,7 +45,9 @@ func (r *request) call(key string) *gate.Call {
 		}
 	} else if key == "" {
 		c.Key = "signature " + r.nonce()
-	} else if len(r.Params) > 0 {
+	} else if r.Scheme == websign.TencentV1 { // its signature may be in the body
+		c.Payload = []byte(r.meaning())
+	} else {
 		c.Payload = append([]byte(r.meaning()), r.body...)
 	}
 	return c

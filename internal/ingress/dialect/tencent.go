@@ -38,14 +38,19 @@ var tencentActions = map[string]tencentAction{
 	"PullSmsSendStatusByPhoneNumber": {admission.Read, true, tencentReportsOf},
 	"DescribePhoneNumberInfo":        {admission.Read, false, tencentNumbers},
 
-	"AddSmsSign":              {admission.Apply, false, tencentNewSign},
-	"ModifySmsSign":           {admission.Apply, false, tencentChangeSign},
-	"DeleteSmsSign":           {admission.Apply, false, tencentDeleteSign},
-	"DescribeSmsSignList":     {admission.Read, false, tencentSigns},
-	"AddSmsTemplate":          {admission.Apply, false, tencentNewTemplate},
-	"ModifySmsTemplate":       {admission.Apply, false, tencentChangeTemplate},
-	"DeleteSmsTemplate":       {admission.Apply, false, tencentDeleteTemplate},
-	"DescribeSmsTemplateList": {admission.Read, false, tencentTemplates},
+	"AddSmsSign":                      {admission.Apply, false, tencentNewSign},
+	"ModifySmsSign":                   {admission.Apply, false, tencentChangeSign},
+	"DeleteSmsSign":                   {admission.Apply, false, tencentDeleteSign},
+	"DescribeSmsSignList":             {admission.Read, false, tencentSigns},
+	"AddSmsTemplate":                  {admission.Apply, false, tencentNewTemplate},
+	"ModifySmsTemplate":               {admission.Apply, false, tencentChangeTemplate},
+	"DeleteSmsTemplate":               {admission.Apply, false, tencentDeleteTemplate},
+	"DescribeSmsTemplateList":         {admission.Read, false, tencentTemplates},
+	"PullSmsReplyStatusByPhoneNumber": {admission.Read, true, tencentRepliesOf},
+
+	"SendStatusStatistics":     {admission.Read, true, tencentSentStatistics},
+	"CallbackStatusStatistics": {admission.Read, true, tencentReportStatistics},
+	"SmsPackagesStatistics":    {admission.Read, true, tencentPackages},
 }
 
 func (tencent) window() time.Duration { return tencentWindow }
@@ -60,6 +65,9 @@ func (tencent) action(c *websign.Claim) (string, func(context.Context, *Server, 
 	}
 	return a.scope, a.run, nil
 }
+
+// old tells whether the request is of 2019-07-11.
+func (r *request) old() bool { return r.Version == tencentOld }
 
 type tencentMeta struct {
 	RequestID string `json:"RequestId"`
@@ -229,7 +237,7 @@ func tencentSend(ctx context.Context, s *Server, r *request) (any, error) {
 	if err != nil {
 		return out, out.refuse(r, at, err)
 	}
-	c := r.call(r.http.Header.Get("X-Tc-Idempotency-Key"))
+	c := r.call(r.key("X-Tc-Idempotency-Key", in.SessionContext))
 	c.Extension, c.Parts = in.ExtendCode, []gate.Part{x}
 	answer, err := s.decide(ctx, r, c)
 	if err != nil {

@@ -25,7 +25,7 @@ type (
 	ShortLinksOut struct {
 		Body struct {
 			Links []shortlink.LinkView `json:"links"`
-			Next  sms.ID           `json:"next,omitempty" doc:"before, for the next page"`
+			Next  sms.ID               `json:"next,omitempty" doc:"before, for the next page"`
 		}
 	}
 )

@@ -394,6 +394,7 @@ CREATE TABLE application (
   account_id       INTEGER NOT NULL REFERENCES account(id),
   name             TEXT NOT NULL,
   state            TEXT NOT NULL,
+  ref_once         INTEGER NOT NULL,       -- a cloud's reference is the key of its request
   created_at       INTEGER NOT NULL
 ) STRICT;
 
@@ -856,16 +857,24 @@ CREATE INDEX short_link_application ON short_link(application_id, id);
 CREATE TABLE traffic_count (
   hour         INTEGER NOT NULL,           -- hours since 1970
   account_id   INTEGER NOT NULL,
+  application_id INTEGER NOT NULL,
   signature_id INTEGER NOT NULL,
   template_id  INTEGER NOT NULL,
   channel_id   INTEGER NOT NULL,
   category     TEXT NOT NULL,
+  abroad       INTEGER NOT NULL,           -- 1 outside the mainland
   messages     INTEGER NOT NULL,
   refused      INTEGER NOT NULL,
   delivered    INTEGER NOT NULL,
   failed       INTEGER NOT NULL,
-  bad_number   INTEGER NOT NULL,           -- of the failed: the number is the reason
-  PRIMARY KEY (hour, account_id, signature_id, template_id, channel_id, category)
+  ended        INTEGER NOT NULL,           -- with no carrier's report: expired, cancelled, unknown
+  units        INTEGER NOT NULL,           -- charged, or held to be charged
+  bad_number   INTEGER NOT NULL,           -- of the failed: the number is the reason,
+  passing      INTEGER NOT NULL,           -- it may go well later,
+  of_carrier   INTEGER NOT NULL,           -- the carrier has another reason,
+  blocked      INTEGER NOT NULL,           -- the carrier's blacklist,
+  too_often    INTEGER NOT NULL,           -- the carrier's limit
+  PRIMARY KEY (hour, account_id, application_id, signature_id, template_id, channel_id, category, abroad)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX traffic_count_account ON traffic_count(account_id, hour);
 
@@ -988,6 +997,7 @@ CREATE TABLE mo (
   received_at    INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX mo_key ON mo(channel_id, upstream_id, phone_id, received_at);
+CREATE INDEX mo_phone ON mo(phone_id, received_at);
 
 -- Parts of long messages that customers sent as PDUs of their own. Each was
 -- answered with its own id; the message is decided when the last part is there.
