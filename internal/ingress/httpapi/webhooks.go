@@ -20,7 +20,8 @@ type WebhookIn struct {
 	ID   string `path:"id" maxLength:"20" doc:"id, or new"`
 	Body struct {
 		URL    string `json:"url" minLength:"1" maxLength:"500"`
-		Kinds  string `json:"kinds,omitempty" pattern:"^(|(report|mo|optout|measure|campaign|duty)(,(report|mo|optout|measure|campaign|duty))*)$" doc:"comma-separated: report, mo, optout, measure, campaign, and of the operator's applications duty; empty is all"`
+		Format string `json:"format,omitempty" enum:",aliyun,tencent" doc:"empty is our own; aliyun: SmsReport, SmsUp, SignSmsReport, TemplateSmsReport; tencent: status and reply callbacks. Kinds that a format does not have are not posted"`
+		Kinds  string `json:"kinds,omitempty" pattern:"^(|(report|mo|optout|signature|template|measure|campaign|duty)(,(report|mo|optout|signature|template|measure|campaign|duty))*)$" doc:"comma-separated: report, mo, optout, signature, template, measure, campaign, and of the operator's applications duty; empty is all"`
 		State  string `json:"state,omitempty" enum:"active,paused" default:"active"`
 		Rotate bool   `json:"rotate_secret,omitempty" doc:"make a new secret"`
 	}
@@ -30,6 +31,7 @@ type WebhookIn struct {
 type WebhookView struct {
 	ID           sms.ID `json:"id"`
 	URL          string `json:"url"`
+	Format       string `json:"format,omitempty"`
 	Kinds        string `json:"kinds,omitempty"`
 	State        string `json:"state"`
 	Secret       string `json:"secret,omitempty" doc:"shown once, when it was made"`
@@ -78,7 +80,7 @@ func (a *API) webhooks() {
 	}
 	set := op("put-webhook", http.MethodPut, "/v1/webhooks/{id}", "Webhook 回调")
 	set.Description = "Events are posted in batches of at most 100, in order. A batch that gets no 2xx within 5 s is repeated with growing pauses for 24 h, then it is given up (dead) and can be replayed. " +
-		"`X-Signature: t=<unix>,v1=<hex>` is HMAC-SHA256 of `t.body` under the secret."
+		"`X-Signature: t=<unix>,v1=<hex>` is HMAC-SHA256 of `t.body` under the secret. With a `format` the bodies are a cloud's, and so is what the receiver must answer: `{\"code\":0}` for aliyun, `{\"result\":0}` for tencent."
 	operation(a, ScopeSend, set, a.putWebhook)
 	operation(a, ScopeRead, op("webhooks", http.MethodGet, "/v1/webhooks", "Webhooks 回调列表"), a.listWebhooks)
 	operation(a, ScopeRead, op("webhook-deliveries", http.MethodGet, "/v1/webhooks/{id}/deliveries", "Delivery log 回调日志"), a.deliveries)
@@ -86,7 +88,7 @@ func (a *API) webhooks() {
 }
 
 func viewWebhook(w *sms.Webhook) WebhookView {
-	return WebhookView{ID: w.ID, URL: w.URL, Kinds: w.Kinds, State: w.State, SentTo: w.SentTo, FailingSince: w.FailingSince, Attempts: w.Attempts, NextAt: w.NextAt}
+	return WebhookView{ID: w.ID, URL: w.URL, Format: w.Format, Kinds: w.Kinds, State: w.State, SentTo: w.SentTo, FailingSince: w.FailingSince, Attempts: w.Attempts, NextAt: w.NextAt}
 }
 
 // webhook reads one of the caller's.
@@ -135,7 +137,7 @@ func (a *API) putWebhook(ctx context.Context, in *WebhookIn) (*WebhookOut, error
 			secret = vault.NewPassword() + vault.NewPassword()
 			w.Secret = a.Keys.Seal(vault.PurposeLogin, []byte(secret))
 		}
-		w.URL, w.Kinds, w.State = b.URL, b.Kinds, b.State
+		w.URL, w.Format, w.Kinds, w.State = b.URL, b.Format, b.Kinds, b.State
 		if w.State == "" {
 			w.State = registry.Active
 		}

@@ -1154,8 +1154,8 @@ CREATE TABLE access (
 CREATE TABLE event (
   id             INTEGER PRIMARY KEY,
   application_id INTEGER NOT NULL,
-  kind           TEXT NOT NULL,            -- report | mo | optout | part | duty
-  object_id      INTEGER NOT NULL,         -- message or MO
+  kind           TEXT NOT NULL,            -- report | mo | optout | signature | template | measure | campaign | part | duty
+  object_id      INTEGER NOT NULL,         -- message, MO, signature …
   body           TEXT NOT NULL,            -- JSON, numbers masked
   at             INTEGER NOT NULL,
   via            INTEGER NOT NULL DEFAULT 0, -- sp_account that is to be told by its own protocol
@@ -1178,6 +1178,7 @@ CREATE TABLE webhook (
   application_id INTEGER NOT NULL REFERENCES application(id),
   url            TEXT NOT NULL,
   secret         BLOB NOT NULL,            -- sealed
+  format         TEXT NOT NULL,            -- '' is our own, else aliyun | tencent
   kinds          TEXT NOT NULL,            -- comma-separated, '' is all
   state          TEXT NOT NULL,            -- active | paused
   sent_to        INTEGER NOT NULL,         -- id of the last event that was delivered or given up
