@@ -6,8 +6,8 @@ GO        ?= go
 GOFLAGS   += -trimpath
 FUZZTIME  ?= 2m
 PACKAGES  := ./...
-# A test's program that is a module of its own, so that the product does not require what it requires.
-GOSMPP    := apptest/interop/gosmpp
+# Tests' programs that are modules of their own, so that the product does not require what they require.
+PEERS     := apptest/interop/gosmpp apptest/interop/twilio
 
 .PHONY: run build test lint fmt fuzz race clean
 
@@ -24,7 +24,7 @@ lint:
 	@test -z "$$($(GO) tool -modfile=tools/go.mod gofumpt -l . | tee /dev/stderr)" || { echo 'run: make fmt'; exit 1; }
 	$(GO) vet $(PACKAGES)
 	$(GO) tool -modfile=tools/go.mod staticcheck $(PACKAGES)
-	cd $(GOSMPP) && $(GO) vet ./... && $(GO) tool -modfile=../../../tools/go.mod staticcheck ./...
+	for peer in $(PEERS); do (cd $$peer && $(GO) vet ./... && $(GO) tool -modfile=../../../tools/go.mod staticcheck ./...) || exit 1; done
 
 fmt:
 	$(GO) tool -modfile=tools/go.mod gofumpt -w .

@@ -29,6 +29,9 @@ import (
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
 
+// MaxWebhooks bounds those of an application.
+const MaxWebhooks = 10
+
 // Limits of calls.
 const (
 	batchEvents  = 100

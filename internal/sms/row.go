@@ -178,6 +178,8 @@ type Webhook struct {
 	URL           string
 	Secret        []byte // sealed
 	Format        string // "" is our own, else a cloud's
+	KeyID         ID     // of the format twilio: the key whose secret signs, else 0
+	Named         bool   // only messages that name it
 	Kinds         string // comma-separated, "" is all
 	State         string // active | paused
 	SentTo        ID     // last event that was delivered or given up

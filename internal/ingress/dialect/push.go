@@ -28,7 +28,7 @@ type Push struct {
 
 // Formats are the clouds' forms of webhooks, by their names.
 func (p *Push) Formats() map[string]callback.Format {
-	return map[string]callback.Format{"aliyun": aliyunPush{p}, "tencent": tencentPush{p}}
+	return map[string]callback.Format{"aliyun": aliyunPush{p}, "tencent": tencentPush{p}, "twilio": twilioPush{p}}
 }
 
 // Kinds of events that the clouds have callbacks for.

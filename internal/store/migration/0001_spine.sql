@@ -1178,7 +1178,9 @@ CREATE TABLE webhook (
   application_id INTEGER NOT NULL REFERENCES application(id),
   url            TEXT NOT NULL,
   secret         BLOB NOT NULL,            -- sealed
-  format         TEXT NOT NULL,            -- '' is our own, else aliyun | tencent
+  format         TEXT NOT NULL,            -- '' is our own, else aliyun | tencent | twilio
+  key_id         INTEGER NOT NULL,         -- of twilio: the key whose secret signs, else 0
+  named          INTEGER NOT NULL,         -- 1: only messages that name it as their StatusCallback
   kinds          TEXT NOT NULL,            -- comma-separated, '' is all
   state          TEXT NOT NULL,            -- active | paused
   sent_to        INTEGER NOT NULL,         -- id of the last event that was delivered or given up
