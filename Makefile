@@ -7,7 +7,7 @@ GOFLAGS   += -trimpath
 FUZZTIME  ?= 2m
 PACKAGES  := ./...
 # Tests' programs that are modules of their own, so that the product does not require what they require.
-PEERS     := apptest/interop/gosmpp apptest/sdks/aliyun-go apptest/sdks/tencent-go
+PEERS     := apptest/interop/gosmpp apptest/sdks/aliyun-go apptest/sdks/tencent-go apptest/interop/twilio
 
 .PHONY: run build test lint fmt fuzz race clean
 

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -33,6 +34,7 @@ func run(args []string, out io.Writer) error {
 	fs.Var(&witnesses, "witness", "verifier `key` of a witness, or a file that holds it; may be repeated")
 	phone := fs.String("phone", "", "`number` to check, digits with the country code (8613…)")
 	message := fs.String("text", "", "`file` with the text to check")
+	event := fs.String("event", "", "`file` with a signed consent event to check: JSON with statement and signature")
 	fs.Usage = func() {
 		fmt.Fprintln(fs.Output(), "usage: zhunxin-verify [flags] FILE")
 		fs.PrintDefaults()
@@ -56,6 +58,15 @@ func run(args []string, out io.Writer) error {
 			return err
 		}
 		o.Text = strings.TrimRight(string(b), "\r\n")
+	}
+	if *event != "" {
+		b, err := os.ReadFile(*event)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(b, &o.Event); err != nil {
+			return fmt.Errorf("the event: %w", err)
+		}
 	}
 	if o.Key, err = text(*key); err != nil {
 		return err

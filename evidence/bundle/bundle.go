@@ -77,7 +77,7 @@ type Record struct {
 // text can check with it that the record is about them; the pack shows neither.
 type Opening struct {
 	Record int    `json:"record"`
-	Field  string `json:"field"` // phone or text
+	Field  string `json:"field"` // phone, text or statement
 	Salt   string `json:"salt"`  // hexadecimal
 }
 

@@ -1,7 +1,9 @@
 package bundle
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,6 +26,22 @@ type Options struct {
 	Witnesses []string // verifier keys of witnesses
 	Phone     string   // digits with the country code, "" to leave it unchecked
 	Text      string   // the whole text, "" to leave it unchecked
+	// Event is a consent event as its signer kept it, nil to leave it unchecked.
+	Event *Event
+}
+
+// Event is what a customer's server signed of a consent or a withdrawal.
+type Event struct {
+	Statement string `json:"statement"`
+	Signature []byte `json:"signature"`
+}
+
+// signed is what a record commits to.
+func (e *Event) signed() string {
+	if e == nil {
+		return ""
+	}
+	return string(e.Signature) + e.Statement
 }
 
 // Report says in plain words what a pack proves and what it only asserts.
@@ -140,14 +158,29 @@ func (p *Pack) openings(have Options, r *Report) error {
 		if err != nil || len(salt) != 32 || o.Record < 0 || o.Record >= len(p.Records) {
 			return fmt.Errorf("%w: opening %d", ErrMalformed, i)
 		}
-		value := map[string]string{"phone": have.Phone, "text": have.Text}[o.Field]
+		value := map[string]string{"phone": have.Phone, "text": have.Text, "statement": have.Event.signed()}[o.Field]
 		if value == "" {
 			continue
+		}
+		if o.Field == "statement" {
+			if leaf.Opens(p.Records[o.Record].Record.Value(o.Field), [32]byte(salt), []byte(value)) {
+				if err := have.Event.by(p.Records[o.Record].Record); err != nil {
+					return err
+				}
+				checked[o.Field]++
+			}
+			continue // the pack may hold several events
 		}
 		if !leaf.Opens(p.Records[o.Record].Record.Value(o.Field), [32]byte(salt), []byte(value)) {
 			return fmt.Errorf("the %s that you gave is not the one of the %s record", o.Field, p.Records[o.Record].Record.Kind)
 		}
 		checked[o.Field]++
+	}
+	if have.Event != nil {
+		if checked["statement"] == 0 {
+			return errors.New("no record of the pack is of the consent event that you gave")
+		}
+		r.Proved = append(r.Proved, "the consent event is the one that you gave, signed by the key that its record names")
 	}
 	for _, x := range []struct{ field, value string }{{"phone", have.Phone}, {"text", have.Text}} {
 		switch {
@@ -158,6 +191,18 @@ func (p *Pack) openings(have Options, r *Report) error {
 		default:
 			r.Proved = append(r.Proved, "the "+x.field+" is the one that you gave")
 		}
+	}
+	return nil
+}
+
+// by checks the signature under an event with the key of its record.
+func (e *Event) by(r leaf.Record) error {
+	key, err := base64.StdEncoding.DecodeString(r.Value("key"))
+	if err != nil || len(key) != ed25519.PublicKeySize {
+		return fmt.Errorf("%w: the key of a consent event", ErrMalformed)
+	}
+	if !ed25519.Verify(key, []byte(e.Statement), e.Signature) {
+		return errors.New("the consent event is not signed by the key that its record names")
 	}
 	return nil
 }

@@ -44,6 +44,10 @@ func (s cloudStore) Write(ctx context.Context, fn func(context.Context, dialect.
 	return s.db.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 }
 
+func (s cloudStore) WriteFirst(ctx context.Context, fn func(context.Context, dialect.Tx) error) error {
+	return s.db.Write(ctx, store.TurnOptOut, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
 func (s cloudStore) Read(ctx context.Context, fn func(context.Context, dialect.Tx) error) error {
 	return s.db.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 }
@@ -85,6 +89,11 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 		},
 	}, mux)
 	mux.Handle("/{$}", clouds)
+	twilio := &dialect.Twilio{Server: clouds, End: func(ctx context.Context, m *sms.Message) error {
+		return p.end(ctx, []*sms.Message{m}, sms.Cancelled, sms.ActorCustomer, "")
+	}}
+	mux.Handle(dialect.TwilioMessages, twilio)
+	mux.Handle(dialect.TwilioConsents, twilio)
 	p.pages(mux)
 	mux.Handle(channel.CallbackPattern, p.Channels)
 	mux.HandleFunc("GET /evidence/key", p.serveKey)

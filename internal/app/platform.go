@@ -22,6 +22,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/inbound"
+	"github.com/zhunxin/zhunxin/internal/ingress/dialect"
 	"github.com/zhunxin/zhunxin/internal/ingress/listener"
 	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -264,6 +265,7 @@ func (p *Platform) Start(ctx context.Context) error {
 	p.spawn(p.Campaign.Run)
 	p.spawn((&callback.Caller{
 		Store: callbackStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Logger: p.Logger, Private: p.Config.Webhook.Private, Settle: p.settle(),
+		Formats: (&dialect.Push{Keys: p.Keys, Snapshot: p.Gate.Snapshot, Codes: p.Codes}).Formats(),
 	}).Run)
 	return nil
 }

@@ -63,13 +63,18 @@ func midMorning(t *testing.T, dir string) *folder {
 
 func everywhere(t *testing.T, test func(n *node)) {
 	t.Helper()
+	everywhereWith(t, config.Default(), test)
+}
+
+func everywhereWith(t *testing.T, cfg config.Config, test func(n *node)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		test(start(t, config.Default()))
+		test(start(t, cfg))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		cfg := config.Default()
+		cfg := cfg
 		cfg.Database.Kind = "postgres"
 		cfg.Database.DSNFile = filepath.Join(t.TempDir(), "dsn")
 		if err := os.WriteFile(cfg.Database.DSNFile, []byte(storetest.DSN(t)), 0o600); err != nil {

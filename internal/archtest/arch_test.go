@@ -127,7 +127,7 @@ func TestSingleWriters(t *testing.T) {
 		"InsertPossession": {"internal/consent"}, "ConfirmRequest": {"internal/consent"}, "PutConsentRequests": {"internal/gate"}, "ProvePossession": {"internal/consent"}, "PageOfWording": {"internal/consent"},
 		"PutCase": {"internal/review"}, "CloseCase": {"internal/review"}, "ApproveFirst": {"internal/review"},
 		"LockChunk": {"internal/gate"}, "FinishChunk": {"internal/gate"}, "SaveCampaign": {"internal/campaign"}, "PutCampaignChunk": {"internal/campaign"},
-		"SuspendGrants": {"internal/consent"}, "LiftSuppression": {"internal/consent"}, "PutVacant": {"internal/consent"}, "SaveImport": {"internal/consent"},
+		"SuspendGrants": {"internal/consent"}, "LiftSuppression": {"internal/consent"}, "PutVacant": {"internal/consent"}, "InsertSigned": {"internal/consent"}, "SaveImport": {"internal/consent"},
 		"PutCheckpoint": {"internal/evlog"}, "PutTile": {"internal/evlog"}, "PlaceLeaves": {"internal/evlog"},
 	}
 	for _, p := range packages(t) {

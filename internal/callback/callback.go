@@ -29,6 +29,9 @@ import (
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
 
+// MaxWebhooks bounds those of an application.
+const MaxWebhooks = 10
+
 // Limits of calls.
 const (
 	batchEvents  = 100
@@ -48,7 +51,7 @@ type Tx interface {
 	ClaimWebhook(ctx context.Context, id sms.ID, at, until int64) (bool, error)
 	MoveWebhook(ctx context.Context, w sms.Webhook, replay sms.ID, d sms.WebhookDelivery) error
 	Events(ctx context.Context, application, after sms.ID, limit int) ([]sms.Event, error)
-	MOs(ctx context.Context, ids []sms.ID, each func(sms.MO)) error
+	FormatTx
 }
 
 // Store runs the package's transactions.
@@ -69,6 +72,8 @@ type Caller struct {
 	// Settle is how long an event may take from its id to its commit; 0 where
 	// transactions follow one another, and ids with them.
 	Settle time.Duration
+	// Formats are the forms of other platforms, by their names.
+	Formats map[string]Format
 
 	once   sync.Once
 	client *http.Client
@@ -161,7 +166,7 @@ func (c *Caller) round(ctx context.Context) error {
 
 // serve sends one batch; more says that another may follow at once.
 func (c *Caller) serve(ctx context.Context, w *sms.Webhook) (more bool) {
-	list, last, err := c.events(ctx, w)
+	list, post, last, err := c.events(ctx, w)
 	if err == nil && last == 0 {
 		return false
 	}
@@ -181,10 +186,10 @@ func (c *Caller) serve(ctx context.Context, w *sms.Webhook) (more bool) {
 		return false
 	}
 	d := sms.WebhookDelivery{WebhookID: w.ID, Last: last, Count: len(list), Attempt: w.Attempts + 1, State: "delivered"}
-	if len(list) > 0 { // else none of them is of its kinds
+	if post != nil { // else none of them is of its kinds
 		d.ID, d.First = c.IDs.Next(), list[0].ID
 		begin := time.Now()
-		d.Status, err = c.post(context.WithoutCancel(ctx), w, list)
+		d.Status, err = c.post(context.WithoutCancel(ctx), w, list, post)
 		d.Millis = time.Since(begin).Milliseconds()
 	}
 	d.At = c.Now().UnixMilli()
@@ -224,15 +229,19 @@ func (c *Caller) settle(w *sms.Webhook, d *sms.WebhookDelivery, last sms.ID, fai
 // Event is what a webhook gets of one event; the feed shows the same.
 type Event struct {
 	ID   sms.ID          `json:"id"`
-	Kind string          `json:"kind" enum:"report,mo,optout"`
+	Kind string          `json:"kind" enum:"report,mo,optout,signature,template,measure,campaign,part,duty"`
 	At   int64           `json:"at"`
 	Body json.RawMessage `json:"body"`
 	Text string          `json:"text,omitempty" doc:"of an MO"`
 }
 
-// events reads the next batch, and the id up to which it reaches: 0 when there is
-// nothing.
-func (c *Caller) events(ctx context.Context, w *sms.Webhook) (out []Event, last sms.ID, err error) {
+// events reads the next batch with the request that tells it, nil when the webhook gets none
+// of them, and the id up to which it reaches: 0 when there is nothing.
+func (c *Caller) events(ctx context.Context, w *sms.Webhook) (kept []sms.Event, post *Post, last sms.ID, err error) {
+	f, err := c.format(w)
+	if err != nil {
+		return nil, nil, 0, err
+	}
 	after, upTo := w.SentTo, sms.ID(1<<63-1)
 	if w.ReplayFrom < w.ReplayTo {
 		after, upTo = w.ReplayFrom, w.ReplayTo
@@ -243,23 +252,28 @@ func (c *Caller) events(ctx context.Context, w *sms.Webhook) (out []Event, last 
 		if err != nil {
 			return err
 		}
-		var kept []sms.Event
+		kept, last = nil, 0
 		for _, e := range list {
 			if e.ID > upTo || c.Settle > 0 && e.ID.Time().After(settled) {
 				break
 			}
-			last = e.ID
-			if w.Kinds == "" || strings.Contains(","+w.Kinds+",", ","+e.Kind+",") {
+			if (w.Kinds == "" || strings.Contains(","+w.Kinds+",", ","+e.Kind+",")) && f.Tells(w, &e) {
+				if len(kept) > 0 && !f.Joins(&kept[0], &e) {
+					break // it is told by the next request
+				}
 				kept = append(kept, e)
 			}
+			last = e.ID
 		}
 		if last == 0 && upTo < 1<<62 {
 			last = upTo // the replay ends
 		}
-		out, err = Views(ctx, tx, c.Keys, kept)
+		if len(kept) > 0 {
+			post, err = f.Write(ctx, tx, w, kept)
+		}
 		return err
 	})
-	return out, last, err
+	return kept, post, last, err
 }
 
 // Texts reads the texts of MOs.
@@ -300,27 +314,23 @@ func Sign(secret string, at int64, body []byte) string {
 	return fmt.Sprintf("t=%d,v1=%s", at, hex.EncodeToString(m.Sum(nil)))
 }
 
-// post sends a batch; any answer but 2xx is an error.
-func (c *Caller) post(ctx context.Context, w *sms.Webhook, list []Event) (status int, err error) {
+// post sends a batch; an answer that is not 2xx, or does not say what the format wants to hear,
+// is an error.
+func (c *Caller) post(ctx context.Context, w *sms.Webhook, list []sms.Event, p *Post) (status int, err error) {
 	c.init()
 	secret, err := c.Keys.Open(vault.PurposeLogin, w.Secret)
 	if err != nil {
 		return 0, err
 	}
-	body, err := json.Marshal(struct {
-		Webhook sms.ID  `json:"webhook_id"`
-		Events  []Event `json:"events"`
-	}{w.ID, list})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(p.Body))
 	if err != nil {
 		return 0, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
-	if err != nil {
-		return 0, err
+	for name, value := range p.Header {
+		req.Header.Set(name, value)
 	}
-	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Event-Id", list[0].ID.String()+"-"+list[len(list)-1].ID.String())
-	req.Header.Set("X-Signature", Sign(string(secret), c.Now().Unix(), body))
+	req.Header.Set("X-Signature", Sign(string(secret), c.Now().Unix(), p.Body))
 	resp, err := c.client.Do(req)
 	if err != nil {
 		var u *url.Error
@@ -329,9 +339,12 @@ func (c *Caller) post(ctx context.Context, w *sms.Webhook, list []Event) (status
 		}
 		return 0, err
 	}
-	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err = errors.Join(err, resp.Body.Close()); err == nil && resp.StatusCode/100 != 2 {
 		err = fmt.Errorf("answered %s", resp.Status)
+	}
+	if err == nil && p.Took != nil {
+		err = p.Took(answer)
 	}
 	return resp.StatusCode, err
 }

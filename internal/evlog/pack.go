@@ -209,6 +209,18 @@ func (b *builder) people(ctx context.Context, m *sms.Message) error {
 		if err := b.add(ctx, refusals[i].LeafID, refusals[i].LeafPos, consent.RefusalRecord(&refusals[i])); err != nil {
 			return err
 		}
+		list, err := b.tx.RecordsOf(ctx, refusals[i].ID, bundle.MaxRecords)
+		if err != nil {
+			return err
+		}
+		for _, x := range list { // the customer's server may have signed it
+			if x.Record.Kind != consent.KindSigned {
+				continue
+			}
+			if err := b.add(ctx, x.LeafID, x.Pos, x.Record); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -278,6 +290,15 @@ func (b *builder) open(ctx context.Context, keys *vault.Keys, m *sms.Message) er
 		return err
 	}
 	for i := range b.pack.Records {
+		if b.pack.Records[i].Record.Kind == consent.KindSigned { // its own salt, of the same secret
+			event := *m
+			event.ID = sms.ID(b.pack.Records[i].Record.ID)
+			salt, _, err := gate.Salt(ctx, b.tx, keys, &event)
+			if err != nil {
+				return err
+			}
+			b.pack.Openings = append(b.pack.Openings, bundle.Opening{Record: i, Field: "statement", Salt: hex.EncodeToString(salt[:])})
+		}
 		if b.pack.Records[i].Record.Kind != gate.KindDecision {
 			continue
 		}

@@ -81,6 +81,9 @@ func (d *Desk) Decide(ctx context.Context, tx Tx, kind string, id sms.ID, versio
 	if err != nil {
 		return nil, err
 	}
+	if err := d.tellCase(ctx, tx, snap, o, c); err != nil {
+		return nil, err
+	}
 	if err := d.record(ctx, tx, c, book, found, by); err != nil || !revoke {
 		return c, err
 	}
@@ -181,6 +184,9 @@ func (d *Desk) withdraw(ctx context.Context, tx Tx, kind string, id sms.ID, vers
 		return nil, err
 	}
 	if err := d.record(ctx, tx, c, book, nil, by); err != nil {
+		return nil, err
+	}
+	if err := d.tellCase(ctx, tx, snap, o, c); err != nil {
 		return nil, err
 	}
 	return c, d.revoke(ctx, tx, o, now)

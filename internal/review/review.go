@@ -88,6 +88,7 @@ type Tx interface {
 	PutIdentity(ctx context.Context, i *Identity) error
 	HandlersElsewhere(ctx context.Context, handler [16]byte, uscc string) (int, error)
 	Revoke(ctx context.Context, r sms.Revocation) (int64, error)
+	InsertEvents(ctx context.Context, list []sms.Event) error
 }
 
 // Author is who submits or decides.
@@ -154,7 +155,10 @@ func (d *Desk) Submit(ctx context.Context, tx Tx, o Object, by Author) (*Case, e
 			return nil, sms.Errorf(sms.BadRequest, "body", "%s", err)
 		}
 	}
-	return c, tx.PutCase(ctx, c)
+	if err := tx.PutCase(ctx, c); err != nil {
+		return nil, err
+	}
+	return c, d.tellCase(ctx, tx, snap, o, c)
 }
 
 // editable tells whether an object in a state takes new content at once: it was never
@@ -217,6 +221,9 @@ func (d *Desk) Stop(ctx context.Context, tx Tx, o Object, state string) (any, er
 		o = o.old(snap)
 	}
 	if err := put(ctx, tx, snap, o, state, now.UnixMilli()); err != nil {
+		return nil, err
+	}
+	if err := d.tell(ctx, tx, snap, o, o.party(), Told{State: state, At: now.UnixMilli()}); err != nil {
 		return nil, err
 	}
 	if was != o.usable() {

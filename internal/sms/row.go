@@ -71,12 +71,13 @@ type MO struct {
 	ReceivedAt    int64
 }
 
-// Event is what a customer is told: a report, an MO or an opt-out, or that a
-// part of a long message waited in vain. Its body is JSON with the number masked.
+// Event is what a customer is told: a report, an MO or an opt-out, how a review of a signature
+// or template goes, or that a part of a long message waited in vain. Its body is JSON with the
+// number masked.
 type Event struct {
 	ID            ID
 	ApplicationID ID
-	Kind          string // report | mo | optout | part | duty
+	Kind          string // report | mo | optout | signature | template | measure | campaign | part | duty
 	ObjectID      ID
 	Body          []byte
 	At            int64
@@ -176,6 +177,9 @@ type Webhook struct {
 	ApplicationID ID
 	URL           string
 	Secret        []byte // sealed
+	Format        string // "" is our own, else a cloud's
+	KeyID         ID     // of the format twilio: the key whose secret signs, else 0
+	Named         bool   // only messages that name it
 	Kinds         string // comma-separated, "" is all
 	State         string // active | paused
 	SentTo        ID     // last event that was delivered or given up

@@ -7,13 +7,13 @@ import (
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
-const webhookColumns = "id, application_id, url, secret, kinds, state, sent_to, replay_from, replay_to, failing_since, attempts, next_at, created_at"
+const webhookColumns = "id, application_id, url, secret, format, key_id, named, kinds, state, sent_to, replay_from, replay_to, failing_since, attempts, next_at, created_at"
 
 func (t *Tx) webhooks(ctx context.Context, tail string, args ...any) ([]sms.Webhook, error) {
 	var out []sms.Webhook
 	err := t.Query(ctx, "SELECT "+webhookColumns+" FROM webhook "+tail, args, func(r *sql.Rows) error {
 		var w sms.Webhook
-		err := r.Scan(&w.ID, &w.ApplicationID, &w.URL, &w.Secret, &w.Kinds, &w.State, &w.SentTo, &w.ReplayFrom, &w.ReplayTo, &w.FailingSince, &w.Attempts, &w.NextAt, &w.CreatedAt)
+		err := r.Scan(&w.ID, &w.ApplicationID, &w.URL, &w.Secret, &w.Format, &w.KeyID, &w.Named, &w.Kinds, &w.State, &w.SentTo, &w.ReplayFrom, &w.ReplayTo, &w.FailingSince, &w.Attempts, &w.NextAt, &w.CreatedAt)
 		out = append(out, w)
 		return err
 	})
@@ -39,10 +39,10 @@ func (t *Tx) ClaimWebhook(ctx context.Context, id sms.ID, at, until int64) (bool
 
 // PutWebhook stores one, new or changed by its owner; where it stands is kept.
 func (t *Tx) PutWebhook(ctx context.Context, w sms.Webhook) error {
-	return t.Exec(ctx, `INSERT INTO webhook(id, application_id, url, secret, kinds, state, sent_to, replay_from, replay_to, created_at) VALUES (?,?,?,?,?,?,?,?,?,?)
-		ON CONFLICT(id) DO UPDATE SET url = excluded.url, secret = excluded.secret, kinds = excluded.kinds, state = excluded.state, replay_from = excluded.replay_from,
+	return t.Exec(ctx, `INSERT INTO webhook(id, application_id, url, secret, format, key_id, named, kinds, state, sent_to, replay_from, replay_to, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
+		ON CONFLICT(id) DO UPDATE SET url = excluded.url, secret = excluded.secret, format = excluded.format, key_id = excluded.key_id, named = excluded.named, kinds = excluded.kinds, state = excluded.state, replay_from = excluded.replay_from,
 		replay_to = excluded.replay_to, attempts = 0, failing_since = 0, next_at = 0`,
-		int64(w.ID), int64(w.ApplicationID), w.URL, w.Secret, w.Kinds, w.State, int64(w.SentTo), int64(w.ReplayFrom), int64(w.ReplayTo), w.CreatedAt)
+		int64(w.ID), int64(w.ApplicationID), w.URL, w.Secret, w.Format, int64(w.KeyID), flag(w.Named), w.Kinds, w.State, int64(w.SentTo), int64(w.ReplayFrom), int64(w.ReplayTo), w.CreatedAt)
 }
 
 // MoveWebhook stores where one stands after a call, gives up the claim, and logs

@@ -55,7 +55,10 @@ func (s *Server) sentTo(ctx context.Context, r *request, number sms.MSISDN, from
 }
 
 // reported adds the last report of each message.
-func reported(ctx context.Context, tx Tx, list []sent) error {
+func reported(ctx context.Context, tx interface {
+	SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error
+}, list []sent,
+) error {
 	at := map[sms.ID]*sent{}
 	var ids []sms.ID
 	for i := range list {

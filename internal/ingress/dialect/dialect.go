@@ -1,6 +1,7 @@
 // Package dialect speaks as the SMS APIs of the clouds do, so that programs written for their
 // SDKs run against this platform by another endpoint and other keys: Aliyun's Dysmsapi
-// 2017-05-25, and Tencent Cloud's sms 2021-01-11 and 2019-07-11.
+// 2017-05-25, Tencent Cloud's sms 2021-01-11 and 2019-07-11, and the part of Twilio's
+// 2010-04-01 that sends texts. It writes webhooks in their forms, too.
 //
 // It decides nothing. A send is a gate.Call like any other interface's, and a refusal is told by
 // a code that those programs handle, with the rule, the article and the remedy in the message.
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/admission"
+	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/document"
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/review"
@@ -44,10 +46,17 @@ type Tx interface {
 	PullCursor(ctx context.Context, application sms.ID, kind string) (sms.ID, error)
 	PutPullCursor(ctx context.Context, application sms.ID, kind string, after sms.ID) error
 	registryTx
+	ListMessages(ctx context.Context, application, before sms.ID, limit int) ([]*sms.Message, error)
+	Webhooks(ctx context.Context, application sms.ID) ([]sms.Webhook, error)
+	PutWebhook(ctx context.Context, w sms.Webhook) error
+	consent.Tx
+	consent.PeopleTx
+	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error
 }
 
-// Store runs the package's transactions.
+// Store runs the package's transactions. WriteFirst goes before all other writers: opt-outs.
 type Store interface {
+	WriteFirst(ctx context.Context, fn func(context.Context, Tx) error) error
 	Write(ctx context.Context, fn func(context.Context, Tx) error) error
 	Read(ctx context.Context, fn func(context.Context, Tx) error) error
 }

@@ -228,9 +228,16 @@ func (s *Server) numbers(ctx context.Context, tx Tx, list []*sms.Message) (map[[
 }
 
 func (s *Server) open(ctx context.Context, tx Tx, ids [][16]byte) (map[[16]byte]sms.MSISDN, error) {
+	return openNumbers(ctx, s.Keys, tx, ids)
+}
+
+func openNumbers(ctx context.Context, keys *vault.Keys, tx interface {
+	Numbers(ctx context.Context, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error
+}, ids [][16]byte,
+) (map[[16]byte]sms.MSISDN, error) {
 	out := map[[16]byte]sms.MSISDN{}
 	err := tx.Numbers(ctx, ids, func(id [16]byte, sealed []byte) error {
-		plain, err := s.Keys.Open(vault.PurposeNumber, sealed)
+		plain, err := keys.Open(vault.PurposeNumber, sealed)
 		if err != nil {
 			return err
 		}

@@ -43,6 +43,8 @@ import (
 type Tx interface {
 	ledger.Tx
 	consent.ImportTx
+	consent.EventTx
+	Secrets(ctx context.Context, group sms.ID, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error
 	campaign.Tx
 	gate.Reader
 	review.Tx
@@ -202,6 +204,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.people()
 	a.wordings()
 	a.confirmations()
+	a.consentEvents()
 	a.imports()
 	a.account()
 	a.signFailures()

@@ -12,15 +12,14 @@ import (
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
 
-// maxWebhooks bounds those of an application.
-const maxWebhooks = 10
-
 // WebhookIn stores a webhook.
 type WebhookIn struct {
 	ID   string `path:"id" maxLength:"20" doc:"id, or new"`
 	Body struct {
 		URL    string `json:"url" minLength:"1" maxLength:"500"`
-		Kinds  string `json:"kinds,omitempty" pattern:"^(|(report|mo|optout|measure|campaign|duty)(,(report|mo|optout|measure|campaign|duty))*)$" doc:"comma-separated: report, mo, optout, measure, campaign, and of the operator's applications duty; empty is all"`
+		Format string `json:"format,omitempty" enum:",aliyun,tencent,twilio" doc:"empty is our own; aliyun: SmsReport, SmsUp, SignSmsReport, TemplateSmsReport; tencent: status and reply callbacks; twilio: status callbacks and incoming messages. Kinds that a format does not have are not posted"`
+		KeyID  sms.ID `json:"key_id,omitempty" doc:"with twilio: the key that signs whose secret makes X-Twilio-Signature"`
+		Kinds  string `json:"kinds,omitempty" pattern:"^(|(report|mo|optout|signature|template|measure|campaign|duty)(,(report|mo|optout|signature|template|measure|campaign|duty))*)$" doc:"comma-separated: report, mo, optout, signature, template, measure, campaign, and of the operator's applications duty; empty is all"`
 		State  string `json:"state,omitempty" enum:"active,paused" default:"active"`
 		Rotate bool   `json:"rotate_secret,omitempty" doc:"make a new secret"`
 	}
@@ -30,6 +29,9 @@ type WebhookIn struct {
 type WebhookView struct {
 	ID           sms.ID `json:"id"`
 	URL          string `json:"url"`
+	Format       string `json:"format,omitempty"`
+	KeyID        sms.ID `json:"key_id,omitempty"`
+	Named        bool   `json:"status_callback,omitempty" doc:"made by a StatusCallback: only messages that named this address"`
 	Kinds        string `json:"kinds,omitempty"`
 	State        string `json:"state"`
 	Secret       string `json:"secret,omitempty" doc:"shown once, when it was made"`
@@ -78,7 +80,7 @@ func (a *API) webhooks() {
 	}
 	set := op("put-webhook", http.MethodPut, "/v1/webhooks/{id}", "Webhook 回调")
 	set.Description = "Events are posted in batches of at most 100, in order. A batch that gets no 2xx within 5 s is repeated with growing pauses for 24 h, then it is given up (dead) and can be replayed. " +
-		"`X-Signature: t=<unix>,v1=<hex>` is HMAC-SHA256 of `t.body` under the secret."
+		"`X-Signature: t=<unix>,v1=<hex>` is HMAC-SHA256 of `t.body` under the secret. With a `format` the bodies are a cloud's, and so is what the receiver must answer: `{\"code\":0}` for aliyun, `{\"result\":0}` for tencent, anything for twilio."
 	operation(a, ScopeSend, set, a.putWebhook)
 	operation(a, ScopeRead, op("webhooks", http.MethodGet, "/v1/webhooks", "Webhooks 回调列表"), a.listWebhooks)
 	operation(a, ScopeRead, op("webhook-deliveries", http.MethodGet, "/v1/webhooks/{id}/deliveries", "Delivery log 回调日志"), a.deliveries)
@@ -86,7 +88,7 @@ func (a *API) webhooks() {
 }
 
 func viewWebhook(w *sms.Webhook) WebhookView {
-	return WebhookView{ID: w.ID, URL: w.URL, Kinds: w.Kinds, State: w.State, SentTo: w.SentTo, FailingSince: w.FailingSince, Attempts: w.Attempts, NextAt: w.NextAt}
+	return WebhookView{ID: w.ID, URL: w.URL, Format: w.Format, KeyID: w.KeyID, Named: w.Named, Kinds: w.Kinds, State: w.State, SentTo: w.SentTo, FailingSince: w.FailingSince, Attempts: w.Attempts, NextAt: w.NextAt}
 }
 
 // webhook reads one of the caller's.
@@ -112,6 +114,9 @@ func (a *API) putWebhook(ctx context.Context, in *WebhookIn) (*WebhookOut, error
 	if err := callback.CheckURL(b.URL); err != nil {
 		return nil, err
 	}
+	if key := callerOf(ctx).snap.KeyByID(b.KeyID); (b.Format == "twilio") != (key != nil && key.AccessID != "" && key.ApplicationID == callerOf(ctx).app.ID) {
+		return nil, sms.Errorf(sms.BadRequest, "body.key_id", "with the format twilio, and only then, name a key of your application that signs")
+	}
 	secret := ""
 	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		var w *sms.Webhook
@@ -120,8 +125,8 @@ func (a *API) putWebhook(ctx context.Context, in *WebhookIn) (*WebhookOut, error
 			if err != nil {
 				return err
 			}
-			if len(list) >= maxWebhooks {
-				return sms.Errorf(sms.BadRequest, "path.id", "an application has at most %d webhooks", maxWebhooks)
+			if len(list) >= callback.MaxWebhooks {
+				return sms.Errorf(sms.BadRequest, "path.id", "an application has at most %d webhooks", callback.MaxWebhooks)
 			}
 			id := a.IDs.Next() // it begins with what happens from now on
 			w = &sms.Webhook{ID: id, SentTo: id, ApplicationID: callerOf(ctx).app.ID, CreatedAt: a.Now().UnixMilli()}
@@ -135,7 +140,8 @@ func (a *API) putWebhook(ctx context.Context, in *WebhookIn) (*WebhookOut, error
 			secret = vault.NewPassword() + vault.NewPassword()
 			w.Secret = a.Keys.Seal(vault.PurposeLogin, []byte(secret))
 		}
-		w.URL, w.Kinds, w.State = b.URL, b.Kinds, b.State
+		w.URL, w.Format, w.KeyID, w.Kinds, w.State = b.URL, b.Format, b.KeyID, b.Kinds, b.State
+		w.Named = w.Named && w.Format == "twilio"
 		if w.State == "" {
 			w.State = registry.Active
 		}

@@ -524,6 +524,28 @@ CREATE TABLE consent (
   PRIMARY KEY (phone_id, group_id, id)
 ) STRICT, WITHOUT ROWID;
 
+-- By what customers' servers sign consent events; the private halves are theirs.
+CREATE TABLE consent_key (
+  id             INTEGER PRIMARY KEY,
+  application_id INTEGER NOT NULL REFERENCES application(id),
+  public_key     BLOB NOT NULL,            -- Ed25519
+  created_at     INTEGER NOT NULL,
+  revoked_at     INTEGER NOT NULL          -- 0 while it is good
+) STRICT;
+CREATE INDEX consent_key_application ON consent_key(application_id, id);
+
+-- Signed consent events: the proof of a consent of grade 2, or of a refusal.
+CREATE TABLE consent_event (
+  id             INTEGER PRIMARY KEY,      -- of the consent or the suppression
+  application_id INTEGER NOT NULL,
+  event          TEXT NOT NULL,            -- the customer's own id of it, a UUID
+  digest         BLOB NOT NULL,            -- keyed hash of what was signed
+  key_id         INTEGER NOT NULL,
+  sealed         BLOB NOT NULL,            -- signature and statement, under the person's secret
+  at             INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX consent_event_once ON consent_event(application_id, event);
+
 -- Lists of consents that customers hand over. Their rows become consents only once a
 -- reviewer has judged a sample of them (CNS-03).
 CREATE TABLE consent_import (
@@ -627,7 +649,7 @@ CREATE TABLE suppression (
   group_id   INTEGER NOT NULL,             -- 0 is platform-wide
   scope      TEXT NOT NULL,                -- MKT | NOTICE | ALL …
   id         INTEGER NOT NULL,
-  source     TEXT NOT NULL,                -- mo | api | page | complaint | staff
+  source     TEXT NOT NULL,                -- mo | api | event | page | complaint | staff
   reference  TEXT NOT NULL,                -- MO id, request id …
   in_flight  TEXT NOT NULL DEFAULT '',     -- messages that were already being submitted
   created_at INTEGER NOT NULL,
@@ -1192,8 +1214,8 @@ CREATE TABLE access (
 CREATE TABLE event (
   id             INTEGER PRIMARY KEY,
   application_id INTEGER NOT NULL,
-  kind           TEXT NOT NULL,            -- report | mo | optout | part | duty
-  object_id      INTEGER NOT NULL,         -- message or MO
+  kind           TEXT NOT NULL,            -- report | mo | optout | signature | template | measure | campaign | part | duty
+  object_id      INTEGER NOT NULL,         -- message, MO, signature …
   body           TEXT NOT NULL,            -- JSON, numbers masked
   at             INTEGER NOT NULL,
   via            INTEGER NOT NULL DEFAULT 0, -- sp_account that is to be told by its own protocol
@@ -1216,6 +1238,9 @@ CREATE TABLE webhook (
   application_id INTEGER NOT NULL REFERENCES application(id),
   url            TEXT NOT NULL,
   secret         BLOB NOT NULL,            -- sealed
+  format         TEXT NOT NULL,            -- '' is our own, else aliyun | tencent | twilio
+  key_id         INTEGER NOT NULL,         -- of twilio: the key whose secret signs, else 0
+  named          INTEGER NOT NULL,         -- 1: only messages that name it as their StatusCallback
   kinds          TEXT NOT NULL,            -- comma-separated, '' is all
   state          TEXT NOT NULL,            -- active | paused
   sent_to        INTEGER NOT NULL,         -- id of the last event that was delivered or given up
