@@ -55,12 +55,12 @@ func (g *Grant) wouldHold(cat sms.Category, at int64) bool {
 	return g.Purpose == cat && g.WithdrawnAt == 0 && at >= g.ValidFrom && (g.ValidTo == 0 || at < g.ValidTo)
 }
 
-// Best is the grant of the highest grade that holds and was given after a former refusal
-// (see Lifted), or nil.
-func Best(grants []Grant, cat sms.Category, at, refused int64) *Grant {
+// Best is the grant of the highest grade that holds, is to a kind of content ("" is any), and
+// was given after a former refusal (see Lifted), or nil.
+func Best(grants []Grant, cat sms.Category, kind string, at, refused int64) *Grant {
 	var best *Grant
 	for i := range grants {
-		if g := &grants[i]; g.Holds(cat, at) && g.ValidFrom > refused && (best == nil || g.Grade > best.Grade || g.Grade == best.Grade && g.ValidFrom > best.ValidFrom) {
+		if g := &grants[i]; g.Holds(cat, at) && g.ValidFrom > refused && (kind == "" || g.CoversKind(kind)) && (best == nil || g.Grade > best.Grade || g.Grade == best.Grade && g.ValidFrom > best.ValidFrom) {
 			best = g
 		}
 	}

@@ -222,6 +222,8 @@ func (s *Statement) read(claims string) {
 		switch name, value, _ := strings.Cut(c, "="); name {
 		case "age":
 			s.AgeBand = value
+		case "kinds":
+			s.Kinds = strings.Split(value, "+")
 		case "guardian":
 			s.Guardian = true
 		case "recipient_named":

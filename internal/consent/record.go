@@ -53,6 +53,7 @@ func WordingRecord(w *Wording, at int64) leaf.Record {
 		leaf.Str("purpose", string(w.Purpose)),
 		leaf.Int("since", w.Since),
 		leaf.Hash("text", w.Hash()),
+		leaf.Str("types", w.Types),
 	)
 }
 

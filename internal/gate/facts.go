@@ -165,9 +165,15 @@ func PermitOf(d *sms.Decision, c sms.Carrier) (*Permit, error) {
 func (f *people) fill(facts *rulebook.Facts, keys *vault.Keys, p *part, r *recipient, now time.Time) *consent.Grant {
 	at, group := now.UnixMilli(), p.job.party.GroupID
 	var grant *consent.Grant
+	covers := false
 	if p.category.Commercial() {
-		grant = consent.Best(f.grants[secretKey{r.phone, group}], p.category, at, consent.Lifted(f.suppressed[r.phone], group))
+		all, refused := f.grants[secretKey{r.phone, group}], consent.Lifted(f.suppressed[r.phone], group)
+		grant = consent.Best(all, p.category, p.kind(), at, refused)
+		if covers = grant != nil; !covers {
+			grant = consent.Best(all, p.category, "", at, refused)
+		}
 	}
+	facts.Bool(rulebook.ConsentCovers, covers || grant == nil)
 	facts.String(rulebook.RecipientProvince, string(r.province))
 	facts.Bool(rulebook.RecipientPlaced, r.province != "" || !r.Number.Mainland())
 	facts.Bool(rulebook.RecipientCovered, p.coverage.Covers(r.province) || !r.Number.Mainland())

@@ -211,6 +211,7 @@ type Template struct {
 	Category  sms.Category `db:"category" json:"category"`
 	Name      string       `db:"name" json:"name"`
 	Urgent    bool         `db:"urgent" json:"urgent,omitempty" doc:"of notices: what it says can't wait for the morning (TIM-02)"`
+	Kind      string       `db:"kind" json:"kind,omitempty" enum:",promotion,membership,event,finance,health,education,property,survey" doc:"of marketing: what kind of content it is, empty is promotion; a consent must be to this kind (CNS-10)"`
 	State     string       `db:"state" json:"state" enum:"active,frozen,closed"`
 	CreatedAt int64        `db:"created_at" json:"created_at,omitempty"`
 }

@@ -137,6 +137,7 @@ type ConsentClaim struct {
 	BeforeWording   bool   `yaml:"before_wording"` // it was given before its registered wording was in use
 	OverFrequency   bool   `yaml:"over_frequency"` // it claims more messages than that asks for
 	OverPeriod      bool   `yaml:"over_period"`    // or a longer time
+	OverKinds       bool   `yaml:"over_kinds"`     // or other kinds of content
 	SeparateConsent bool   `yaml:"separate_consent"`
 	RecipientNamed  bool   `yaml:"recipient_named"`
 	Under14         bool   `yaml:"under_14"`
@@ -152,7 +153,7 @@ func word(s string) string {
 func (b *Book) JudgeConsent(c *ConsentClaim, at time.Time) []Finding {
 	return b.Judge(ObjectConsent, map[string]any{
 		"consent.method": word(c.Method), "consent.source": word(c.Source), "consent.future": c.Future, "consent.before_wording": c.BeforeWording,
-		"consent.over_frequency": c.OverFrequency, "consent.over_period": c.OverPeriod, "consent.separate": c.SeparateConsent,
+		"consent.over_frequency": c.OverFrequency, "consent.over_period": c.OverPeriod, "consent.over_kinds": c.OverKinds, "consent.separate": c.SeparateConsent,
 		"consent.recipient_named": c.RecipientNamed, "consent.under_14": c.Under14, "consent.guardian": c.Guardian,
 	}, at)
 }

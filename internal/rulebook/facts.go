@@ -85,6 +85,7 @@ const (
 	RecipientPlaced
 	RecipientCovered
 	ConsentValid
+	ConsentCovers
 	ConsentGrade
 	ConsentPerWeek
 	ConsentAsked
@@ -198,6 +199,7 @@ var factTable = [numFacts]Info{
 	RecipientPlaced:      {"recipient.placed", "bool", StageRecipient, true, "that is known, or the number is not of the mainland"},
 	RecipientCovered:     {"recipient.covered", "bool", StageRecipient, true, "the licences of the operator and of the reselling agents cover that province, or the whole country"},
 	ConsentValid:         {"consent.valid", "bool", StageRecipient, true, "a consent of this recipient to this content provider holds now"},
+	ConsentCovers:        {"consent.covers", "bool", StageRecipient, true, "it is to this kind of content; true, too, when there is none"},
 	ConsentGrade:         {"consent.grade", "int", StageRecipient, int64(4), "1 import, 2 signed event, 3 hosted page, 4 double opt-in; 0 none"},
 	ConsentPerWeek:       {"consent.per_week", "int", StageRecipient, int64(0), "messages in 7 days that the person agreed to, 0 when nothing was said"},
 	ConsentSuspended:     {"consent.suspended", "bool", StageRecipient, false, "a consent would hold, had a carrier not said since that the number does not exist"},

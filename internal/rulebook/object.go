@@ -116,6 +116,7 @@ var objectFacts = map[string][]Info{
 		{Name: "consent.before_wording", Lawful: false, Doc: "it was given before its registered wording was in use"},
 		{Name: "consent.over_frequency", Lawful: false, Doc: "it claims more messages than its registered wording asks for"},
 		{Name: "consent.over_period", Lawful: false, Doc: "it claims to hold longer than its registered wording asks for"},
+		{Name: "consent.over_kinds", Lawful: false, Doc: "it claims kinds of content that its registered wording does not ask for"},
 		{Name: "consent.separate", Lawful: false, Doc: "the person agreed separately to the number being passed on"},
 		{Name: "consent.recipient_named", Lawful: false, Doc: "and was told who gets it"},
 		{Name: "consent.under_14", Lawful: false, Doc: "the person is under 14"},

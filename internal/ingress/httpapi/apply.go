@@ -50,6 +50,7 @@ type TemplateIn struct {
 	Body struct {
 		Category sms.Category `json:"category" enum:"OTP,NOTICE,MKT,PUBLIC"`
 		Name     string       `json:"name" minLength:"1" maxLength:"100"`
+		Kind     string       `json:"kind,omitempty" enum:",promotion,membership,event,finance,health,education,property,survey" doc:"of marketing: the kind of content, empty is promotion; consents must be to this kind"`
 		Body     string       `json:"body" minLength:"1" maxLength:"1000" doc:"without the signature; variables are written ${name:type}"`
 	}
 }
@@ -261,7 +262,7 @@ func (a *API) applyTemplate(ctx context.Context, in *TemplateIn) (*TemplateOut, 
 	if n := len(c.snap.TemplatesOf(c.app.PartyID)); n >= maxTemplates {
 		return nil, sms.Errorf(sms.BadRequest, "body", "a party has at most %d templates", maxTemplates)
 	}
-	t := &registry.Template{ID: a.IDs.Next(), PartyID: c.app.PartyID, Category: b.Category, Name: b.Name, State: registry.Active, CreatedAt: a.Now().UnixMilli()}
+	t := &registry.Template{ID: a.IDs.Next(), PartyID: c.app.PartyID, Category: b.Category, Name: b.Name, Kind: b.Kind, State: registry.Active, CreatedAt: a.Now().UnixMilli()}
 	return a.submitWording(ctx, c, t, registry.TemplateVersion{TemplateID: t.ID, Body: b.Body})
 }
 

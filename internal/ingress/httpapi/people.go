@@ -46,6 +46,7 @@ type ConsentBody struct {
 	Guardian  bool         `json:"guardian,omitempty" doc:"a guardian agreed"`
 	Proof     string       `json:"proof,omitempty" maxLength:"65536" doc:"what proves it; only its hash is kept"`
 	PerWeek   int          `json:"per_week,omitempty" minimum:"0" maximum:"50" doc:"messages in 7 days that were agreed to; 0 when nothing was said"`
+	Kinds     []string     `json:"kinds,omitempty" maxItems:"8" enum:"promotion,membership,event,finance,health,education,property,survey" doc:"kinds of content that were agreed to; none takes those of wording_id, or promotion"`
 	GivenAt   time.Time    `json:"given_at" doc:"when the person agreed"`
 	ExpiresAt time.Time    `json:"expires_at,omitzero" doc:"when the consent ends by itself"`
 }
@@ -181,7 +182,7 @@ func (a *API) addConsents(ctx context.Context, in *ConsentIn) (*ConsentOut, erro
 // statement is what the request says of its consents, judged by the rules.
 func (a *API) statement(ctx context.Context, tx Tx, b *ConsentBody, group sms.ID, now time.Time) (*consent.Statement, error) {
 	s := &consent.Statement{
-		Method: b.Method, Source: b.Source, PerWeek: b.PerWeek, GivenAt: b.GivenAt.UnixMilli(), SeparateConsent: b.Separate, RecipientNamed: b.Named,
+		Method: b.Method, Source: b.Source, PerWeek: b.PerWeek, Kinds: b.Kinds, GivenAt: b.GivenAt.UnixMilli(), SeparateConsent: b.Separate, RecipientNamed: b.Named,
 		AgeBand: b.AgeBand, Guardian: b.Guardian,
 	}
 	if !b.ExpiresAt.IsZero() {
