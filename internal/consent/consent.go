@@ -205,8 +205,8 @@ func check(g *Grant) error {
 		return sms.Errorf(sms.BadRequest, "grade", "it is 1 to 4: import, signed event, hosted page, double opt-in")
 	case g.Wording == "" || g.Source == "" || g.Method == "":
 		return sms.Errorf(sms.BadRequest, "wording, source, method", "a consent needs all three to be provable")
-	case g.Purpose != sms.MKT:
-		return sms.Errorf(sms.BadRequest, "purpose", "consent is kept for MKT; other categories need none here")
+	case g.Purpose != sms.MKT && (g.Purpose != sms.Notice || !g.CoversClasses(nil)):
+		return sms.Errorf(sms.BadRequest, "purpose", "consent is kept for MKT, and for what is sensitive in a NOTICE; nothing else needs any here")
 	case g.ValidTo != 0 && g.ValidTo <= g.ValidFrom:
 		return sms.Errorf(sms.BadRequest, "valid_to", "it ends before it begins")
 	}
@@ -242,8 +242,11 @@ func Refuse(ctx context.Context, tx Tx, record Recorder, s Suppression) (inFligh
 	if _, err := tx.PutSuppression(ctx, s); err != nil {
 		return nil, err
 	}
-	if s.Scope == ScopeAll || s.Scope == string(sms.MKT) {
-		if _, err := tx.WithdrawGrants(ctx, s.PhoneID, s.GroupID, sms.MKT, s.CreatedAt); err != nil {
+	for _, purpose := range []sms.Category{sms.MKT, sms.Notice} {
+		if s.Scope != ScopeAll && s.Scope != string(purpose) {
+			continue
+		}
+		if _, err := tx.WithdrawGrants(ctx, s.PhoneID, s.GroupID, purpose, s.CreatedAt); err != nil {
 			return nil, err
 		}
 	}

@@ -228,6 +228,8 @@ func (s *Statement) read(claims string) {
 			s.Guardian = true
 		case "recipient_named":
 			s.RecipientNamed = true
+		case "sensitive":
+			s.Sensitive = strings.Split(value, "+")
 		case "separate_consent":
 			s.SeparateConsent = true
 		}

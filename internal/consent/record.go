@@ -19,6 +19,7 @@ const (
 	KindServed     = "consent-page"
 	KindReply      = "consent-reply"
 	KindCorrection = "consent-correction"
+	KindWithdrawal = "consent-withdrawn"
 )
 
 // GrantRecord is a consent as evidence. The phone stands as its keyed id, which

@@ -179,6 +179,7 @@ type Statement struct {
 	Wording         *Wording // registered, or nil
 	PerWeek         int      // 0 takes the wording's
 	Kinds           []string // ContentKinds; none takes the wording's, or promotion
+	Sensitive       []string // classes of sensitive personal information that were agreed to separately
 	GivenAt         int64
 	ValidTo         int64 // 0 takes the wording's
 	SeparateConsent bool
@@ -230,6 +231,7 @@ func (s *Statement) Claims() string {
 		{s.Guardian, "guardian"},
 		{len(s.Kinds) > 0, claimKinds + strings.Join(s.Kinds, "+")},
 		{s.RecipientNamed, "recipient_named"},
+		{len(s.Sensitive) > 0, claimClasses + strings.Join(s.Sensitive, "+")},
 		{s.SeparateConsent, "separate_consent"},
 	} {
 		if c.said {

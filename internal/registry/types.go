@@ -221,6 +221,8 @@ type TemplateVersion struct {
 	TemplateID sms.ID `db:"template_id" json:"template_id,omitempty"`
 	Version    int64  `db:"version" json:"version"`
 	Body       string `db:"body" json:"body" minLength:"1" maxLength:"1000"`
+	Sensitive  string `db:"sensitive" json:"sensitive,omitempty" maxLength:"100" pattern:"^((health|finance|location|biometric|minor|belief|identity)(,(health|finance|location|biometric|minor|belief|identity))*)?$" doc:"comma-separated classes of sensitive personal information that its variables hold 敏感个人信息 (PRV-06)"`
+	Basis      string `db:"basis" json:"basis,omitempty" enum:",separate_consent,contract,statutory,emergency" doc:"what they rest on: the person's separate consent, which is then asked for, or PIPL Art. 13: a contract with the person, a statutory duty, an emergency"`
 	State      string `db:"state" json:"state" enum:"review,approved,rejected,retired"`
 	ReviewedBy string `db:"reviewed_by" json:"reviewed_by,omitempty" doc:"id of the reviewer"`
 	Period

@@ -75,6 +75,10 @@ type TemplateClaim struct {
 	Body      string       `yaml:"body"`
 	// Sample is the body with lawful values in place of its variables.
 	Sample string `yaml:"sample"`
+	// Classes of sensitive personal information that the applicant says it holds, and on what
+	// they rest.
+	Sensitive []string `yaml:"sensitive"`
+	Basis     string   `yaml:"basis"`
 }
 
 var variableForm = regexp.MustCompile(`\$\{[a-z0-9_]+:[a-z]+\}`)
@@ -87,8 +91,24 @@ func (b *Book) templateFacts(c *TemplateClaim) map[string]any {
 	}
 	return map[string]any{
 		"template.variables": int64(len(at)), "template.constant": int64(utf8.RuneCountInString(constant)), "template.adjacent": adjacent,
-		"template.permit_trades": int64(len(b.TradesOf(c))),
+		"template.permit_trades": int64(len(b.TradesOf(c))), "template.sensitive": int64(len(c.Sensitive)), "template.sensitive_unsaid": b.unsaid(c), "template.basis": c.Basis,
 	}
+}
+
+// unsaid counts the classes of sensitive personal information of which a wording with
+// variables speaks, names of variables included, and of which the applicant says nothing.
+func (b *Book) unsaid(c *TemplateClaim) (n int64) {
+	if !variableForm.MatchString(c.Body) {
+		return 0
+	}
+	seen := map[string]bool{}
+	for _, h := range b.sensitive.Find(c.Body, lexicon.Fold(c.Body)) {
+		if !seen[h.List] && !slices.Contains(c.Sensitive, h.List) {
+			n++
+		}
+		seen[h.List] = true
+	}
+	return n
 }
 
 // JudgeTemplate says what stands against a wording: as a wording, and against every message

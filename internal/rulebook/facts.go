@@ -46,6 +46,8 @@ const (
 	SignatureUnique
 	SignatureAuthorised
 	TemplateUrgent
+	TemplateSensitive
+	TemplateBasis
 	TextRefusal
 	TextRefusalLast
 	TextRefusalWords
@@ -86,6 +88,7 @@ const (
 	RecipientCovered
 	ConsentValid
 	ConsentCovers
+	ConsentSeparate
 	ConsentGrade
 	ConsentPerWeek
 	ConsentAsked
@@ -160,6 +163,8 @@ var factTable = [numFacts]Info{
 	SignatureUnique:      {"signature.unique", "bool", StageShared, true, "nobody else is called so"},
 	SignatureAuthorised:  {"signature.authorised", "bool", StageShared, true, "the signature is the sender's own, or its owner's letter of authorisation holds now"},
 	TemplateUrgent:       {"template.urgent", "bool", StageShared, false, "what the template says can't wait for the morning"},
+	TemplateSensitive:    {"template.sensitive", "int", StageShared, int64(0), "classes of sensitive personal information that its variables hold"},
+	TemplateBasis:        {"template.basis", "string", StageShared, "", "what these rest on, as its review has it: separate_consent, contract, statutory or emergency"},
 	TextRefusal:          {"text.refusal", "bool", StageShared, true, "the text names a reply that refuses further ones"},
 	TextRefusalLast:      {"text.refusal_last", "bool", StageShared, true, "the text ends with 拒收请回复R"},
 	TextRefusalWords:     {"text.refusal_words", "bool", StageShared, false, "the text tells how to refuse, whether the reply refuses or not"},
@@ -200,6 +205,7 @@ var factTable = [numFacts]Info{
 	RecipientCovered:     {"recipient.covered", "bool", StageRecipient, true, "the licences of the operator and of the reselling agents cover that province, or the whole country"},
 	ConsentValid:         {"consent.valid", "bool", StageRecipient, true, "a consent of this recipient to this content provider holds now"},
 	ConsentCovers:        {"consent.covers", "bool", StageRecipient, true, "it is to this kind of content; true, too, when there is none"},
+	ConsentSeparate:      {"consent.separate", "bool", StageRecipient, true, "the recipient has agreed separately to all these classes; true, too, when none is asked for"},
 	ConsentGrade:         {"consent.grade", "int", StageRecipient, int64(4), "1 import, 2 signed event, 3 hosted page, 4 double opt-in; 0 none"},
 	ConsentPerWeek:       {"consent.per_week", "int", StageRecipient, int64(0), "messages in 7 days that the person agreed to, 0 when nothing was said"},
 	ConsentSuspended:     {"consent.suspended", "bool", StageRecipient, false, "a consent would hold, had a carrier not said since that the number does not exist"},

@@ -59,6 +59,9 @@ var objectFacts = map[string][]Info{
 		{Name: "template.variables", Lawful: int64(1), Doc: "variables"},
 		{Name: "template.constant", Lawful: int64(30), Doc: "characters that are no variable"},
 		{Name: "template.adjacent", Lawful: false, Doc: "two variables stand side by side"},
+		{Name: "template.sensitive", Lawful: int64(0), Doc: "classes of sensitive personal information that its variables hold, as the applicant says"},
+		{Name: "template.sensitive_unsaid", Lawful: int64(0), Doc: "classes of which the wording, or a name of a variable, speaks, and the applicant does not"},
+		{Name: "template.basis", Lawful: "", Doc: "what these rest on: separate_consent, contract, statutory or emergency; empty when nothing was said"},
 		{Name: "template.permit_trades", Lawful: int64(0), Doc: "of marketing: trades that need a permit of which it speaks"},
 	},
 	ObjectTraffic: {

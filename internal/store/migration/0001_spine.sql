@@ -184,6 +184,8 @@ CREATE TABLE template_version (
   template_id INTEGER NOT NULL REFERENCES template(id),
   version     INTEGER NOT NULL,
   body        TEXT NOT NULL,               -- with ${name:type} variables
+  sensitive   TEXT NOT NULL DEFAULT '',    -- classes of sensitive personal information, comma-separated
+  basis       TEXT NOT NULL DEFAULT '',    -- what they rest on: separate_consent | contract | statutory | emergency
   state       TEXT NOT NULL,               -- review | approved | rejected | retired
   reviewed_by TEXT NOT NULL DEFAULT '',
   reviewed_at INTEGER,
