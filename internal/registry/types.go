@@ -288,6 +288,9 @@ type ChannelOptions struct {
 	// Both or none; the rules' own hours hold besides.
 	MKTOpen  int `json:"mkt_open,omitempty" minimum:"0" maximum:"1439" doc:"minute of the day, China time, from which this channel takes marketing; with mkt_close"`
 	MKTClose int `json:"mkt_close,omitempty" minimum:"0" maximum:"1440" doc:"minute of the day at which it ends; 0 and 0: the channel has no hours of its own"`
+	// Where nobody says so, an international channel's peer is abroad (PRV-11).
+	Peer     string    `json:"peer,omitempty" enum:",mainland,abroad" doc:"where the upstream's system is: abroad, numbers and texts leave the mainland; empty is abroad of international channels, mainland of others"`
+	Transfer *Transfer `json:"transfer,omitempty" doc:"what the cross-border transfer rests on 个人信息出境依据; without one nothing is sent over a channel whose peer is abroad"`
 	// Codes only say what is shown; no connection depends on them.
 	Codes []ChannelCode `json:"codes,omitempty" maxItems:"256" doc:"what this carrier's own codes mean; they go before the built-in table 状态码翻译"`
 }

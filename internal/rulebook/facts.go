@@ -127,6 +127,8 @@ const (
 	ChannelCarries
 	ChannelReplies
 	ChannelMeasure
+	ChannelAbroad
+	ChannelTransfer
 	ChannelReplyCost
 	ChannelOpen
 	ChannelClose
@@ -244,6 +246,8 @@ var factTable = [numFacts]Info{
 	ChannelCarries:       {"channel.carries", "bool", StageChannel, true, "the channel may carry this category"},
 	ChannelReplies:       {"channel.replies", "bool", StageChannel, true, "messages from handsets to the channel's code reach us"},
 	ChannelMeasure:       {"channel.measure", "int", StageChannel, int64(0), "the strongest measure in force on the channel: 1 reminded, 2 held, 3 suspended"},
+	ChannelAbroad:        {"channel.abroad", "bool", StageChannel, false, "the channel's peer is abroad, so that numbers and texts leave the mainland"},
+	ChannelTransfer:      {"channel.transfer", "string", StageChannel, "", "what that rests on and holds now: assessment, certification, standard_contract, contract or small; empty when there is nothing"},
 	ChannelReplyCost:     {"channel.reply_cost", "int", StageChannel, int64(0), "what a reply to the channel's code costs who sends it, in micro-yuan, as the operator entered it; 0 is nothing, or unsaid"},
 	ChannelOpen:          {"channel.mkt_open", "int", StageChannel, int64(0), "minute of the day from which the channel takes marketing, 0 when it says nothing"},
 	ChannelClose:         {"channel.mkt_close", "int", StageChannel, int64(1440), "minute of the day at which it ends, 1440 when it says nothing"},
