@@ -33,6 +33,7 @@ const (
 	ObjectParty     = "party"
 	ObjectConsent   = "consent"
 	ObjectSample    = "sample"
+	ObjectMoney     = "money" // that is posted by hand
 
 	ObjectComplaints = "complaints" // the valid ones about a party, a signature, a template or a channel
 	ObjectStrikes    = "strikes"    // a party's violations so far
@@ -129,6 +130,10 @@ var objectFacts = map[string][]Info{
 		{Name: "sample.rows", Lawful: int64(1000), Doc: "rows of a list of consents that passed the checks"},
 		{Name: "sample.judged", Lawful: int64(30), Doc: "of them, those that a reviewer has judged"},
 		{Name: "sample.failed", Lawful: int64(0), Doc: "of these, those without proof"},
+	},
+	ObjectMoney: {
+		{Name: "money.kind", Lawful: "topup", Doc: "topup or adjustment"},
+		{Name: "money.method", Lawful: "transfer", Doc: "of a top-up, how it was paid: transfer (from the party's own bank account), platform (its own account at a licensed payment institution), third_party, cash or crypto; empty when nobody says"},
 	},
 	ObjectPermit: {
 		{Name: "permit.own_name", Lawful: true, Doc: "it names the party that registers it"},
