@@ -113,7 +113,7 @@ func TestWordsOfTheStaff(t *testing.T) {
 		}{
 			"/v1/admin/signatures/" + out.ID.String() + "/review": {reviewer, http.MethodPost, map[string]any{"verdict": "approve", "reason": words}},
 			"/v1/admin/filings/" + n.storySigned().ID.String():    {admin, http.MethodPut, map[string]any{"carrier": "mobile", "state": "revoked", "reason": "other", "note": words}},
-			"/v1/admin/ledger":         {admin, http.MethodPost, map[string]any{"account_id": account, "kind": "topup", "amount": 1, "reference": words}},
+			"/v1/admin/ledger":         {admin, http.MethodPost, map[string]any{"account_id": account, "kind": "topup", "amount": 1, "reference": words, "method": "transfer"}},
 			"/v1/suppressions":         {n.key, http.MethodPost, map[string]any{"to": []string{member}, "reference": words}},
 			"/v1/admin/rulebook/packs": {admin, http.MethodPost, map[string]any{"pack": "pack: x", "note": words}},
 		} {

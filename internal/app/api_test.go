@@ -240,7 +240,7 @@ func TestOperatorSetsEverythingUp(t *testing.T) {
 		"name": "mobile-1", "carrier": "mobile", "protocol": "cmpp30", "access_code_id": code, "address": n.carrier.Addr().String(), "login": simLogin,
 		"secret": simSecret, "sessions": 1, "window": 16, "state": "active",
 	})
-	if status := n.do(http.MethodPost, "/v1/admin/ledger", map[string]any{"account_id": account, "kind": "topup", "amount": 1000000, "reference": "receipt 1"}, nil); status != http.StatusOK {
+	if status := n.do(http.MethodPost, "/v1/admin/ledger", map[string]any{"account_id": account, "kind": "topup", "amount": 1000000, "reference": "receipt 1", "method": "transfer"}, nil); status != http.StatusOK {
 		t.Fatal(status)
 	}
 	if raw := n.raw(http.MethodPut, "/v1/admin/template-versions/"+template, mustJSON(t, with(map[string]any{"version": 2, "body": "${bad", "state": "review"}))); !strings.Contains(string(raw), "BAD_REQUEST") {

@@ -110,6 +110,9 @@ func (s sims) upstreams() (list []upstream) {
 			u.Options = registry.ChannelOptions{Node: demoNode, CorpID: demoCorp, BackLogin: demoBackLogin}
 			u.BackSecret = demoBackSecret
 		}
+		if d.carrier == sms.International {
+			u.Options.Peer = registry.PeerMainland // the simulator runs on this machine
+		}
 		list = append(list, u)
 	}
 	return list

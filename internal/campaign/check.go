@@ -169,7 +169,7 @@ func (x *Desk) estimate(ctx context.Context, w *work, n *count) (*Estimate, []ru
 		e.Sampled++
 		e.Verdicts[gate.VerdictOf(r)]++
 		for _, f := range r.Findings {
-			if f.Code == sms.ConsentMissing || f.Code == sms.ConsentSuspended {
+			if f.Code == sms.ConsentMissing || f.Code == sms.ConsentSuspended || f.Code == sms.ConsentKind {
 				e.Unconsented++
 				break
 			}

@@ -55,12 +55,12 @@ func (g *Grant) wouldHold(cat sms.Category, at int64) bool {
 	return g.Purpose == cat && g.WithdrawnAt == 0 && at >= g.ValidFrom && (g.ValidTo == 0 || at < g.ValidTo)
 }
 
-// Best is the grant of the highest grade that holds and was given after a former refusal
-// (see Lifted), or nil.
-func Best(grants []Grant, cat sms.Category, at, refused int64) *Grant {
+// Best is the grant of the highest grade that holds, is to a kind of content ("" is any), and
+// was given after a former refusal (see Lifted), or nil.
+func Best(grants []Grant, cat sms.Category, kind string, at, refused int64) *Grant {
 	var best *Grant
 	for i := range grants {
-		if g := &grants[i]; g.Holds(cat, at) && g.ValidFrom > refused && (best == nil || g.Grade > best.Grade || g.Grade == best.Grade && g.ValidFrom > best.ValidFrom) {
+		if g := &grants[i]; g.Holds(cat, at) && g.ValidFrom > refused && (kind == "" || g.CoversKind(kind)) && (best == nil || g.Grade > best.Grade || g.Grade == best.Grade && g.ValidFrom > best.ValidFrom) {
 			best = g
 		}
 	}
@@ -205,8 +205,8 @@ func check(g *Grant) error {
 		return sms.Errorf(sms.BadRequest, "grade", "it is 1 to 4: import, signed event, hosted page, double opt-in")
 	case g.Wording == "" || g.Source == "" || g.Method == "":
 		return sms.Errorf(sms.BadRequest, "wording, source, method", "a consent needs all three to be provable")
-	case g.Purpose != sms.MKT:
-		return sms.Errorf(sms.BadRequest, "purpose", "consent is kept for MKT; other categories need none here")
+	case g.Purpose != sms.MKT && (g.Purpose != sms.Notice || !g.CoversClasses(nil)):
+		return sms.Errorf(sms.BadRequest, "purpose", "consent is kept for MKT, and for what is sensitive in a NOTICE; nothing else needs any here")
 	case g.ValidTo != 0 && g.ValidTo <= g.ValidFrom:
 		return sms.Errorf(sms.BadRequest, "valid_to", "it ends before it begins")
 	}
@@ -242,8 +242,11 @@ func Refuse(ctx context.Context, tx Tx, record Recorder, s Suppression) (inFligh
 	if _, err := tx.PutSuppression(ctx, s); err != nil {
 		return nil, err
 	}
-	if s.Scope == ScopeAll || s.Scope == string(sms.MKT) {
-		if _, err := tx.WithdrawGrants(ctx, s.PhoneID, s.GroupID, sms.MKT, s.CreatedAt); err != nil {
+	for _, purpose := range []sms.Category{sms.MKT, sms.Notice} {
+		if s.Scope != ScopeAll && s.Scope != string(purpose) {
+			continue
+		}
+		if _, err := tx.WithdrawGrants(ctx, s.PhoneID, s.GroupID, purpose, s.CreatedAt); err != nil {
 			return nil, err
 		}
 	}

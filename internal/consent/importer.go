@@ -222,10 +222,14 @@ func (s *Statement) read(claims string) {
 		switch name, value, _ := strings.Cut(c, "="); name {
 		case "age":
 			s.AgeBand = value
+		case "kinds":
+			s.Kinds = strings.Split(value, "+")
 		case "guardian":
 			s.Guardian = true
 		case "recipient_named":
 			s.RecipientNamed = true
+		case "sensitive":
+			s.Sensitive = strings.Split(value, "+")
 		case "separate_consent":
 			s.SeparateConsent = true
 		}

@@ -19,6 +19,7 @@ const (
 	KindServed     = "consent-page"
 	KindReply      = "consent-reply"
 	KindCorrection = "consent-correction"
+	KindWithdrawal = "consent-withdrawn"
 )
 
 // GrantRecord is a consent as evidence. The phone stands as its keyed id, which
@@ -53,6 +54,7 @@ func WordingRecord(w *Wording, at int64) leaf.Record {
 		leaf.Str("purpose", string(w.Purpose)),
 		leaf.Int("since", w.Since),
 		leaf.Hash("text", w.Hash()),
+		leaf.Str("types", w.Types),
 	)
 }
 

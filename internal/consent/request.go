@@ -79,7 +79,7 @@ func Confirm(ctx context.Context, tx ReplyTx, record Recorder, id sms.ID, r Repl
 	}); err != nil {
 		return false, err
 	}
-	base := Best(grants, sms.MKT, r.At, Lifted(against, r.GroupID))
+	base := Best(grants, sms.MKT, "", r.At, Lifted(against, r.GroupID))
 	if base == nil || refused || base.ValidFrom > asked.AskedAt { // it asked for something else
 		return false, nil
 	}

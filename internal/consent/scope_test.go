@@ -69,7 +69,7 @@ func (d *desk) allowed(t *rapid.T, phone [16]byte, group sms.ID, at int64) (refu
 		}); err != nil {
 			return err
 		}
-		grant = consent.Best(grants, sms.MKT, at, consent.Lifted(against, group))
+		grant = consent.Best(grants, sms.MKT, "", at, consent.Lifted(against, group))
 		return nil
 	})
 	if err != nil {

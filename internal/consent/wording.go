@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,8 @@ type Wording struct {
 	PartyID       sms.ID
 	Text          string // exactly what is shown
 	Purpose       sms.Category
-	Kinds         string // what kinds of messages
+	Kinds         string // what kinds of messages, as people are told
+	Types         string // the same as ContentKinds, comma-separated; nothing is promotion
 	PerWeek       int    // messages in 7 days at most
 	Days          int    // for which a consent holds
 	Notice        string // address of the privacy notice
@@ -44,6 +46,13 @@ type Wording struct {
 
 // Hash is what a consent's evidence says of the text.
 func (w *Wording) Hash() [32]byte { return sha256.Sum256([]byte(w.Text)) }
+
+func (w *Wording) types() []string {
+	if w.Types == "" {
+		return nil
+	}
+	return strings.Split(w.Types, ",")
+}
 
 // Until is when a consent that was given at a moment ends.
 func (w *Wording) Until(given int64) int64 {
@@ -60,6 +69,8 @@ func (w *Wording) Check() error {
 		return sms.Errorf(sms.BadRequest, "purpose", "consent is kept for MKT; other categories need none here")
 	case strings.TrimSpace(w.Kinds) == "" || len(w.Kinds) > 600:
 		return sms.Errorf(sms.BadRequest, "kinds", "say in at most 200 characters what kinds of messages will come (CNS-05)")
+	case w.Types != "" && checkKinds("types", w.types()) != nil:
+		return checkKinds("types", w.types())
 	case w.PerWeek < 1 || w.PerWeek > maxPerWeek:
 		return sms.Errorf(sms.BadRequest, "per_week", "say how many messages will come in 7 days at most, 1 to %d (CNS-05)", maxPerWeek)
 	case w.Days < 1 || w.Days > maxDays:
@@ -167,6 +178,8 @@ type Statement struct {
 	Source          string
 	Wording         *Wording // registered, or nil
 	PerWeek         int      // 0 takes the wording's
+	Kinds           []string // ContentKinds; none takes the wording's, or promotion
+	Sensitive       []string // classes of sensitive personal information that were agreed to separately
 	GivenAt         int64
 	ValidTo         int64 // 0 takes the wording's
 	SeparateConsent bool
@@ -186,12 +199,25 @@ func (s *Statement) Judge(book *rulebook.Book, now time.Time) []rulebook.Finding
 		if s.PerWeek == 0 {
 			s.PerWeek = w.PerWeek
 		}
+		if len(s.Kinds) == 0 {
+			s.Kinds = w.types()
+		}
+		c.OverKinds = w.lacks(s.Kinds)
 		if s.ValidTo == 0 {
 			s.ValidTo = w.Until(s.GivenAt)
 		}
 		c.BeforeWording, c.OverFrequency, c.OverPeriod = s.GivenAt < w.Since, s.PerWeek > w.PerWeek, s.ValidTo > w.Until(s.GivenAt)
 	}
 	return book.JudgeConsent(&c, now)
+}
+
+// lacks tells whether the words ask for less than some kinds.
+func (w *Wording) lacks(kinds []string) bool {
+	asked := w.types()
+	if len(asked) == 0 {
+		asked = []string{Promotion}
+	}
+	return slices.ContainsFunc(kinds, func(k string) bool { return !slices.Contains(asked, k) })
 }
 
 // Claims are what was stated besides, as they stand in the evidence.
@@ -203,7 +229,9 @@ func (s *Statement) Claims() string {
 	}{
 		{s.AgeBand != "", "age=" + s.AgeBand},
 		{s.Guardian, "guardian"},
+		{len(s.Kinds) > 0, claimKinds + strings.Join(s.Kinds, "+")},
 		{s.RecipientNamed, "recipient_named"},
+		{len(s.Sensitive) > 0, claimClasses + strings.Join(s.Sensitive, "+")},
 		{s.SeparateConsent, "separate_consent"},
 	} {
 		if c.said {

@@ -103,6 +103,13 @@ func (c *candidate) ownFacts(snap *registry.Snapshot, at int64) {
 	}
 	c.String(rulebook.ChannelEntity, c.ch.Options.Entity(c.p.job.party.EntityType))
 	c.Bool(rulebook.ChannelRefiles, c.ch.Options.RefileStale)
+	abroad, transfer := c.ch.Abroad(), ""
+	if t := c.ch.Options.Transfer; abroad && t.Holds(at) {
+		transfer = t.Basis
+		c.ends(t.ValidTo)
+	}
+	c.Bool(rulebook.ChannelAbroad, abroad)
+	c.String(rulebook.ChannelTransfer, transfer)
 	c.Int(rulebook.ChannelReplyCost, int(c.ch.Options.ReplyCost))
 	c.Int(rulebook.ChannelMeasure, snap.ChannelSeverity(c.ch.ID))
 	c.Bool(rulebook.ChannelMKTVariables, c.ch.Options.MKTVariables)

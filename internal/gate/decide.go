@@ -357,7 +357,6 @@ func (b *batchRun) decideOne(p *part, r *recipient, twice bool) (Result, error) 
 	findings, grant, until := b.verdict(p, r, view)
 	if grant != nil {
 		m.ConsentID = grant.ID
-		m.ValidUntil = sooner(m.ValidUntil, grant.ValidTo)
 	}
 	m.ValidUntil = sooner(m.ValidUntil, until)
 	var release time.Time
@@ -433,7 +432,7 @@ func (g *Gate) notAfter(m *sms.Message, now time.Time) int64 {
 
 func (b *batchRun) verdict(p *part, r *recipient, view *carrierView) ([]rulebook.Finding, *consent.Grant, int64) {
 	f := p.facts
-	grant := b.facts.fill(f, b.g.keys, p, r, b.now)
+	grant, ends := b.facts.fill(f, b.g.keys, p, r, b.now)
 	own, until := b.law.book.Evaluate(rulebook.StageRecipient, f, b.now)
 	findings := own
 	if len(p.findings)+len(view.findings) > 0 {
@@ -441,10 +440,10 @@ func (b *batchRun) verdict(p *part, r *recipient, view *carrierView) ([]rulebook
 		findings = append(append(append(findings, p.findings...), own...), view.findings...)
 		b.law.book.Sort(findings)
 	}
-	if until.IsZero() {
-		return findings, grant, 0
+	if !until.IsZero() {
+		ends = sooner(ends, until.UnixMilli())
 	}
-	return findings, grant, until.UnixMilli()
+	return findings, grant, ends
 }
 
 // message fills in what does not depend on the verdict.

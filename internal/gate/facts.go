@@ -79,6 +79,8 @@ func (f *people) readGroup(ctx context.Context, b *batchRun, group sms.ID, jobs 
 				switch {
 				case p.category.Commercial():
 					marketed = append(marketed, r.phone)
+				case p.template != nil && p.template.Version.AsksSeparately():
+					marketed = append(marketed, r.phone)
 				case p.category == sms.Consent:
 					marketed, asked = append(marketed, r.phone), append(asked, r.phone)
 				}
@@ -161,13 +163,25 @@ func PermitOf(d *sms.Decision, c sms.Carrier) (*Permit, error) {
 	return all[c], nil
 }
 
-// fill sets the recipient's facts and returns the consent that was relied on.
-func (f *people) fill(facts *rulebook.Facts, keys *vault.Keys, p *part, r *recipient, now time.Time) *consent.Grant {
+// fill sets the recipient's facts and returns the consent that was relied on, and when the first
+// of those ends by itself.
+func (f *people) fill(facts *rulebook.Facts, keys *vault.Keys, p *part, r *recipient, now time.Time) (grant *consent.Grant, ends int64) {
 	at, group := now.UnixMilli(), p.job.party.GroupID
-	var grant *consent.Grant
+	covers := false
 	if p.category.Commercial() {
-		grant = consent.Best(f.grants[secretKey{r.phone, group}], p.category, at, consent.Lifted(f.suppressed[r.phone], group))
+		all, refused := f.grants[secretKey{r.phone, group}], consent.Lifted(f.suppressed[r.phone], group)
+		grant = consent.Best(all, p.category, p.kind(), at, refused)
+		if covers = grant != nil; !covers {
+			grant = consent.Best(all, p.category, "", at, refused)
+		}
 	}
+	facts.Bool(rulebook.ConsentCovers, covers || grant == nil)
+	var separate *consent.Grant
+	asks := p.template != nil && p.template.Version.AsksSeparately()
+	if asks {
+		separate = consent.Separate(f.grants[secretKey{r.phone, group}], p.category, p.template.Version.Classes(), at, consent.Lifted(f.suppressed[r.phone], group))
+	}
+	facts.Bool(rulebook.ConsentSeparate, !asks || separate != nil)
 	facts.String(rulebook.RecipientProvince, string(r.province))
 	facts.Bool(rulebook.RecipientPlaced, r.province != "" || !r.Number.Mainland())
 	facts.Bool(rulebook.RecipientCovered, p.coverage.Covers(r.province) || !r.Number.Mainland())
@@ -201,5 +215,11 @@ func (f *people) fill(facts *rulebook.Facts, keys *vault.Keys, p *part, r *recip
 	}
 	f.counts.Fill(facts, &subject, f.recent[r.phone])
 	f.fillOrigin(facts, &p.job.call.Origin, keys, r.phone, now)
-	return grant
+	if separate != nil {
+		ends = separate.ValidTo
+	}
+	if grant == nil {
+		return separate, ends
+	}
+	return grant, sooner(ends, grant.ValidTo)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/routing"
@@ -62,6 +63,14 @@ type part struct {
 	recipients []recipient
 	province   sms.Province // of one of them; no channel tells theirs apart
 	*shared                 // with every part of the batch that is alike
+}
+
+// kind is what kind of content the text is: the template's, or promotion.
+func (p *part) kind() string {
+	if p.template != nil && p.template.Template.Kind != "" {
+		return p.template.Template.Kind
+	}
+	return consent.Promotion
 }
 
 type recipient struct {

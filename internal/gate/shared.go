@@ -205,6 +205,8 @@ func (g *Gate) sharedFacts(p *part, now time.Time) {
 	f.Bool(rulebook.TemplateMatched, p.template != nil)
 	if p.template != nil {
 		f.Bool(rulebook.TemplateUrgent, p.template.Template.Urgent)
+		f.Int(rulebook.TemplateSensitive, len(p.template.Version.Classes()))
+		f.String(rulebook.TemplateBasis, p.template.Version.Basis)
 		p.ends(p.template.Version.To)
 		variables, codes := p.template.Wording.Variables("code")
 		f.Int(rulebook.TemplateVariables, variables)

@@ -129,7 +129,7 @@ func TestVacantNumberModel(t *testing.T) {
 			w.Write(func(ctx context.Context, tx *store.Tx) error {
 				var list []consent.Grant
 				err := tx.Grants(ctx, gatetest.Customer, [][16]byte{phone}, func(g consent.Grant) { list = append(list, g) })
-				holds = consent.Best(list, sms.MKT, now.UnixMilli(), 0) != nil
+				holds = consent.Best(list, sms.MKT, "", now.UnixMilli(), 0) != nil
 				return err
 			})
 			if want := newest.After(gone); holds != want {

@@ -211,6 +211,7 @@ type Template struct {
 	Category  sms.Category `db:"category" json:"category"`
 	Name      string       `db:"name" json:"name"`
 	Urgent    bool         `db:"urgent" json:"urgent,omitempty" doc:"of notices: what it says can't wait for the morning (TIM-02)"`
+	Kind      string       `db:"kind" json:"kind,omitempty" enum:",promotion,membership,event,finance,health,education,property,survey" doc:"of marketing: what kind of content it is, empty is promotion; a consent must be to this kind (CNS-10)"`
 	State     string       `db:"state" json:"state" enum:"active,frozen,closed"`
 	CreatedAt int64        `db:"created_at" json:"created_at,omitempty"`
 }
@@ -220,6 +221,8 @@ type TemplateVersion struct {
 	TemplateID sms.ID `db:"template_id" json:"template_id,omitempty"`
 	Version    int64  `db:"version" json:"version"`
 	Body       string `db:"body" json:"body" minLength:"1" maxLength:"1000"`
+	Sensitive  string `db:"sensitive" json:"sensitive,omitempty" maxLength:"100" pattern:"^((health|finance|location|biometric|minor|belief|identity)(,(health|finance|location|biometric|minor|belief|identity))*)?$" doc:"comma-separated classes of sensitive personal information that its variables hold 敏感个人信息 (PRV-06)"`
+	Basis      string `db:"basis" json:"basis,omitempty" enum:",separate_consent,contract,statutory,emergency" doc:"what they rest on: the person's separate consent, which is then asked for, or PIPL Art. 13: a contract with the person, a statutory duty, an emergency"`
 	State      string `db:"state" json:"state" enum:"review,approved,rejected,retired"`
 	ReviewedBy string `db:"reviewed_by" json:"reviewed_by,omitempty" doc:"id of the reviewer"`
 	Period
@@ -285,6 +288,9 @@ type ChannelOptions struct {
 	// Both or none; the rules' own hours hold besides.
 	MKTOpen  int `json:"mkt_open,omitempty" minimum:"0" maximum:"1439" doc:"minute of the day, China time, from which this channel takes marketing; with mkt_close"`
 	MKTClose int `json:"mkt_close,omitempty" minimum:"0" maximum:"1440" doc:"minute of the day at which it ends; 0 and 0: the channel has no hours of its own"`
+	// Where nobody says so, an international channel's peer is abroad (PRV-11).
+	Peer     string    `json:"peer,omitempty" enum:",mainland,abroad" doc:"where the upstream's system is: abroad, numbers and texts leave the mainland; empty is abroad of international channels, mainland of others"`
+	Transfer *Transfer `json:"transfer,omitempty" doc:"what the cross-border transfer rests on 个人信息出境依据; without one nothing is sent over a channel whose peer is abroad"`
 	// Codes only say what is shown; no connection depends on them.
 	Codes []ChannelCode `json:"codes,omitempty" maxItems:"256" doc:"what this carrier's own codes mean; they go before the built-in table 状态码翻译"`
 }

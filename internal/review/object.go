@@ -207,7 +207,7 @@ func (w *Wording) check(_ context.Context, _ Tx, snap *registry.Snapshot) error 
 	}
 	old := snap.Version(w.TemplateID, w.Version)
 	// What messages were sent by stays what they were sent by.
-	if old != nil && old.Body != w.Body && old.State != registry.Review {
+	if old != nil && (old.Body != w.Body || old.Sensitive != w.Sensitive || old.Basis != w.Basis) && old.State != registry.Review {
 		return sms.Errorf(sms.BadRequest, "body.version", "version %d was decided and is not changed any more: submit the wording as another version", w.Version)
 	}
 	return nil
@@ -221,6 +221,7 @@ func (w *Wording) judge(_ context.Context, _ Tx, book *rulebook.Book, snap *regi
 	t := snap.Template[w.TemplateID]
 	found, err := book.JudgeTemplate(&rulebook.TemplateClaim{
 		Category: t.Category, Signature: longestSignature(snap, t.PartyID), Body: w.Body, Sample: compiled.Sample(),
+		Sensitive: w.Classes(), Basis: w.Basis,
 	}, now)
 	if err != nil {
 		return nil, sms.Errorf(sms.BadText, "body.body", "%s", err)

@@ -65,16 +65,17 @@ func Replace(packs [][]byte, by []byte) ([][]byte, error) {
 
 // Book is a set of compiled packs. It never changes and is safe for concurrent use.
 type Book struct {
-	versions string
-	windows  []Window
-	counts   []int // where the count of each window stands among the facts
-	lexicons map[string]*Lexicon
-	counted  map[sms.Category][]int
-	permits  Trades // that need a permit
-	lists    []lexicon.List
-	words    *lexicon.Words
-	names    *lexicon.Words // what signatures are searched for
-	model    *classify.Model
+	versions  string
+	windows   []Window
+	counts    []int // where the count of each window stands among the facts
+	lexicons  map[string]*Lexicon
+	counted   map[sms.Category][]int
+	permits   Trades // that need a permit
+	lists     []lexicon.List
+	words     *lexicon.Words
+	names     *lexicon.Words // what signatures are searched for
+	sensitive *lexicon.Words // what wordings with variables are, by classes of sensitive personal information
+	model     *classify.Model
 
 	optOut, optOutForms OptOutWords // as written, and folded
 	optIn, optInForms   []string
@@ -144,7 +145,7 @@ func Load(packs ...[]byte) (*Book, error) {
 		b.lawful = append(b.lawful, f.Lawful)
 	}
 	var rules []Rule
-	var names []lexicon.List
+	var names, sensitive []lexicon.List
 	var versions []string
 	seen := map[string]bool{}
 	for _, raw := range packs {
@@ -171,8 +172,12 @@ func Load(packs ...[]byte) (*Book, error) {
 		for i := range p.Lexicon {
 			l := &p.Lexicon[i]
 			l.pack = p.Name + "@" + p.Version
-			if l.For == ObjectSignature {
+			switch l.For {
+			case ObjectSignature:
 				names = append(names, lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless})
+				continue
+			case ObjectTemplate:
+				sensitive = append(sensitive, lexicon.List{Name: l.Name, Words: l.Words, Harmless: l.Harmless})
 				continue
 			}
 			if err := b.addLexicon(l); err != nil {
@@ -207,6 +212,9 @@ func Load(packs ...[]byte) (*Book, error) {
 		return nil, err
 	}
 	if b.names, err = lexicon.NewWords(names); err != nil {
+		return nil, err
+	}
+	if b.sensitive, err = lexicon.NewWords(sensitive); err != nil {
 		return nil, err
 	}
 	if b.model, err = classify.Builtin(); err != nil {

@@ -75,6 +75,10 @@ type TemplateClaim struct {
 	Body      string       `yaml:"body"`
 	// Sample is the body with lawful values in place of its variables.
 	Sample string `yaml:"sample"`
+	// Classes of sensitive personal information that the applicant says it holds, and on what
+	// they rest.
+	Sensitive []string `yaml:"sensitive"`
+	Basis     string   `yaml:"basis"`
 }
 
 var variableForm = regexp.MustCompile(`\$\{[a-z0-9_]+:[a-z]+\}`)
@@ -87,8 +91,24 @@ func (b *Book) templateFacts(c *TemplateClaim) map[string]any {
 	}
 	return map[string]any{
 		"template.variables": int64(len(at)), "template.constant": int64(utf8.RuneCountInString(constant)), "template.adjacent": adjacent,
-		"template.permit_trades": int64(len(b.TradesOf(c))),
+		"template.permit_trades": int64(len(b.TradesOf(c))), "template.sensitive": int64(len(c.Sensitive)), "template.sensitive_unsaid": b.unsaid(c), "template.basis": c.Basis,
 	}
+}
+
+// unsaid counts the classes of sensitive personal information of which a wording with
+// variables speaks, names of variables included, and of which the applicant says nothing.
+func (b *Book) unsaid(c *TemplateClaim) (n int64) {
+	if !variableForm.MatchString(c.Body) {
+		return 0
+	}
+	seen := map[string]bool{}
+	for _, h := range b.sensitive.Find(c.Body, lexicon.Fold(c.Body)) {
+		if !seen[h.List] && !slices.Contains(c.Sensitive, h.List) {
+			n++
+		}
+		seen[h.List] = true
+	}
+	return n
 }
 
 // JudgeTemplate says what stands against a wording: as a wording, and against every message
@@ -137,6 +157,7 @@ type ConsentClaim struct {
 	BeforeWording   bool   `yaml:"before_wording"` // it was given before its registered wording was in use
 	OverFrequency   bool   `yaml:"over_frequency"` // it claims more messages than that asks for
 	OverPeriod      bool   `yaml:"over_period"`    // or a longer time
+	OverKinds       bool   `yaml:"over_kinds"`     // or other kinds of content
 	SeparateConsent bool   `yaml:"separate_consent"`
 	RecipientNamed  bool   `yaml:"recipient_named"`
 	Under14         bool   `yaml:"under_14"`
@@ -152,7 +173,7 @@ func word(s string) string {
 func (b *Book) JudgeConsent(c *ConsentClaim, at time.Time) []Finding {
 	return b.Judge(ObjectConsent, map[string]any{
 		"consent.method": word(c.Method), "consent.source": word(c.Source), "consent.future": c.Future, "consent.before_wording": c.BeforeWording,
-		"consent.over_frequency": c.OverFrequency, "consent.over_period": c.OverPeriod, "consent.separate": c.SeparateConsent,
+		"consent.over_frequency": c.OverFrequency, "consent.over_period": c.OverPeriod, "consent.over_kinds": c.OverKinds, "consent.separate": c.SeparateConsent,
 		"consent.recipient_named": c.RecipientNamed, "consent.under_14": c.Under14, "consent.guardian": c.Guardian,
 	}, at)
 }

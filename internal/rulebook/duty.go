@@ -27,6 +27,7 @@ const (
 	EventAuthority       = "authority.asked"
 	EventLead            = "lead.found"
 	EventContent         = "content.found"
+	EventPrice           = "price.entered"
 )
 
 // Actions that an open duty may stand in the way of.
@@ -117,6 +118,10 @@ var eventFacts = map[string]event{
 	}},
 	EventLead: {"lead.found", []Info{
 		{Name: "lead.fraud", Lawful: true, Doc: "it points to telecom or network fraud"},
+	}},
+	EventPrice: {"price.from", []Info{
+		{Name: "price.usual_percent", Lawful: int64(100), Doc: "the price in per cent of the middle one of other accounts for this category and carrier; 100 when nobody else has one"},
+		{Name: "price.cost_percent", Lawful: int64(120), Doc: "in per cent of what a segment costs on the cheapest channel to the carrier; 120 when no cost is entered"},
 	}},
 	EventContent: {"content.found", []Info{
 		{Name: "content.illegal", Lawful: true, Doc: "the law forbids it to everybody, not only a channel"},

@@ -46,6 +46,8 @@ const (
 	SignatureUnique
 	SignatureAuthorised
 	TemplateUrgent
+	TemplateSensitive
+	TemplateBasis
 	TextRefusal
 	TextRefusalLast
 	TextRefusalWords
@@ -85,6 +87,8 @@ const (
 	RecipientPlaced
 	RecipientCovered
 	ConsentValid
+	ConsentCovers
+	ConsentSeparate
 	ConsentGrade
 	ConsentPerWeek
 	ConsentAsked
@@ -123,6 +127,8 @@ const (
 	ChannelCarries
 	ChannelReplies
 	ChannelMeasure
+	ChannelAbroad
+	ChannelTransfer
 	ChannelReplyCost
 	ChannelOpen
 	ChannelClose
@@ -159,6 +165,8 @@ var factTable = [numFacts]Info{
 	SignatureUnique:      {"signature.unique", "bool", StageShared, true, "nobody else is called so"},
 	SignatureAuthorised:  {"signature.authorised", "bool", StageShared, true, "the signature is the sender's own, or its owner's letter of authorisation holds now"},
 	TemplateUrgent:       {"template.urgent", "bool", StageShared, false, "what the template says can't wait for the morning"},
+	TemplateSensitive:    {"template.sensitive", "int", StageShared, int64(0), "classes of sensitive personal information that its variables hold"},
+	TemplateBasis:        {"template.basis", "string", StageShared, "", "what these rest on, as its review has it: separate_consent, contract, statutory or emergency"},
 	TextRefusal:          {"text.refusal", "bool", StageShared, true, "the text names a reply that refuses further ones"},
 	TextRefusalLast:      {"text.refusal_last", "bool", StageShared, true, "the text ends with 拒收请回复R"},
 	TextRefusalWords:     {"text.refusal_words", "bool", StageShared, false, "the text tells how to refuse, whether the reply refuses or not"},
@@ -198,6 +206,8 @@ var factTable = [numFacts]Info{
 	RecipientPlaced:      {"recipient.placed", "bool", StageRecipient, true, "that is known, or the number is not of the mainland"},
 	RecipientCovered:     {"recipient.covered", "bool", StageRecipient, true, "the licences of the operator and of the reselling agents cover that province, or the whole country"},
 	ConsentValid:         {"consent.valid", "bool", StageRecipient, true, "a consent of this recipient to this content provider holds now"},
+	ConsentCovers:        {"consent.covers", "bool", StageRecipient, true, "it is to this kind of content; true, too, when there is none"},
+	ConsentSeparate:      {"consent.separate", "bool", StageRecipient, true, "the recipient has agreed separately to all these classes; true, too, when none is asked for"},
 	ConsentGrade:         {"consent.grade", "int", StageRecipient, int64(4), "1 import, 2 signed event, 3 hosted page, 4 double opt-in; 0 none"},
 	ConsentPerWeek:       {"consent.per_week", "int", StageRecipient, int64(0), "messages in 7 days that the person agreed to, 0 when nothing was said"},
 	ConsentSuspended:     {"consent.suspended", "bool", StageRecipient, false, "a consent would hold, had a carrier not said since that the number does not exist"},
@@ -236,6 +246,8 @@ var factTable = [numFacts]Info{
 	ChannelCarries:       {"channel.carries", "bool", StageChannel, true, "the channel may carry this category"},
 	ChannelReplies:       {"channel.replies", "bool", StageChannel, true, "messages from handsets to the channel's code reach us"},
 	ChannelMeasure:       {"channel.measure", "int", StageChannel, int64(0), "the strongest measure in force on the channel: 1 reminded, 2 held, 3 suspended"},
+	ChannelAbroad:        {"channel.abroad", "bool", StageChannel, false, "the channel's peer is abroad, so that numbers and texts leave the mainland"},
+	ChannelTransfer:      {"channel.transfer", "string", StageChannel, "", "what that rests on and holds now: assessment, certification, standard_contract, contract or small; empty when there is nothing"},
 	ChannelReplyCost:     {"channel.reply_cost", "int", StageChannel, int64(0), "what a reply to the channel's code costs who sends it, in micro-yuan, as the operator entered it; 0 is nothing, or unsaid"},
 	ChannelOpen:          {"channel.mkt_open", "int", StageChannel, int64(0), "minute of the day from which the channel takes marketing, 0 when it says nothing"},
 	ChannelClose:         {"channel.mkt_close", "int", StageChannel, int64(1440), "minute of the day at which it ends, 1440 when it says nothing"},

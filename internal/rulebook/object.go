@@ -33,6 +33,7 @@ const (
 	ObjectParty     = "party"
 	ObjectConsent   = "consent"
 	ObjectSample    = "sample"
+	ObjectMoney     = "money" // that is posted by hand
 
 	ObjectComplaints = "complaints" // the valid ones about a party, a signature, a template or a channel
 	ObjectStrikes    = "strikes"    // a party's violations so far
@@ -59,6 +60,9 @@ var objectFacts = map[string][]Info{
 		{Name: "template.variables", Lawful: int64(1), Doc: "variables"},
 		{Name: "template.constant", Lawful: int64(30), Doc: "characters that are no variable"},
 		{Name: "template.adjacent", Lawful: false, Doc: "two variables stand side by side"},
+		{Name: "template.sensitive", Lawful: int64(0), Doc: "classes of sensitive personal information that its variables hold, as the applicant says"},
+		{Name: "template.sensitive_unsaid", Lawful: int64(0), Doc: "classes of which the wording, or a name of a variable, speaks, and the applicant does not"},
+		{Name: "template.basis", Lawful: "", Doc: "what these rest on: separate_consent, contract, statutory or emergency; empty when nothing was said"},
 		{Name: "template.permit_trades", Lawful: int64(0), Doc: "of marketing: trades that need a permit of which it speaks"},
 	},
 	ObjectTraffic: {
@@ -116,6 +120,7 @@ var objectFacts = map[string][]Info{
 		{Name: "consent.before_wording", Lawful: false, Doc: "it was given before its registered wording was in use"},
 		{Name: "consent.over_frequency", Lawful: false, Doc: "it claims more messages than its registered wording asks for"},
 		{Name: "consent.over_period", Lawful: false, Doc: "it claims to hold longer than its registered wording asks for"},
+		{Name: "consent.over_kinds", Lawful: false, Doc: "it claims kinds of content that its registered wording does not ask for"},
 		{Name: "consent.separate", Lawful: false, Doc: "the person agreed separately to the number being passed on"},
 		{Name: "consent.recipient_named", Lawful: false, Doc: "and was told who gets it"},
 		{Name: "consent.under_14", Lawful: false, Doc: "the person is under 14"},
@@ -125,6 +130,10 @@ var objectFacts = map[string][]Info{
 		{Name: "sample.rows", Lawful: int64(1000), Doc: "rows of a list of consents that passed the checks"},
 		{Name: "sample.judged", Lawful: int64(30), Doc: "of them, those that a reviewer has judged"},
 		{Name: "sample.failed", Lawful: int64(0), Doc: "of these, those without proof"},
+	},
+	ObjectMoney: {
+		{Name: "money.kind", Lawful: "topup", Doc: "topup or adjustment"},
+		{Name: "money.method", Lawful: "transfer", Doc: "of a top-up, how it was paid: transfer (from the party's own bank account), platform (its own account at a licensed payment institution), third_party, cash or crypto; empty when nobody says"},
 	},
 	ObjectPermit: {
 		{Name: "permit.own_name", Lawful: true, Doc: "it names the party that registers it"},

@@ -157,7 +157,7 @@ type Adjustment struct {
 type Lexicon struct {
 	Name     string   `yaml:"name"`
 	Source   string   `yaml:"source"`        // where the words come from
-	For      string   `yaml:"for,omitempty"` // "", texts of messages, or signature
+	For      string   `yaml:"for,omitempty"` // "", texts of messages, signature, or template: what its variables may hold (PRV-06)
 	Words    []string `yaml:"words"`
 	Harmless []string `yaml:"harmless,omitempty"` // phrases in which a word means nothing
 	// Spellings hide a word, such as pinyin; those by characters that look alike need not be said.

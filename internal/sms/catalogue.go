@@ -107,6 +107,10 @@ const (
 	AdIncomplete        Code = "AD_INCOMPLETE"
 	NumberRange         Code = "NUMBER_RANGE"
 	ConsentMissing      Code = "CONSENT_MISSING"
+	ConsentKind         Code = "CONSENT_KIND"
+	SettlementUnusual   Code = "SETTLEMENT_UNUSUAL"
+	CrossBorder         Code = "CROSS_BORDER"
+	SeparateConsent     Code = "SEPARATE_CONSENT"
 	ConsentSuspended    Code = "CONSENT_SUSPENDED"
 	ImportState         Code = "IMPORT_STATE"
 	ConsentForm         Code = "CONSENT_FORM"
@@ -246,6 +250,10 @@ var catalogue = []Entry{
 	{AdIncomplete, 422, 1, "ZX:A013", "广告内容不完整：附赠的数量和期限，专利的号码和种类", "the advertisement lacks particulars: of gifts, or of a patent", false},
 	{ConsentMissing, 403, 9, "ZX:C001", "没有该号码对本内容提供者的有效同意", "this recipient has given this content provider no valid consent", false},
 	{NumberRange, 409, 9, "ZX:C013", "号码大多连号，疑似按号段群发，已转人工审核", "most numbers follow each other, as in a number range; it waits for a reviewer", false},
+	{ConsentKind, 403, 9, "ZX:C010", "收件人的同意不包括这一类内容", "the recipient has not agreed to this kind of content", false},
+	{SettlementUnusual, 422, 9, "ZX:F005", "结算方式异常，不能入账", "the way of payment is not one that may be booked", false},
+	{CrossBorder, 403, 10, "ZX:P011", "通道对端在境外，没有登记个人信息出境依据", "the channel leads abroad, and nothing is on file that a cross-border transfer may rest on", false},
+	{SeparateConsent, 403, 9, "ZX:P006", "短信含敏感个人信息，而该收件人没有单独同意", "the message holds sensitive personal information to which the recipient has not agreed separately", false},
 	{ConsentSuspended, 403, 9, "ZX:C016", "该号码曾被运营商报告为空号，原同意已暂停，须重新取得", "a carrier said that the number does not exist, so that its consent is suspended until there is a new one", false},
 	{ImportState, 409, 9, "ZX:C004", "名单导入的状态不允许此操作，请刷新后再试", "the state of the list does not allow this; look again", false},
 	{ConsentForm, 422, 9, "ZX:C002", "该同意不符合法律要求，不能登记", "the consent is not one that the law knows, and can't be recorded", false},

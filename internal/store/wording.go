@@ -8,18 +8,18 @@ import (
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
-const wordingColumns = "id, group_id, party_id, body, purpose, kinds, per_week, days, notice, notice_version, since, created_at, used_at, page"
+const wordingColumns = "id, group_id, party_id, body, purpose, kinds, per_week, days, notice, notice_version, since, created_at, used_at, types, page"
 
 // InsertWording stores a new wording.
 func (t *Tx) InsertWording(ctx context.Context, w consent.Wording) error {
-	return t.Exec(ctx, "INSERT INTO consent_wording("+wordingColumns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,0)", int64(w.ID), int64(w.GroupID), int64(w.PartyID), w.Text,
-		string(w.Purpose), w.Kinds, int64(w.PerWeek), int64(w.Days), w.Notice, w.NoticeVersion, w.Since, w.CreatedAt, w.UsedAt)
+	return t.Exec(ctx, "INSERT INTO consent_wording("+wordingColumns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)", int64(w.ID), int64(w.GroupID), int64(w.PartyID), w.Text,
+		string(w.Purpose), w.Kinds, int64(w.PerWeek), int64(w.Days), w.Notice, w.NoticeVersion, w.Since, w.CreatedAt, w.UsedAt, w.Types)
 }
 
 // ChangeWording changes a wording that no consent names; false means that one does.
 func (t *Tx) ChangeWording(ctx context.Context, w consent.Wording) (bool, error) {
-	n, err := t.ExecCount(ctx, `UPDATE consent_wording SET party_id = ?, body = ?, purpose = ?, kinds = ?, per_week = ?, days = ?, notice = ?, notice_version = ?, since = ?
-		WHERE id = ? AND used_at = 0`, int64(w.PartyID), w.Text, string(w.Purpose), w.Kinds, int64(w.PerWeek), int64(w.Days), w.Notice, w.NoticeVersion, w.Since, int64(w.ID))
+	n, err := t.ExecCount(ctx, `UPDATE consent_wording SET party_id = ?, body = ?, purpose = ?, kinds = ?, per_week = ?, days = ?, notice = ?, notice_version = ?, since = ?, types = ?
+		WHERE id = ? AND used_at = 0`, int64(w.PartyID), w.Text, string(w.Purpose), w.Kinds, int64(w.PerWeek), int64(w.Days), w.Notice, w.NoticeVersion, w.Since, w.Types, int64(w.ID))
 	return n == 1, err
 }
 
@@ -64,7 +64,7 @@ func (t *Tx) wordings(ctx context.Context, tail string, args ...any) ([]consent.
 	var out []consent.Wording
 	err := t.Query(ctx, "SELECT "+wordingColumns+" FROM consent_wording "+tail, args, func(r *sql.Rows) error {
 		var w consent.Wording
-		err := r.Scan(&w.ID, &w.GroupID, &w.PartyID, &w.Text, &w.Purpose, &w.Kinds, &w.PerWeek, &w.Days, &w.Notice, &w.NoticeVersion, &w.Since, &w.CreatedAt, &w.UsedAt, &w.Page)
+		err := r.Scan(&w.ID, &w.GroupID, &w.PartyID, &w.Text, &w.Purpose, &w.Kinds, &w.PerWeek, &w.Days, &w.Notice, &w.NoticeVersion, &w.Since, &w.CreatedAt, &w.UsedAt, &w.Types, &w.Page)
 		out = append(out, w)
 		return err
 	})

@@ -123,8 +123,14 @@ func putAs[T any](a *API, who func(caller) (*registry.Staff, error), kind, title
 			if err := tx.Put(ctx, in.Body); err != nil {
 				return err
 			}
-			if _, err := tx.Registry(ctx); err != nil { // what would make the registry unreadable is not stored
+			snap, err := tx.Registry(ctx)
+			if err != nil { // what would make the registry unreadable is not stored
 				return sms.Errorf(sms.BadRequest, "body", "%s", err)
+			}
+			if price, ok := any(&in.Body).(*registry.Price); ok {
+				if err := a.priced(ctx, tx, snap, price, a.Now()); err != nil {
+					return err
+				}
 			}
 			if err := a.record(ctx, tx, c.key, "put "+kind, id, in.Body); err != nil {
 				return err
@@ -422,6 +428,7 @@ type ChangeIn struct {
 		Kind      ledger.Kind `json:"kind" enum:"topup,adjustment"`
 		Amount    sms.Money   `json:"amount" doc:"micro-yuan; 1 yuan is 1000000"`
 		Reference string      `json:"reference" minLength:"1" maxLength:"200" doc:"receipt, or the reason and what it cites"`
+		Method    string      `json:"method,omitempty" enum:",transfer,platform,third_party,cash,crypto" doc:"of a top-up, how it was paid: transfer is from the party's own bank account, platform from its own at a licensed payment institution; nothing else is booked (FRD-05)"`
 	}
 }
 
@@ -445,12 +452,18 @@ func (a *API) adminMoney() {
 			if err != nil {
 				return err
 			}
+			if err := a.bookable(ctx, b.Kind, b.Method, now); err != nil {
+				return err
+			}
 			e, err := ledger.Change(ctx, tx, a.IDs, b.AccountID, b.Kind, b.Amount, b.Reference, now.UnixMilli())
 			if err != nil {
 				return err
 			}
 			out.Body = EntryView{e.ID, e.Kind, e.UnitPrice.String(), e.Count, e.Amount.String(), e.Reference, e.At}
-			return a.record(ctx, tx, c.key, string(b.Kind), e.ID, out.Body)
+			return a.record(ctx, tx, c.key, string(b.Kind), e.ID, struct {
+				EntryView
+				Method string `json:"method,omitempty"`
+			}{out.Body, b.Method})
 		})
 		return out, err
 	})

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -43,8 +44,16 @@ type TemplateIn struct {
 	Body struct {
 		Category sms.Category `json:"category" enum:"OTP,NOTICE,MKT,PUBLIC"`
 		Name     string       `json:"name" minLength:"1" maxLength:"100"`
+		Kind     string       `json:"kind,omitempty" enum:",promotion,membership,event,finance,health,education,property,survey" doc:"of marketing: the kind of content, empty is promotion; consents must be to this kind"`
 		Body     string       `json:"body" minLength:"1" maxLength:"1000" doc:"without the signature; variables are written ${name:type}"`
+		SensitiveIn
 	}
+}
+
+// SensitiveIn says what of a wording's variables is sensitive personal information (PRV-06).
+type SensitiveIn struct {
+	Sensitive []string `json:"sensitive,omitempty" maxItems:"7" enum:"health,finance,location,biometric,minor,belief,identity" doc:"classes of sensitive personal information that the variables hold"`
+	Basis     string   `json:"basis,omitempty" enum:",separate_consent,contract,statutory,emergency" doc:"what that rests on; by separate_consent each recipient's is asked for"`
 }
 
 // VersionIn applies for another wording.
@@ -52,6 +61,7 @@ type VersionIn struct {
 	ID   string `path:"id" maxLength:"20"`
 	Body struct {
 		Body string `json:"body" minLength:"1" maxLength:"1000"`
+		SensitiveIn
 	}
 }
 
@@ -239,8 +249,8 @@ func (a *API) listSignatures(ctx context.Context, in *PartyIn) (*SignaturesOut, 
 
 func (a *API) applyTemplate(ctx context.Context, in *TemplateIn) (*TemplateOut, error) {
 	c, b := callerOf(ctx), &in.Body
-	t := &registry.Template{ID: a.IDs.Next(), PartyID: c.app.PartyID, Category: b.Category, Name: b.Name, State: registry.Active, CreatedAt: a.Now().UnixMilli()}
-	return a.submitWording(ctx, c, t, registry.TemplateVersion{TemplateID: t.ID, Body: b.Body})
+	t := &registry.Template{ID: a.IDs.Next(), PartyID: c.app.PartyID, Category: b.Category, Name: b.Name, Kind: b.Kind, State: registry.Active, CreatedAt: a.Now().UnixMilli()}
+	return a.submitWording(ctx, c, t, registry.TemplateVersion{TemplateID: t.ID, Body: b.Body, Sensitive: strings.Join(b.Sensitive, ","), Basis: b.Basis})
 }
 
 func (a *API) applyVersion(ctx context.Context, in *VersionIn) (*TemplateOut, error) {
@@ -249,7 +259,7 @@ func (a *API) applyVersion(ctx context.Context, in *VersionIn) (*TemplateOut, er
 	if err != nil {
 		return nil, err
 	}
-	return a.submitWording(ctx, c, nil, registry.TemplateVersion{TemplateID: t.ID, Body: in.Body.Body})
+	return a.submitWording(ctx, c, nil, registry.TemplateVersion{TemplateID: t.ID, Body: in.Body.Body, Sensitive: strings.Join(in.Body.Sensitive, ","), Basis: in.Body.Basis})
 }
 
 // submitWording stores a template, if it is new, and has a wording of it reviewed.

@@ -146,7 +146,7 @@ func permits(c *registry.Channel) []any {
 	o := &c.Options
 	return []any{
 		c.Protocol, c.Carrier, c.Vendor(), c.Splitting(), c.AccessCodeID, c.UpstreamID, c.Categories,
-		o.Replies, o.MKTOpen, o.MKTClose, o.SignatureMax, o.MKTVariables, o.Industries, o.RefileStale, o.EntityTypes, c.Provinces, o.Cloud,
+		o.Replies, o.MKTOpen, o.MKTClose, o.SignatureMax, o.MKTVariables, o.Industries, o.RefileStale, o.EntityTypes, c.Provinces, o.Cloud, o.Peer, o.Transfer,
 	}
 }
 

@@ -90,7 +90,7 @@ func (a *API) holding(ctx context.Context, group sms.ID, numbers []sms.MSISDN) (
 		return tx.Suppressions(ctx, ids, func(s consent.Suppression) { refusals[s.PhoneID] = append(refusals[s.PhoneID], s) })
 	})
 	for id, list := range grants {
-		out[id] = consent.Best(list, sms.MKT, at, consent.Lifted(refusals[id], group)) != nil &&
+		out[id] = consent.Best(list, sms.MKT, "", at, consent.Lifted(refusals[id], group)) != nil &&
 			!slices.ContainsFunc(refusals[id], func(s consent.Suppression) bool { return s.Against(group, sms.MKT) })
 	}
 	return out, err

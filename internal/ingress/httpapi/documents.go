@@ -252,8 +252,8 @@ func fits(ctx context.Context, tx Tx, object any) error {
 			return err
 		}
 		old := snap.Template[o.ID]
-		if old != nil && len(snap.Versions[o.ID]) > 0 && (old.Category != o.Category || old.PartyID != o.PartyID) {
-			return sms.Errorf(sms.BadRequest, "body.category, body.party_id", "its wordings were submitted as %s of party %s: register another template", old.Category, old.PartyID)
+		if old != nil && len(snap.Versions[o.ID]) > 0 && (old.Category != o.Category || old.Kind != o.Kind || old.PartyID != o.PartyID) {
+			return sms.Errorf(sms.BadRequest, "body.category, body.kind, body.party_id", "its wordings were submitted as %s %s of party %s: register another template", old.Category, old.Kind, old.PartyID)
 		}
 	}
 	return nil

@@ -35,7 +35,7 @@ const MaxPeople = 1000
 // ConsentBody is consent of several people, given in the same way.
 type ConsentBody struct {
 	To        []string     `json:"to" minItems:"1" doc:"numbers, at most 1,000"`
-	Purpose   sms.Category `json:"purpose" enum:"MKT"`
+	Purpose   sms.Category `json:"purpose" enum:"MKT,NOTICE" doc:"NOTICE: only to what is sensitive in notices, see sensitive; a notice without that needs none"`
 	Method    string       `json:"method" minLength:"1" maxLength:"200" doc:"how it was asked: form, app, counter …; DEFAULT_ON, IMPLIED, TOS_ONLY and NO_REPLY are no consent"`
 	Wording   string       `json:"wording,omitempty" maxLength:"200" doc:"your own name of the words that the person saw, when they are not registered"`
 	WordingID sms.ID       `json:"wording_id,omitempty" doc:"the registered words that the person saw, whose frequency and period then bind"`
@@ -46,6 +46,8 @@ type ConsentBody struct {
 	Guardian  bool         `json:"guardian,omitempty" doc:"a guardian agreed"`
 	Proof     string       `json:"proof,omitempty" maxLength:"65536" doc:"what proves it; only its hash is kept"`
 	PerWeek   int          `json:"per_week,omitempty" minimum:"0" maximum:"50" doc:"messages in 7 days that were agreed to; 0 when nothing was said"`
+	Kinds     []string     `json:"kinds,omitempty" maxItems:"8" enum:"promotion,membership,event,finance,health,education,property,survey" doc:"kinds of content that were agreed to; none takes those of wording_id, or promotion"`
+	Sensitive []string     `json:"sensitive,omitempty" maxItems:"7" enum:"health,finance,location,biometric,minor,belief,identity" doc:"classes of sensitive personal information in these messages to which the person agreed separately (PRV-06)"`
 	GivenAt   time.Time    `json:"given_at" doc:"when the person agreed"`
 	ExpiresAt time.Time    `json:"expires_at,omitzero" doc:"when the consent ends by itself"`
 }
@@ -66,6 +68,10 @@ func (a *API) people() {
 		OperationID: "add-consents", Method: http.MethodPost, Path: "/v1/consents", Summary: "Record consent 登记同意", Tags: []string{"people"},
 		Description: "PIPL Art. 14: consent is voluntary, explicit and informed. What you record here is your own statement (grade 1) and goes into the evidence log.",
 	}, a.addConsents)
+	operation(a, ScopeConsent, huma.Operation{
+		OperationID: "withdraw", Method: http.MethodPost, Path: "/v1/consents/withdraw", Summary: "Withdraw a separate consent 撤回单独同意", Tags: []string{"people"},
+		Description: "PIPL Art. 15: ends what the person agreed to of sensitive personal information in notices, from the moment of the answer; other notices still arrive. Marketing ends by a refusal.",
+	}, a.withdraw)
 	operation(a, ScopeConsent, huma.Operation{
 		OperationID: "person", Method: http.MethodPost, Path: "/v1/people/query", Summary: "Consents and refusals of a number 查询同意与退订", Tags: []string{"people"},
 	}, a.person)
@@ -148,6 +154,9 @@ func (a *API) addConsents(ctx context.Context, in *ConsentIn) (*ConsentOut, erro
 	if (b.Wording == "") == (b.WordingID == 0) {
 		return nil, sms.Errorf(sms.BadRequest, "body.wording", "name the words that the person saw: wording_id when they are registered, else wording")
 	}
+	if b.WordingID != 0 && b.Purpose != sms.MKT {
+		return nil, sms.Errorf(sms.BadRequest, "body.wording_id", "registered words ask for MKT; name the words of another consent by wording")
+	}
 	group := c.snap.Party[c.app.PartyID].GroupID
 	out := &ConsentOut{}
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
@@ -181,7 +190,7 @@ func (a *API) addConsents(ctx context.Context, in *ConsentIn) (*ConsentOut, erro
 // statement is what the request says of its consents, judged by the rules.
 func (a *API) statement(ctx context.Context, tx Tx, b *ConsentBody, group sms.ID, now time.Time) (*consent.Statement, error) {
 	s := &consent.Statement{
-		Method: b.Method, Source: b.Source, PerWeek: b.PerWeek, GivenAt: b.GivenAt.UnixMilli(), SeparateConsent: b.Separate, RecipientNamed: b.Named,
+		Method: b.Method, Source: b.Source, PerWeek: b.PerWeek, Kinds: b.Kinds, Sensitive: b.Sensitive, GivenAt: b.GivenAt.UnixMilli(), SeparateConsent: b.Separate, RecipientNamed: b.Named,
 		AgeBand: b.AgeBand, Guardian: b.Guardian,
 	}
 	if !b.ExpiresAt.IsZero() {
@@ -260,6 +269,30 @@ func grantView(g *consent.Grant) GrantView {
 
 func refusalView(s *consent.Suppression) RefusalView {
 	return RefusalView{s.ID, s.Scope, s.Source, s.Reference, s.InFlight, s.CreatedAt, s.LiftedAt}
+}
+
+// WithdrawOut says how many consents ended.
+type WithdrawOut struct {
+	Body struct {
+		Ended int `json:"ended"`
+	}
+}
+
+func (a *API) withdraw(ctx context.Context, in *PersonIn) (*WithdrawOut, error) {
+	n, err := sms.ParseMSISDN(in.Body.To)
+	if err != nil {
+		return nil, sms.Errorf(sms.BadNumber, "body.to", "%s", err)
+	}
+	c, out := callerOf(ctx), &WithdrawOut{}
+	err = a.Store.WriteFirst(ctx, func(ctx context.Context, tx Tx) error {
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		out.Body.Ended, err = consent.Withdraw(ctx, tx, evlog.Recorder(tx, a.IDs), a.Keys.PhoneID(n), c.snap.Party[c.app.PartyID].GroupID, a.IDs.Next(), now.UnixMilli())
+		return err
+	})
+	return out, err
 }
 
 // PersonOut is what stands for and against sending to a number.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,6 +20,7 @@ type WordingBody struct {
 	Text          string       `json:"text" minLength:"1" maxLength:"1000" doc:"exactly what is shown, in Chinese"`
 	Purpose       sms.Category `json:"purpose" enum:"MKT"`
 	Kinds         string       `json:"kinds" minLength:"1" maxLength:"200" doc:"what kinds of messages will come"`
+	Types         []string     `json:"types,omitempty" maxItems:"8" enum:"promotion,membership,event,finance,health,education,property,survey" doc:"the same by names that templates have; none is promotion. A message of another kind is refused (CNS-10)"`
 	PerWeek       int          `json:"per_week" minimum:"1" maximum:"50" doc:"messages in 7 days at most"`
 	Days          int          `json:"days" minimum:"1" maximum:"3650" doc:"for which a consent holds"`
 	Notice        string       `json:"notice" maxLength:"500" doc:"https address of the privacy notice"`
@@ -90,8 +92,12 @@ func wordingView(w *consent.Wording) WordingView {
 		page = "/c/in/" + w.ID.String()
 	}
 	own := "/c/me/" + w.GroupID.String()
+	var types []string
+	if w.Types != "" {
+		types = strings.Split(w.Types, ",")
+	}
 	return WordingView{ID: w.ID, PartyID: w.PartyID, TextHash: hex.EncodeToString(h[:]), CreatedAt: w.CreatedAt, UsedAt: w.UsedAt, Page: page, OwnPage: own, WordingBody: WordingBody{
-		Text: w.Text, Purpose: w.Purpose, Kinds: w.Kinds, PerWeek: w.PerWeek, Days: w.Days, Notice: w.Notice, NoticeVersion: w.NoticeVersion, Since: time.UnixMilli(w.Since).UTC(),
+		Text: w.Text, Purpose: w.Purpose, Kinds: w.Kinds, Types: types, PerWeek: w.PerWeek, Days: w.Days, Notice: w.Notice, NoticeVersion: w.NoticeVersion, Since: time.UnixMilli(w.Since).UTC(),
 	}}
 }
 
@@ -102,7 +108,7 @@ func (a *API) putWording(ctx context.Context, id sms.ID, b *WordingBody) (*Wordi
 	}
 	c, out := callerOf(ctx), &WordingOut{}
 	w := consent.Wording{
-		ID: id, GroupID: c.snap.Party[c.app.PartyID].GroupID, PartyID: c.app.PartyID, Text: b.Text, Purpose: b.Purpose, Kinds: b.Kinds, PerWeek: b.PerWeek, Days: b.Days,
+		ID: id, GroupID: c.snap.Party[c.app.PartyID].GroupID, PartyID: c.app.PartyID, Text: b.Text, Purpose: b.Purpose, Kinds: b.Kinds, Types: strings.Join(b.Types, ","), PerWeek: b.PerWeek, Days: b.Days,
 		Notice: b.Notice, NoticeVersion: b.NoticeVersion,
 	}
 	if !b.Since.IsZero() {

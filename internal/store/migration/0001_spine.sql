@@ -174,6 +174,7 @@ CREATE TABLE template (
   category   TEXT NOT NULL,
   name       TEXT NOT NULL,
   urgent     INTEGER NOT NULL DEFAULT 0,   -- a notice that can't wait for the morning
+  kind       TEXT NOT NULL DEFAULT '',     -- of marketing: the kind of content, '' is promotion
   state      TEXT NOT NULL,                -- active | frozen | closed
   created_at INTEGER NOT NULL
 ) STRICT;
@@ -183,6 +184,8 @@ CREATE TABLE template_version (
   template_id INTEGER NOT NULL REFERENCES template(id),
   version     INTEGER NOT NULL,
   body        TEXT NOT NULL,               -- with ${name:type} variables
+  sensitive   TEXT NOT NULL DEFAULT '',    -- classes of sensitive personal information, comma-separated
+  basis       TEXT NOT NULL DEFAULT '',    -- what they rest on: separate_consent | contract | statutory | emergency
   state       TEXT NOT NULL,               -- review | approved | rejected | retired
   reviewed_by TEXT NOT NULL DEFAULT '',
   reviewed_at INTEGER,
@@ -490,6 +493,7 @@ CREATE TABLE consent_wording (
   body           TEXT NOT NULL,            -- exactly what is shown
   purpose        TEXT NOT NULL,            -- MKT
   kinds          TEXT NOT NULL,            -- what kinds of messages
+  types          TEXT NOT NULL,            -- the same by the platform's own names, comma-separated
   per_week       INTEGER NOT NULL,         -- messages in 7 days at most
   days           INTEGER NOT NULL,         -- for which a consent holds
   notice         TEXT NOT NULL,            -- address of the privacy notice
