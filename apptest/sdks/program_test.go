@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 // program drives one SDK: it takes a call in a line and answers in a line.
 type program struct {
 	cmd   *exec.Cmd
+	turn  sync.Mutex
 	stdin io.WriteCloser
 	lines chan []byte
 }
@@ -68,6 +70,8 @@ func (p *program) call(t *testing.T, command object, told any) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.turn.Lock()
+	defer p.turn.Unlock()
 	if _, err := p.stdin.Write(append(b, '\n')); err != nil {
 		t.Fatal(err)
 	}
@@ -115,9 +119,9 @@ func compile(t *testing.T, dir string, flags ...string) string {
 
 var installing sync.Mutex
 
-// installed is the folder that holds what a file of versions asks for. It is made once for
-// each content of the file, in the user's cache, because registries are slow.
-func installed(t *testing.T, file string, install func(dir string)) string {
+// installed is the folder that holds what a file of versions asks for, for a version of the
+// language. It is made once, in the user's cache, because registries are slow.
+func installed(t *testing.T, file, language string, install func(dir string)) string {
 	t.Helper()
 	installing.Lock()
 	defer installing.Unlock()
@@ -129,7 +133,7 @@ func installed(t *testing.T, file string, install func(dir string)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(append(b, file...))
+	sum := sha256.Sum256(append(b, file+"\n"+language...))
 	dir := filepath.Join(cache, "zhunxin-sdks", hex.EncodeToString(sum[:8]))
 	if _, err := os.Stat(dir); err == nil {
 		return dir
@@ -152,45 +156,73 @@ func installed(t *testing.T, file string, install func(dir string)) string {
 }
 
 // A driver starts the program that drives an SDK.
-type driver func(t *testing.T) *program
+type driver struct {
+	name  string
+	start func(t *testing.T) *program
+}
+
+// drivers are the programs that run, until a test ends.
+type drivers struct {
+	until   *testing.T
+	mu      sync.Mutex
+	running map[string]*program
+}
+
+// program is the one of a driver: those who use an SDK in several ways share it.
+func (d *drivers) program(t *testing.T, of driver) *program {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p := d.running[of.name]
+	if p == nil {
+		p = of.start(t)
+		d.running[of.name] = p
+		d.until.Cleanup(func() { p.end(d.until) })
+	}
+	return p
+}
 
 func compiled(dir string, flags ...string) driver {
-	return func(t *testing.T) *program {
+	return driver{fmt.Sprint(dir, flags), func(t *testing.T) *program {
 		t.Helper()
 		return start(t, "", nil, compile(t, dir, flags...))
-	}
+	}}
 }
 
 func node(script string) driver {
-	return func(t *testing.T) *program {
+	return driver{script, func(t *testing.T) *program {
 		t.Helper()
-		dir := installed(t, "node/package-lock.json", func(dir string) {
+		dir := installed(t, "node/package-lock.json", "", func(dir string) {
 			if err := os.CopyFS(dir, os.DirFS("node")); err != nil {
 				t.Fatal(err)
 			}
 			command(t, dir, needs(t, "npm", "npm"), "ci", "--prefer-offline", "--ignore-scripts")
 		})
 		return start(t, "node", []string{"NODE_PATH=" + filepath.Join(dir, "node_modules")}, needs(t, "node", "Node.js"), script)
-	}
+	}}
 }
 
 func python(script string) driver {
-	return func(t *testing.T) *program {
+	return driver{script, func(t *testing.T) *program {
 		t.Helper()
 		py := needs(t, "python3", "Python 3.9 or later, with pip")
-		dir := installed(t, "python/requirements.txt", func(dir string) {
+		version, err := exec.CommandContext(t.Context(), py, "--version").Output() //nolint:gosec // found in the path
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := installed(t, "python/requirements.txt", string(version), func(dir string) {
 			command(t, "python", py, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", dir, "-r", "requirements.txt")
 		})
 		return start(t, "python", []string{"PYTHONPATH=" + dir, "PYTHONPYCACHEPREFIX=" + filepath.Join(dir, "compiled")}, py, script)
-	}
+	}}
 }
 
 func java(source string) driver {
-	return func(t *testing.T) *program {
+	return driver{source, func(t *testing.T) *program {
 		t.Helper()
-		dir := installed(t, "java/pom.xml", func(dir string) {
+		dir := installed(t, "java/pom.xml", "", func(dir string) {
 			command(t, "java", needs(t, "mvn", "Maven"), "--quiet", "--batch-mode", "dependency:copy-dependencies", "-DoutputDirectory="+dir)
 		})
 		return start(t, "java", nil, needs(t, "java", "a JDK, 11 or later"), "-cp", filepath.Join(dir, "*"), source)
-	}
+	}}
 }

@@ -77,14 +77,13 @@ func (c *captured) send(t *testing.T, base string) (int, string) {
 // is delivered, what is refused is refused in words that they know, and who is too fast, late
 // or somebody else is told so.
 func TestOfficialSDKs(t *testing.T) {
-	s := open(t)
+	s, all := open(t), &drivers{until: t, running: map[string]*program{}}
 	later := map[string]func(*testing.T){}
 	var mu sync.Mutex
 	one := func(name string, run driver, story func(*testing.T, *program), throttled func(*testing.T)) func(*testing.T) {
 		return func(own *testing.T) {
 			own.Parallel()
-			p := run(own)
-			t.Cleanup(func() { p.end(t) }) // it is throttled later
+			p := all.program(own, run)
 			mu.Lock()
 			later[name] = throttled
 			mu.Unlock()

@@ -218,7 +218,8 @@ func (s *Server) admit(ctx context.Context, t tongue, r *request, scope string) 
 	}
 	if err := r.Verify(string(secret)); err != nil {
 		s.failed.keep(key.ID, s.Now(), r.Claim, err)
-		return sms.Errorf(sms.SignatureWrong, "signature", "")
+		// Aliyun's old Python core looks for a colon in this message, and fails without one.
+		return sms.Errorf(sms.SignatureWrong, "signature", "GET /v1/keys/{id}/signature-failures shows what the server signed")
 	}
 	r.who, err = s.Guard.Admit(snap, key, r.http.RemoteAddr, scope, http.MethodGet)
 	return err

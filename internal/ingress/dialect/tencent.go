@@ -270,9 +270,8 @@ func tencentPart(r *request, in *tencentSendIn, to []gate.Recipient) (x gate.Par
 	return part(w, in.SignName, values, to)
 }
 
-// refuse tells each recipient that there is no text: Tencent Cloud answers so (SendSms, the
-// example of a failure), and programs that look for an error of the whole call alone would
-// take no refusal for another. Any other error stays one.
+// refuse tells each recipient why there is no text. Tencent Cloud answers so (SendSms, the
+// example of a failure), and programs read the entries for it. Any other error is the call's.
 func (out *tencentSendOut) refuse(r *request, at []int, err error) error {
 	var known *sms.Error
 	if !errors.As(err, &known) {

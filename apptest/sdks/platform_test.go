@@ -21,8 +21,9 @@ import (
 	"time"
 )
 
-// patience bounds every wait; what is waited for takes at most a second or two.
-const patience = time.Minute
+// patience bounds every wait. What is waited for takes a second or two, but for Java's programs,
+// which are compiled at their start.
+const patience = 3 * time.Minute
 
 // carrier is how the simulated one behaves.
 const carrier = `
