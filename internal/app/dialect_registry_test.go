@@ -406,8 +406,12 @@ func TestAliyunApplicationsRefused(t *testing.T) {
 			t.Errorf("%s: %v", v.what, got)
 		}
 	}
-	for what, v := range map[string][2]string{"no Base64": {"data:image/png;base64,AAAA", "isv.SIGN_FILE_LIMIT"}, "no scan": {base64.StdEncoding.EncodeToString([]byte("GIF89a")), "isv.SIGN_FILE_LIMIT"}} {
-		in := &dysms.AddSmsSignRequest{SignName: dara.String(shopName), SignSource: dara.Int32(0), SignFileList: []*dysms.AddSmsSignRequestSignFileList{{FileContents: &v[0]}}}
+	for what, v := range map[string][3]string{
+		"no Base64":                    {"data:image/png;base64,AAAA", "isv.SIGN_FILE_LIMIT", shopName},
+		"no scan":                      {base64.StdEncoding.EncodeToString([]byte("GIF89a")), "isv.SIGN_FILE_LIMIT", shopName},
+		"a scan for what is not taken": {pngScan, "isv.SIGN_NAME_ILLEGAL", "商城示例"},
+	} {
+		in := &dysms.AddSmsSignRequest{SignName: &v[2], SignSource: dara.Int32(0), SignFileList: []*dysms.AddSmsSignRequestSignFileList{{FileContents: &v[0]}}}
 		if got := must[*dysms.AddSmsSignResponse](n)(client.AddSmsSign(in)).Body; *got.Code != v[1] {
 			t.Errorf("%s: %v", what, got)
 		}
@@ -436,6 +440,25 @@ func TestAliyunApplicationsRefused(t *testing.T) {
 	n.as(n.key, http.MethodGet, "/v1/documents", nil, &papers)
 	if len(snap.SignaturesOf(party)) != 1 || len(snap.TemplatesOf(party)) != 3 || len(papers.Documents) != 0 {
 		t.Errorf("what was refused is there: %d signatures, %d templates, %d papers", len(snap.SignaturesOf(party)), len(snap.TemplatesOf(party)), len(papers.Documents))
+	}
+}
+
+// What the clouds have no field for, a trademark's number, stays through a change by an SDK.
+func TestChangeKeepsTheProof(t *testing.T) {
+	n := start(t, config.Default())
+	_, reviewer, _ := n.staffed()
+	var s struct{ ID sms.ID }
+	n.as(n.otherKey(n.key, "apply,read"), http.MethodPost, "/v1/signatures", map[string]any{"text": "小示", "source": "trademark", "mark": "小示", "registration": "900002"}, &s)
+	n.decide(reviewer, "signatures/"+s.ID.String(), "reject")
+	client := n.aliyun(n.signing("read,apply"), nil)
+	for _, v := range []struct {
+		source int32
+		code   string
+	}{{0, "isv.SIGN_NAME_ILLEGAL"}, {2, "isv.SIGN_SOURCE_ILLEGAL"}, {5, "OK"}} {
+		got := must[*dysms.UpdateSmsSignResponse](n)(client.UpdateSmsSign(&dysms.UpdateSmsSignRequest{SignName: dara.String("小示"), SignSource: &v.source})).Body
+		if x := n.registry().Signature[s.ID]; *got.Code != v.code || x.Source != registry.Trademark || x.Registration != "900002" || x.Mark != "小示" || (x.State == registry.Review) != (v.code == "OK") {
+			t.Errorf("%d: %v, %+v", v.source, got, x)
+		}
 	}
 }
 

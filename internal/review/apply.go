@@ -107,7 +107,7 @@ func (d *Desk) GiveUpTemplate(ctx context.Context, tx Tx, t registry.Template, b
 		return err
 	}
 	for _, v := range snap.Versions[t.ID] {
-		if v.State == registry.Retired {
+		if v.State != registry.Approved && v.State != registry.Review {
 			continue
 		}
 		if _, err := d.Stop(ctx, tx, &Wording{TemplateVersion: *v, owner: t.PartyID}, registry.Retired); err != nil {

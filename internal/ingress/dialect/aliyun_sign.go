@@ -22,7 +22,7 @@ const (
 	noRemark   = "无审批备注"
 	generalUse = "通用类型" // of a signature: every one is for codes, notices and marketing alike
 	ownMade    = "2"    // a signature that its user applied for
-	wholeSet   = 50     // entries of a page
+	aliyunPage = 50     // entries of a page
 )
 
 // one reads a parameter that is one of some numbers; "" is the first of them.
@@ -296,7 +296,7 @@ type aliyunSignList struct {
 }
 
 func aliyunSigns(ctx context.Context, s *Server, r *request) (any, error) {
-	from, n, err := page(r.Params, "PageSize", "PageIndex", wholeSet)
+	from, n, err := page(r.Params, "PageSize", "PageIndex", aliyunPage)
 	if err != nil {
 		return nil, err
 	}

@@ -67,20 +67,10 @@ func aliyunChangeTemplate(ctx context.Context, s *Server, r *request) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	if in.number, err = aliyunNumber(r.Params); err != nil {
-		return nil, err
+	if in.number = aliyunTemplateNumber(r.Params["TemplateCode"]); in.number == 0 {
+		return nil, noTemplate()
 	}
 	return s.aliyunTemplated(ctx, r, in)
-}
-
-// aliyunNumber is the template that TemplateCode names.
-func aliyunNumber(p map[string]string) (int64, error) {
-	n := aliyunTemplateNumber(p["TemplateCode"])
-	if n == 0 {
-		_, err := templateBy(&registry.Snapshot{}, 0, 0)
-		return 0, err
-	}
-	return n, nil
 }
 
 func (s *Server) aliyunTemplated(ctx context.Context, r *request, in *wording) (any, error) {
@@ -93,11 +83,7 @@ func (s *Server) aliyunTemplated(ctx context.Context, r *request, in *wording) (
 
 func aliyunDeleteTemplate(ctx context.Context, s *Server, r *request) (any, error) {
 	out := &aliyunTemplated{}
-	number, err := aliyunNumber(r.Params)
-	if err != nil {
-		return nil, err
-	}
-	err = s.dropTemplate(ctx, r, r.aliyunKey(), number, out, func() { out.TemplateCode = r.Params["TemplateCode"] })
+	err := s.dropTemplate(ctx, r, r.aliyunKey(), aliyunTemplateNumber(r.Params["TemplateCode"]), out, func() { out.TemplateCode = r.Params["TemplateCode"] })
 	return out, err
 }
 
@@ -106,11 +92,7 @@ func (s *Server) lookTemplate(ctx context.Context, r *request) (template, *revie
 	if err := s.once(ctx, r); err != nil {
 		return template{}, nil, err
 	}
-	number, err := aliyunNumber(r.Params)
-	if err != nil {
-		return template{}, nil, err
-	}
-	x, err := templateBy(r.who.Snap, r.who.App.PartyID, number)
+	x, err := templateBy(r.who.Snap, r.who.App.PartyID, aliyunTemplateNumber(r.Params["TemplateCode"]))
 	if err != nil {
 		return x, nil, err
 	}
@@ -240,7 +222,7 @@ func (s *Server) reviewsOfTemplates(ctx context.Context, list []template) (map[r
 }
 
 func aliyunTemplates(ctx context.Context, s *Server, r *request) (any, error) {
-	from, n, err := page(r.Params, "PageSize", "PageIndex", wholeSet)
+	from, n, err := page(r.Params, "PageSize", "PageIndex", aliyunPage)
 	if err != nil {
 		return nil, err
 	}
@@ -292,7 +274,7 @@ type aliyunFoundList struct {
 // aliyunTemplatesFound searches the caller's templates.
 func aliyunTemplatesFound(ctx context.Context, s *Server, r *request) (any, error) {
 	p := r.Params
-	from, n, err := page(p, "PageSize", "PageIndex", wholeSet)
+	from, n, err := page(p, "PageSize", "PageIndex", aliyunPage)
 	if err == nil {
 		err = lacking(p, "templates have no tags and no states of their use", "TemplateTag", "UsableStateList")
 	}

@@ -102,7 +102,7 @@ func (in *signing) rests(x *registry.Signature, name string) error {
 	if x.Source != source { // what proved the old source proves nothing of another
 		x.Source, x.Mark, x.Registration, x.Holder = source, "", "", ""
 	}
-	if in.third != x.Foreign(name) {
+	if in.third && !x.Foreign(name) {
 		return as(sms.Errorf(sms.BadRequest, "ThirdParty, SignPurpose", "whose it is, this interface has no field for: POST /v1/signatures takes holder, and the operator registers the holder's letter of authorisation"),
 			"isv.INVALID_PARAMETERS", "InvalidParameterValue.InvalidSignPurpose")
 	}

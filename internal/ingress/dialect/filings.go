@@ -138,12 +138,12 @@ var carrierNames = map[sms.Carrier]string{sms.Mobile: "中国移动", sms.Unicom
 // filedAnywhere tells whether a carrier has approved a signature, and in words how its filings
 // stand.
 func filedAnywhere(snap *registry.Snapshot, s *registry.Signature, at int64) (filed bool, told string) {
-	words := map[int]string{0: "报备失败", 1: "已报备", 2: "报备失效", -1: "报备中", -2: "未报备"}
+	states := map[int]string{0: "报备失败", 1: "已报备", 2: "报备失效", -1: "报备中", -2: "未报备"}
 	var all []string
 	for _, c := range snap.FiledWith(s.ID) {
 		status, _, why := filingStatus(snap.Filing(s.ID, c), snap.BoundAt(s.ID, c), at)
 		filed = filed || status == 1
-		one := carrierNames[c] + words[status]
+		one := carrierNames[c] + states[status]
 		if why != "" {
 			one += "（" + why + "）"
 		}
@@ -207,7 +207,11 @@ func templateBy(snap *registry.Snapshot, party sms.ID, number int64) (x template
 			return x, nil
 		}
 	}
-	return x, as(sms.Errorf(sms.NotFound, "template", "you have no template of this number"), "isv.SMS_TEMPLATE_ILLEGAL", "FailedOperation.TemplateIdNotExist")
+	return x, noTemplate()
+}
+
+func noTemplate() error {
+	return as(sms.Errorf(sms.NotFound, "template", "you have no template of this number"), "isv.SMS_TEMPLATE_ILLEGAL", "FailedOperation.TemplateIdNotExist")
 }
 
 // signatures lists a party's, oldest first, without those that it gave up.

@@ -101,8 +101,8 @@ func aliyunTypes(rules string) (map[string]string, error) {
 func tencentBody(c sms.Category, content string) (string, error) {
 	var slots []slot
 	for i, m := range tencentVariable.FindAllStringSubmatchIndex(content, -1) {
-		if content[m[2]:m[3]] != strconv.Itoa(i+1) {
-			return "", misformed("variables are {1}, {2} and so on, in this order: not {%.20s}", content[m[2]:m[3]])
+		if content[m[2]:m[3]] != strconv.Itoa(i+1) || strings.HasSuffix(content[:m[0]], "$") {
+			return "", misformed("variables are {1}, {2} and so on, in this order, with no $ before them: not {%.20s}", content[m[2]:m[3]])
 		}
 		slots = append(slots, slot{from: m[0], to: m[1], name: "p" + strconv.Itoa(i+1)})
 	}

@@ -32,6 +32,7 @@ func TestCloudWordings(t *testing.T) {
 		{sms.Notice, "订单${no", "", "", "isv.SMS_TEMPLATE_ILLEGAL", "", ""},
 		{sms.OTP, "您的验证码为{1}，{2}分钟内有效。", "tencent", "您的验证码为${p1:code}，${p2:digits}分钟内有效。", "", "", "您的验证码为{1}，{2}分钟内有效。"},
 		{sms.Notice, "{2}的订单{1}", "tencent", "", "isv.SMS_TEMPLATE_ILLEGAL", "InvalidParameterValue.InvalidTemplateFormat", ""},
+		{sms.Notice, "订单${1}", "tencent", "", "isv.SMS_TEMPLATE_ILLEGAL", "InvalidParameterValue.InvalidTemplateFormat", ""},
 		{sms.Notice, "订单{no}", "tencent", "", "isv.SMS_TEMPLATE_ILLEGAL", "InvalidParameterValue.InvalidTemplateFormat", ""},
 	} {
 		body, err := "", error(nil)
