@@ -25,13 +25,13 @@ import (
 // in one of its own.
 type Bench struct {
 	Data        string        `help:"Data folder; preloaded once and used again." default:"data/bench" type:"path"`
-	Ingress     string        `help:"How messages come in." enum:"cmpp,http" default:"cmpp"`
+	Ingress     string        `help:"How messages come in." enum:"cmpp,http,aliyun" default:"cmpp"`
 	Rate        int           `help:"Messages a second." default:"10000"`
 	Duration    time.Duration `help:"Length of the window." default:"60s"`
 	Connections int           `help:"CMPP connections of the customer." default:"10"`
 	Window      int           `help:"Unanswered PDUs of a connection." default:"256"`
 	Recipients  int           `help:"HTTP: recipients of a request." default:"100"`
-	Parallel    int           `help:"HTTP: requests at a time." default:"64"`
+	Parallel    int           `help:"HTTP, Aliyun's dialect: requests at a time." default:"64"`
 	Numbers     int           `help:"Distinct numbers, each with a consent." default:"1000000"`
 	Old         int           `help:"Old messages in the store." default:"2000000"`
 	Only        string        `help:"One kind instead of the mix: otp, notice or mkt." enum:",otp,notice,mkt" default:""`
@@ -122,7 +122,11 @@ type child struct {
 }
 
 // benchReady is the first line of the child: where it listens and how to get in.
-type benchReady struct{ HTTP, CMPP, Key, Login, Secret string }
+type benchReady struct {
+	HTTP, CMPP, Key, Login, Secret string
+	AccessID, AccessSecret         string    // of a key that signs
+	Templates                      [3]string // of a code, a notice and marketing, as Aliyun writes them
+}
 
 func (b *Bench) spawn(ctx context.Context) (*child, error) {
 	self, err := os.Executable()
@@ -250,8 +254,16 @@ func (b *Bench) sender(ctx context.Context, c *child, rec *load.Recorder, offset
 		return s, s.Close, nil
 	}
 	s := &load.HTTP{
-		Recorder: rec, Base: "http://" + c.Ready.HTTP, Key: c.Ready.Key, Recipients: b.Recipients, Parallel: b.Parallel, Offset: offset,
+		Recorder: rec, Base: "http://" + c.Ready.HTTP, Key: c.Ready.Key, Recipients: b.Recipients, Parallel: b.Parallel, Offset: offset, ByRef: b.Ingress == "aliyun",
 		Client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: b.Parallel * 2}},
+	}
+	var sender load.Sender = s
+	if b.Ingress == "aliyun" {
+		t := c.Ready.Templates
+		sender = &load.Aliyun{
+			HTTP: *s, ID: c.Ready.AccessID, Secret: c.Ready.AccessSecret, SignName: storySignature,
+			Templates: [4]string{t[0], t[1], t[2], t[2]}, Params: [4]string{`{"code":"246810"}`, `{"number":"20261124"}`, `{}`, `{}`},
+		}
 	}
 	follow, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -261,7 +273,7 @@ func (b *Bench) sender(ctx context.Context, c *child, rec *load.Recorder, offset
 			fmt.Fprintln(os.Stderr, "event feed:", err)
 		}
 	}()
-	return s, func() { cancel(); <-done }, nil
+	return sender, func() { cancel(); <-done }, nil
 }
 
 // settle waits until everything accepted has its end, or patience does.

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/zhunxin/zhunxin/internal/edition"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -160,6 +162,9 @@ func check(c *Call) error {
 			}
 			if len(p.Recipients[k].Ref) > MaxRef {
 				return sms.Errorf(sms.BadRequest, fmt.Sprintf("recipients[%d].ref", k), "it has %d bytes, the most is %d", len(p.Recipients[k].Ref), MaxRef)
+			}
+			if !utf8.ValidString(p.Recipients[k].Ref) || strings.ContainsRune(p.Recipients[k].Ref, 0) { // not every store takes them
+				return sms.Errorf(sms.BadRequest, fmt.Sprintf("recipients[%d].ref", k), "it is not UTF-8, or holds a zero byte")
 			}
 		}
 	}

@@ -54,8 +54,10 @@ func (c *Claim) readACS3(r *Request) error {
 	if err := addPairs(query, r.Query); err != nil {
 		return err
 	}
-	if c.Params, err = params(r); err != nil {
-		return err
+	if c.Params = query; len(r.Body) > 0 {
+		if c.Params, err = params(r); err != nil {
+			return err
+		}
 	}
 	c.trials = func(yield func(string, string, func(string) []byte) bool) {
 		for _, host := range hosts(r) {
@@ -109,15 +111,23 @@ func canonicalPairs(p map[string]string, without ...string) string {
 		if b.Len() > 0 {
 			b.WriteByte('&')
 		}
-		b.WriteString(escape(k) + "=" + escape(p[k]))
+		writeEscaped(&b, k)
+		b.WriteByte('=')
+		writeEscaped(&b, p[k])
 	}
 	return b.String()
 }
 
-// escape is RFC 3986 percent-encoding: only unreserved characters stay.
 func escape(s string) string {
-	const digits = "0123456789ABCDEF"
 	var b strings.Builder
+	writeEscaped(&b, s)
+	return b.String()
+}
+
+// writeEscaped is RFC 3986 percent-encoding: only unreserved characters stay.
+func writeEscaped(b *strings.Builder, s string) {
+	const digits = "0123456789ABCDEF"
+	b.Grow(len(s))
 	for i := range len(s) {
 		if ch := s[i]; ch >= 'a' && ch <= 'z' || ch >= 'A' && ch <= 'Z' || ch >= '0' && ch <= '9' || strings.IndexByte("-_.~", ch) >= 0 {
 			b.WriteByte(ch)
@@ -127,7 +137,6 @@ func escape(s string) string {
 			b.WriteByte(digits[ch&15])
 		}
 	}
-	return b.String()
 }
 
 // headerLines are the signed headers in the order in which they are named.

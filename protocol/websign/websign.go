@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Scheme is a way to sign.
@@ -184,6 +185,9 @@ func addPairs(out map[string]string, text string) error {
 		value, err := url.QueryUnescape(v)
 		if err != nil {
 			return fmt.Errorf("%w: the value of %.40q is badly encoded", ErrMalformed, key)
+		}
+		if !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return fmt.Errorf("%w: the parameter %.40q is not UTF-8", ErrMalformed, key)
 		}
 		if _, twice := out[key]; twice {
 			return fmt.Errorf("%w: the parameter %.40q stands twice", ErrMalformed, key)

@@ -259,10 +259,8 @@ func aliyunSendBatch(ctx context.Context, s *Server, r *request) (any, error) {
 		if p[x.name] == "" {
 			continue
 		}
-		d := json.NewDecoder(strings.NewReader(p[x.name]))
-		d.UseNumber()
-		if err := d.Decode(x.into); err != nil {
-			return nil, sms.Errorf(sms.VariablesUnreadable, x.name, "it is no JSON array as it should be")
+		if err := decodeJSON([]byte(p[x.name]), x.into); err != nil {
+			return nil, sms.Errorf(sms.VariablesUnreadable, x.name, "it is no JSON array as it should be: %s", err)
 		}
 	}
 	n := len(numbers)

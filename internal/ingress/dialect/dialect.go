@@ -8,6 +8,7 @@
 package dialect
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -133,7 +134,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		return
 	}
 	var t tongue = aliyun{}
-	if scheme == websign.TC3 || scheme == websign.TencentV1 || scheme == "" && strings.HasPrefix(signed.Header("Authorization"), "TC3-") {
+	if scheme == websign.TC3 || scheme == websign.TencentV1 || scheme == "" && tencentLike(signed) {
 		t = tencent{}
 	}
 	if err != nil {
@@ -147,6 +148,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		return
 	}
 	t.reply(w, r, result)
+}
+
+// tencentLike tells in whose words a request is refused that can't be read.
+func tencentLike(r *websign.Request) bool {
+	if auth := r.Header("Authorization"); auth != "" {
+		return strings.HasPrefix(auth, "TC3-")
+	}
+	return strings.Contains(r.Query, "SecretId=") || bytes.Contains(r.Body, []byte("SecretId="))
 }
 
 func tooLarge(err error, limit int) error {

@@ -108,14 +108,9 @@ func variables(text, field string) (map[string]string, error) {
 	if text == "" {
 		return nil, nil
 	}
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
 	var raw map[string]any
-	if err := d.Decode(&raw); err != nil {
-		return nil, sms.Errorf(sms.VariablesUnreadable, field, "it is no JSON object")
-	}
-	if d.More() {
-		return nil, sms.Errorf(sms.VariablesUnreadable, field, "more stands behind the object")
+	if err := decodeJSON([]byte(text), &raw); err != nil {
+		return nil, sms.Errorf(sms.VariablesUnreadable, field, "it is no JSON object: %s", err)
 	}
 	return texts(raw, field)
 }

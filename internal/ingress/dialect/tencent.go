@@ -1,10 +1,10 @@
 package dialect
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -99,48 +99,27 @@ func (tencent) reply(w http.ResponseWriter, r *request, result any) {
 	_ = json.NewEncoder(w).Encode(struct{ Response any }{result}) // the caller went away
 }
 
-// take reads a request's fields from its JSON, or from flat parameters: A.0, A.1 are a list.
+// take reads a request's fields from its JSON, or from flat parameters.
 func (r *request) take(into any) error {
 	body := r.body
 	if r.Scheme == websign.TencentV1 || r.http.Method == http.MethodGet {
-		body = unflatten(r.Params)
+		var err error
+		if body, err = unflatten(r.Params); err != nil {
+			return sms.Errorf(sms.BadRequest, "parameters", "%s", err)
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	if err := d.Decode(into); err != nil {
+	}
+	err := decodeJSON(body, into)
 		var kind *json.UnmarshalTypeError
-		if errors.As(err, &kind) {
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &kind):
 			return sms.Errorf(sms.BadRequest, clip(kind.Field, 64), "it is a %s, not a %s", kind.Type, kind.Value)
-		}
+	case errors.As(err, &syntax), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return sms.Errorf(sms.BadRequest, "body", "it is no JSON object")
 	}
-	return nil
-}
-
-// unflatten makes JSON of parameters. Everything is a text there; numbers are read from texts.
-func unflatten(params map[string]string) []byte {
-	out, lists := map[string]any{}, map[string]map[int]string{}
-	for k, v := range params {
-		name, index, nested := strings.Cut(k, ".")
-		if !nested {
-			out[k] = v
-			continue
-		}
-		if i, err := strconv.Atoi(index); err == nil && i >= 0 && i < tencentMost {
-			if lists[name] == nil {
-				lists[name] = map[int]string{}
-			}
-			lists[name][i] = v
-		}
-	}
-	for name, l := range lists {
-		var list []string
-		for i := range len(l) {
-			list = append(list, l[i])
-		}
-		out[name] = list
-	}
-	b, _ := json.Marshal(out) // of texts: it always has its JSON
-	return b
+	return sms.Errorf(sms.BadRequest, "body", "%s", err)
 }
 
 // number is one that stands as a number, or as a text.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -124,6 +125,8 @@ type HTTP struct {
 	Client     *http.Client
 	// Offset is that of the platform's clock.
 	Offset time.Duration
+	// ByRef has messages known by what their reference begins with, not by their id.
+	ByRef bool
 }
 
 // Batch implements Sender.
@@ -235,6 +238,7 @@ func (h *HTTP) Follow(ctx context.Context) error {
 				At   int64 `json:"at"`
 				Body struct {
 					MessageID string `json:"message_id"`
+					Ref       string `json:"ref"`
 					State     string `json:"state"`
 				} `json:"body"`
 			} `json:"events"`
@@ -246,7 +250,11 @@ func (h *HTTP) Follow(ctx context.Context) error {
 		}
 		for _, e := range out.Events {
 			if e.Body.State == "delivered" || e.Body.State == "failed" {
-				h.Recorder.Report(e.Body.MessageID, e.Body.State == "delivered", time.UnixMilli(e.At).Add(-h.Offset))
+				id := e.Body.MessageID
+				if h.ByRef {
+					id, _, _ = strings.Cut(e.Body.Ref, " ")
+				}
+				h.Recorder.Report(id, e.Body.State == "delivered", time.UnixMilli(e.At).Add(-h.Offset))
 			}
 		}
 		cursor = out.Cursor
