@@ -289,6 +289,16 @@ func TestTwilioCallbacks(t *testing.T) {
 		if f := next("/all?b=2"); f.Get("From") != "+86"+member || f.Get("To") != storyCode+storyDigits || f.Get("Body") != "TD" || f.Get("OptOutType") != "STOP" || f.Get("NumMedia") != "0" || f.Get("MessagingServiceSid") != n.service() {
 			n.t.Errorf("%v", f)
 		}
+		revoked := *n.registry().KeyByID(k.KeyID)
+		revoked.RevokedAt = n.Now().UnixMilli()
+		n.insert(revoked)
+		if err := n.carrier.SendMO(n.t.Context(), member, storyCode+storyDigits, "你好"); err != nil {
+			n.t.Fatal(err)
+		}
+		n.wait("the log says that the key was revoked", func() bool {
+			s := (&receiver{n: n, id: hook.ID}).states()
+			return len(s) > 0 && strings.HasPrefix(s[0], "failed the key that signs was revoked")
+		})
 	})
 }
 

@@ -317,6 +317,9 @@ func Sign(secret string, at int64, body []byte) string {
 // post sends a batch; an answer that is not 2xx, or does not say what the format wants to hear,
 // is an error.
 func (c *Caller) post(ctx context.Context, w *sms.Webhook, list []sms.Event, p *Post) (status int, err error) {
+	if p.Err != nil {
+		return 0, p.Err
+	}
 	c.init()
 	secret, err := c.Keys.Open(vault.PurposeLogin, w.Secret)
 	if err != nil {

@@ -33,6 +33,9 @@ type Post struct {
 	Body   []byte
 	Header map[string]string
 	Took   func(answer []byte) error // nil: any answer with 2xx will do
+	// Err is why there is no request, which the webhook's owner must mend: the batch is repeated
+	// and logged like one that was not taken.
+	Err error
 }
 
 func (c *Caller) format(w *sms.Webhook) (Format, error) {

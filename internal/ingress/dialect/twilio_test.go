@@ -31,7 +31,7 @@ func TestTwilioStatuses(t *testing.T) {
 func FuzzSID(f *testing.F) {
 	f.Add("SM00000000000000000000000000000007")
 	f.Add("SMffffffffffffffffffffffffffffffff")
-	f.Add("MG0000000000000000000000000000000A")
+	f.Add("SM0000000000000000000000000000000A")
 	f.Fuzz(func(t *testing.T, text string) {
 		if id := fromSID(sidMessage, text); id != 0 && sid(sidMessage, id) != text {
 			t.Errorf("%q is %d", text, id)

@@ -52,7 +52,7 @@ func (p twilioPush) Write(ctx context.Context, tx callback.FormatTx, w *sms.Webh
 	}
 	key := snap.KeyByID(w.KeyID)
 	if key == nil || key.RevokedAt != 0 {
-		return nil, errors.New("the key that signs was revoked: put the webhook with the key_id of another")
+		return &callback.Post{Err: errors.New("the key that signs was revoked: put the webhook with the key_id of another")}, nil
 	}
 	form, err := p.form(ctx, tx, snap, &list[0])
 	if err != nil || form == nil {
