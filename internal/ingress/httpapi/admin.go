@@ -60,6 +60,8 @@ func (a *API) admin() {
 		func(registry.Authorisation) string { return "filing" })
 	putAs(a, anyone, "template-filings", "Filing of a template at a carrier 模板报备", func(o *registry.TemplateFiling, id sms.ID, now int64) { o.TemplateID, o.UpdatedAt = id, now },
 		func(registry.TemplateFiling) string { return "filing" })
+	put(a, "rivals", "Name of a rival 竞争对手名称", func(o *registry.Rival, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
+		func(registry.Rival) string { return "" })
 	put(a, "subcodes", "Sub-code 子端口", func(o *registry.Subcode, id sms.ID, now int64) { o.ID, o.BoundAt = id, now },
 		func(registry.Subcode) string { return "freeze" })
 	put(a, "templates", "Template 模板", func(o *registry.Template, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
