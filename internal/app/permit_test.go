@@ -53,6 +53,7 @@ func TestPermitsAreReviewedAndTheirWordingsTwice(t *testing.T) {
 			n.t.Errorf("%+v", list)
 		}
 
+		n.upload(shop, "consent_form", 0, valid.To, "%PDF-1.7 a form")
 		var wording struct{ ID sms.ID }
 		n.as(shop, http.MethodPost, "/v1/templates", map[string]any{"category": "MKT", "name": "school", "body": "尊敬的会员，暑期培训班八折，拒收请回复R"}, &wording)
 		path := "template-versions/" + wording.ID.String() + "/1"

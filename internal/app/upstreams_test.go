@@ -132,6 +132,17 @@ func (n *node) licensedUpstream() sms.ID {
 		if err != nil {
 			return err
 		}
+		snap, err := tx.Registry(ctx)
+		if err != nil {
+			return err
+		}
+		for _, c := range snap.Contract {
+			agreed := *c
+			agreed.Subprocessors = id.String() // PRV-02
+			if err := tx.Put(ctx, agreed); err != nil {
+				return err
+			}
+		}
 		return tx.Put(ctx, registry.Licence{
 			ID: n.IDs.Next(), PartyID: id, Number: "B2-9", USCC: uscc, Scope: registry.Business, Provinces: "*", Period: n.period(), State: registry.Active,
 		})

@@ -103,6 +103,9 @@ func (c *candidate) ownFacts(snap *registry.Snapshot, at int64) {
 	}
 	c.String(rulebook.ChannelEntity, c.ch.Options.Entity(c.p.job.party.EntityType))
 	c.Bool(rulebook.ChannelRefiles, c.ch.Options.RefileStale)
+	entrusted, ends := snap.Entrusted(c.p.job.party, c.ch.UpstreamID, at)
+	c.ends(ends)
+	c.Bool(rulebook.ChannelEntrusted, entrusted)
 	abroad, transfer := c.ch.Abroad(), ""
 	if t := c.ch.Options.Transfer; abroad && t.Holds(at) {
 		transfer = t.Basis

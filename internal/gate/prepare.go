@@ -54,6 +54,7 @@ type part struct {
 	contacts   []lexicon.Mark // links and telephones of the body
 	promotion  int            // how much the body reads like marketing
 	brackets   bool           // the text begins with one pair of 【】 and holds no other
+	rivals     int            // that it names and its template does not
 	named      bool           // it holds the party's registered name
 	length     int            // of the text in UTF-16 code units
 	units      int
@@ -195,6 +196,13 @@ func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
 		if p.category = in.Otherwise; p.category == "" {
 			p.category = sms.MKT // what fits nothing is judged by the strictest rules
 		}
+	}
+	if p.category.Commercial() {
+		wording := ""
+		if p.template != nil {
+			wording = p.template.Version.Body
+		}
+		p.rivals = j.snap.RivalsIn(j.party, body, wording)
 	}
 	for i := range in.Recipients {
 		r := recipient{Recipient: in.Recipients[i], phone: g.keys.PhoneID(in.Recipients[i].Number)}

@@ -73,7 +73,7 @@ type sharedKey struct {
 	words                            string // that it holds
 	name                             string // the signature in front of it, whether it is anybody's or not
 	values                           inVariables
-	promotion                        int
+	promotion, rivals                int
 	length, units, segments          int
 	numbers, consecutive             int
 	contacts                         string // its links and telephones
@@ -84,7 +84,7 @@ func (p *part) key() sharedKey {
 	k := sharedKey{
 		application: p.job.app.ID, class: p.job.snap.Class(p.province), category: p.category, extension: p.job.call.Extension, brackets: p.brackets, named: p.named, reviewed: p.job.review,
 		numbers: p.job.numbers, consecutive: p.job.consecutive,
-		traits: p.traits, words: wordsKey(p.words), name: p.name, values: p.values, promotion: p.promotion, length: p.length, units: p.units, segments: p.segments,
+		traits: p.traits, words: wordsKey(p.words), name: p.name, values: p.values, promotion: p.promotion, rivals: p.rivals, length: p.length, units: p.units, segments: p.segments,
 	}
 	if len(p.splits) > 0 {
 		k.splits = fmt.Sprint(p.splits)
@@ -221,6 +221,7 @@ func (g *Gate) sharedFacts(p *part, now time.Time) {
 		return permit != nil
 	})
 	f.Int(rulebook.TextPromotion, p.promotion)
+	f.Int(rulebook.TextRivals, p.rivals)
 	f.Int(rulebook.TextVariableLinks, p.values.links)
 	f.Int(rulebook.TextVariableContacts, p.values.contacts)
 	f.Int(rulebook.TemplateLongest, p.values.longest)

@@ -24,6 +24,7 @@ type Permit struct {
 // Additions are tables of the registry that stand beside those of the chain of rights.
 type Additions struct {
 	Permits  []Permit
+	Rivals   []Rival
 	Contacts []ContactFiling
 	Hosts    []LinkHost
 	// SegmentTable is the stored table of number segments, 0 when it is the program's own.
@@ -33,6 +34,7 @@ type Additions struct {
 // additions are they, indexed.
 type additions struct {
 	permits  map[sms.ID][]*Permit // by party
+	rivals   []Rival
 	contacts map[contactKey][]*ContactFiling
 	hosts    map[string]*LinkHost
 	classes  classes // of provinces
@@ -41,7 +43,7 @@ type additions struct {
 }
 
 func (t *Additions) index() additions {
-	a := additions{permits: group(t.Permits, func(p *Permit) sms.ID { return p.PartyID }), contacts: map[contactKey][]*ContactFiling{}, SegmentTable: t.SegmentTable}
+	a := additions{permits: group(t.Permits, func(p *Permit) sms.ID { return p.PartyID }), rivals: t.Rivals, contacts: map[contactKey][]*ContactFiling{}, SegmentTable: t.SegmentTable}
 	a.hosts = byHost(t.Hosts)
 	for i := range t.Contacts {
 		f := &t.Contacts[i]

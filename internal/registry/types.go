@@ -130,6 +130,7 @@ type Contract struct {
 	ReportTimeout int64  `db:"report_timeout_ms" json:"report_timeout_ms,omitempty"`
 	State         string `db:"state" json:"state"`
 	DocumentID    sms.ID `db:"document_id" json:"document_id,omitempty" doc:"its scan: the contract ends with it"`
+	Subprocessors string `db:"subprocessors" json:"subprocessors,omitempty" maxLength:"400" pattern:"^([0-9]+(,[0-9]+)*)?$" doc:"comma-separated ids of the parties to whom the processing may be passed on by this contract 同意的转委托方: upstreams, agents other than the counterparty (PRV-02)"`
 }
 
 // Signature is a 签名 and the qualification that it rests on.

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"math"
 	"slices"
 
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -34,5 +35,5 @@ func percent(a, b sms.Money) (int64, bool) {
 	if b <= 0 {
 		return 0, false
 	}
-	return int64(float64(a) / float64(b) * 100), true
+	return int64(min(a, math.MaxInt64/100) * 100 / b), true
 }

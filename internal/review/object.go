@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -213,15 +214,24 @@ func (w *Wording) check(_ context.Context, _ Tx, snap *registry.Snapshot) error 
 	return nil
 }
 
-func (w *Wording) judge(_ context.Context, _ Tx, book *rulebook.Book, snap *registry.Snapshot, now time.Time) ([]rulebook.Finding, error) {
+func (w *Wording) judge(ctx context.Context, tx Tx, book *rulebook.Book, snap *registry.Snapshot, now time.Time) ([]rulebook.Finding, error) {
 	compiled, err := registry.Compile(w.Body)
 	if err != nil {
 		return nil, err
 	}
 	t := snap.Template[w.TemplateID]
+	papers, err := tx.DocumentsOf(ctx, t.PartyID)
+	if err != nil {
+		return nil, err
+	}
+	form := slices.ContainsFunc(papers, func(d *document.Document) bool { return d.Kind == document.ConsentForm && d.Holds(now.UnixMilli()) })
+	rivals := 0
+	if t.Category.Commercial() {
+		rivals = snap.RivalsIn(snap.Party[t.PartyID], w.Body, "")
+	}
 	found, err := book.JudgeTemplate(&rulebook.TemplateClaim{
 		Category: t.Category, Signature: longestSignature(snap, t.PartyID), Body: w.Body, Sample: compiled.Sample(),
-		Sensitive: w.Classes(), Basis: w.Basis,
+		Sensitive: w.Classes(), Basis: w.Basis, Rivals: rivals, Form: form,
 	}, now)
 	if err != nil {
 		return nil, sms.Errorf(sms.BadText, "body.body", "%s", err)

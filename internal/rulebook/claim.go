@@ -79,6 +79,8 @@ type TemplateClaim struct {
 	// they rest.
 	Sensitive []string `yaml:"sensitive"`
 	Basis     string   `yaml:"basis"`
+	Rivals    int      `yaml:"rivals"` // that it names
+	Form      bool     `yaml:"form"`   // a paper shows how the party asks for consent
 }
 
 var variableForm = regexp.MustCompile(`\$\{[a-z0-9_]+:[a-z]+\}`)
@@ -92,6 +94,7 @@ func (b *Book) templateFacts(c *TemplateClaim) map[string]any {
 	return map[string]any{
 		"template.variables": int64(len(at)), "template.constant": int64(utf8.RuneCountInString(constant)), "template.adjacent": adjacent,
 		"template.permit_trades": int64(len(b.TradesOf(c))), "template.sensitive": int64(len(c.Sensitive)), "template.sensitive_unsaid": b.unsaid(c), "template.basis": c.Basis,
+		"template.category": string(c.Category), "template.rivals": int64(c.Rivals), "template.form": c.Form,
 	}
 }
 

@@ -66,6 +66,7 @@ const (
 	TextDisguised
 	TextImpersonated
 	TextPromotion
+	TextRivals
 	TextNotMedicine
 	TextRiskNotice
 	TextTravelTime
@@ -127,6 +128,7 @@ const (
 	ChannelCarries
 	ChannelReplies
 	ChannelMeasure
+	ChannelEntrusted
 	ChannelAbroad
 	ChannelTransfer
 	ChannelReplyCost
@@ -185,6 +187,7 @@ var factTable = [numFacts]Info{
 	TextDisguised:        {"text.disguised", "int", StageShared, int64(0), "words of lexicons that are hidden by other characters, or by what stands between"},
 	TextImpersonated:     {"text.impersonated", "int", StageShared, int64(0), "organs, banks, carriers and couriers in whose names the text speaks, and who are not the provider"},
 	TextPromotion:        {"text.promotion", "int", StageShared, int64(0), "how much the text reads like marketing, 0 to 100 in steps of 10: a statistical score, on which rules only hold"},
+	TextRivals:           {"text.rivals", "int", StageShared, int64(0), "names of rivals, of the sender's list and of the operator's, that stand in the text and not in the approved wording: in marketing"},
 	TextNotMedicine:      {"text.not_medicine", "bool", StageShared, false, "the text says that the goods can't stand in for medicine"},
 	TextRiskNotice:       {"text.risk_notice", "bool", StageShared, false, "the text says that an investment has risks"},
 	TextTravelTime:       {"text.travel_time", "bool", StageShared, false, "the text tells a distance by the minutes that it takes"},
@@ -246,6 +249,7 @@ var factTable = [numFacts]Info{
 	ChannelCarries:       {"channel.carries", "bool", StageChannel, true, "the channel may carry this category"},
 	ChannelReplies:       {"channel.replies", "bool", StageChannel, true, "messages from handsets to the channel's code reach us"},
 	ChannelMeasure:       {"channel.measure", "int", StageChannel, int64(0), "the strongest measure in force on the channel: 1 reminded, 2 held, 3 suspended"},
+	ChannelEntrusted:     {"channel.entrusted", "bool", StageChannel, true, "the sender's contract lets the processing be passed on to the channel's upstream, and to agents with whom it has none; true, too, when there are none of both"},
 	ChannelAbroad:        {"channel.abroad", "bool", StageChannel, false, "the channel's peer is abroad, so that numbers and texts leave the mainland"},
 	ChannelTransfer:      {"channel.transfer", "string", StageChannel, "", "what that rests on and holds now: assessment, certification, standard_contract, contract or small; empty when there is nothing"},
 	ChannelReplyCost:     {"channel.reply_cost", "int", StageChannel, int64(0), "what a reply to the channel's code costs who sends it, in micro-yuan, as the operator entered it; 0 is nothing, or unsaid"},

@@ -63,6 +63,9 @@ var objectFacts = map[string][]Info{
 		{Name: "template.sensitive", Lawful: int64(0), Doc: "classes of sensitive personal information that its variables hold, as the applicant says"},
 		{Name: "template.sensitive_unsaid", Lawful: int64(0), Doc: "classes of which the wording, or a name of a variable, speaks, and the applicant does not"},
 		{Name: "template.basis", Lawful: "", Doc: "what these rest on: separate_consent, contract, statutory or emergency; empty when nothing was said"},
+		{Name: "template.category", Lawful: "NOTICE", Doc: "of its messages"},
+		{Name: "template.rivals", Lawful: int64(0), Doc: "of marketing: rivals that it names, of the party's list and of the operator's"},
+		{Name: "template.form", Lawful: true, Doc: "a paper of the party's is on file and in force that shows its form, where marketing is agreed to apart from the service"},
 		{Name: "template.permit_trades", Lawful: int64(0), Doc: "of marketing: trades that need a permit of which it speaks"},
 	},
 	ObjectTraffic: {

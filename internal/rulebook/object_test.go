@@ -49,7 +49,7 @@ func TestTemplateIsJudgedByItsText(t *testing.T) {
 		"您好，本店今日试营业★，欢迎会员光临，拒收请回复R":         {"TPL-03"},
 		"尊敬的会员，本店今日试营业，请加微信：abcdefg，拒收请回复R": {"TPL-11"},
 	} {
-		found, err := b.JudgeTemplate(&rulebook.TemplateClaim{Category: "MKT", Signature: "示例商城", Body: body, Sample: body}, morning)
+		found, err := b.JudgeTemplate(&rulebook.TemplateClaim{Category: "MKT", Signature: "示例商城", Body: body, Sample: body, Form: true}, morning)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -108,6 +108,8 @@ const (
 	NumberRange         Code = "NUMBER_RANGE"
 	ConsentMissing      Code = "CONSENT_MISSING"
 	ConsentKind         Code = "CONSENT_KIND"
+	NotEntrusted        Code = "NOT_ENTRUSTED"
+	RivalNamed          Code = "RIVAL_NAMED"
 	SettlementUnusual   Code = "SETTLEMENT_UNUSUAL"
 	CrossBorder         Code = "CROSS_BORDER"
 	SeparateConsent     Code = "SEPARATE_CONSENT"
@@ -251,7 +253,9 @@ var catalogue = []Entry{
 	{ConsentMissing, 403, 9, "ZX:C001", "没有该号码对本内容提供者的有效同意", "this recipient has given this content provider no valid consent", false},
 	{NumberRange, 409, 9, "ZX:C013", "号码大多连号，疑似按号段群发，已转人工审核", "most numbers follow each other, as in a number range; it waits for a reviewer", false},
 	{ConsentKind, 403, 9, "ZX:C010", "收件人的同意不包括这一类内容", "the recipient has not agreed to this kind of content", false},
-	{SettlementUnusual, 422, 9, "ZX:F005", "结算方式异常，不能入账", "the way of payment is not one that may be booked", false},
+	{NotEntrusted, 403, 10, "ZX:P012", "委托人没有同意向该通道的上游或代理商转委托", "the sender has not agreed to the processing being passed on to this channel's upstream, or to an agent", false},
+	{RivalNamed, 409, 9, "ZX:A016", "营销短信提到竞争对手，已转人工审核", "the marketing text names a rival; it waits for a reviewer", false},
+	{SettlementUnusual, 422, 9, "ZX:B105", "结算方式异常，不能入账", "the way of payment is not one that may be booked", false},
 	{CrossBorder, 403, 10, "ZX:P011", "通道对端在境外，没有登记个人信息出境依据", "the channel leads abroad, and nothing is on file that a cross-border transfer may rest on", false},
 	{SeparateConsent, 403, 9, "ZX:P006", "短信含敏感个人信息，而该收件人没有单独同意", "the message holds sensitive personal information to which the recipient has not agreed separately", false},
 	{ConsentSuspended, 403, 9, "ZX:C016", "该号码曾被运营商报告为空号，原同意已暂停，须重新取得", "a carrier said that the number does not exist, so that its consent is suspended until there is a new one", false},

@@ -46,7 +46,7 @@ func (t *Tx) Decisions(ctx context.Context, ids []sms.ID, each func(sms.Decision
 // DecisionsBetween reads what decisions rested on and gave, of ids from one to before
 // another, in their order.
 func (t *Tx) DecisionsBetween(ctx context.Context, from, to sms.ID, limit int) (list []sms.Decision, err error) {
-			var d sms.Decision
+	var d sms.Decision
 	err = t.each(ctx, "SELECT id, at, packs, facts, verdicts FROM decision WHERE id >= ? AND id < ? ORDER BY id LIMIT ?", []any{int64(from), int64(to), int64(limit)},
 		[]any{&d.ID, &d.At, &d.Packs, &d.Facts, &d.Verdicts}, func() error {
 			list = append(list, d)

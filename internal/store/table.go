@@ -173,6 +173,7 @@ var (
 	tLicence  = tableOf("licence", 1, registry.Licence{})
 	tCode     = tableOf("access_code", 1, registry.AccessCode{})
 	tPermit   = tableOf("permit", 1, registry.Permit{})
+	tRival    = tableOf("rival", 1, registry.Rival{})
 	tContract = tableOf("contract", 1, registry.Contract{})
 	tSig      = tableOf("signature", 1, registry.Signature{})
 	tFiling   = tableOf("signature_filing", 2, registry.Filing{})
@@ -212,6 +213,7 @@ func (t *Tx) Registry(ctx context.Context) (*registry.Snapshot, error) {
 		{tLicence, &all.Licences},
 		{tCode, &all.AccessCodes},
 		{tPermit, &all.Permits},
+		{tRival, &all.Rivals},
 		{tContract, &all.Contracts},
 		{tSig, &all.Signatures},
 		{tFiling, &all.Filings},
@@ -255,6 +257,8 @@ func (t *Tx) Put(ctx context.Context, object any) error {
 		err = tLicence.put(ctx, t, o, "created_at")
 	case registry.Permit:
 		err = tPermit.put(ctx, t, o, "created_at")
+	case registry.Rival:
+		err = tRival.put(ctx, t, o, "created_at")
 	case registry.AccessCode:
 		err = tCode.put(ctx, t, o)
 	case registry.Contract:

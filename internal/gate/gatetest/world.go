@@ -193,7 +193,7 @@ func lawful() []any {
 		party(Customer, Agent, registry.Customer, "", three),
 		licence(101, Operator, one), licence(102, Agent, two),
 		registry.AccessCode{ID: Code, PartyID: Operator, Carrier: sms.Unicom, Code: "10690000", Approval: "A1", MaxLength: 20, Use: registry.UsePlatform, Period: from, State: registry.Active},
-		registry.Contract{ID: 61, PartyID: Customer, CounterpartyID: Agent, Number: "C1", Period: from, ChargeOn: "submission", ReportTimeout: 1, State: registry.Active},
+		registry.Contract{ID: 61, PartyID: Customer, CounterpartyID: Agent, Number: "C1", Period: from, ChargeOn: "submission", ReportTimeout: 1, State: registry.Active, Subprocessors: "91"},
 		registry.Signature{ID: Signature, PartyID: Customer, Text: "准信科技", Source: registry.Trademark, Mark: "准信科技", Registration: "900001", QualificationID: 71, Unique: true, State: registry.Approved},
 		registry.Filing{SignatureID: Signature, Carrier: sms.Unicom, State: registry.Approved, Period: from},
 		registry.Subcode{

@@ -16,7 +16,6 @@ import (
 // Limits of statistics.
 const (
 	statisticsDays = 32
-	aliyunPage     = 50
 	packagesLimit  = 500
 )
 

@@ -106,16 +106,16 @@ func (r *request) take(into any) error {
 		var err error
 		if body, err = unflatten(r.Params); err != nil {
 			return sms.Errorf(sms.BadRequest, "parameters", "%s", err)
-	}
+		}
 	}
 	err := decodeJSON(body, into)
-		var kind *json.UnmarshalTypeError
+	var kind *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &kind):
-			return sms.Errorf(sms.BadRequest, clip(kind.Field, 64), "it is a %s, not a %s", kind.Type, kind.Value)
+		return sms.Errorf(sms.BadRequest, clip(kind.Field, 64), "it is a %s, not a %s", kind.Type, kind.Value)
 	case errors.As(err, &syntax), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return sms.Errorf(sms.BadRequest, "body", "it is no JSON object")
 	}

@@ -44,6 +44,8 @@ func (a *API) admin() {
 		func(registry.TemplateFiling) string { return "filing" })
 	put(a, "link-hosts", "Host of short links 短链域名", func(o *registry.LinkHost, id sms.ID, _ int64) { o.ID = id },
 		func(registry.LinkHost) string { return "" })
+	put(a, "rivals", "Name of a rival 竞争对手名称", func(o *registry.Rival, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
+		func(registry.Rival) string { return "" })
 	put(a, "subcodes", "Sub-code 子端口", func(o *registry.Subcode, id sms.ID, now int64) { o.ID, o.BoundAt = id, now },
 		func(registry.Subcode) string { return "freeze" })
 	put(a, "templates", "Template 模板", func(o *registry.Template, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },

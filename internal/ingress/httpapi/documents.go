@@ -19,7 +19,7 @@ import (
 
 // UploadIn is a scan; its bytes are the request's body, read as they come.
 type UploadIn struct {
-	Kind    string `query:"kind" required:"true" enum:"business_licence,representative_id,handler_id,contract,processing_agreement,impact_assessment,authorisation,telecom_licence,industry_permit,trademark,app_record,other"`
+	Kind    string `query:"kind" required:"true" enum:"business_licence,representative_id,handler_id,contract,processing_agreement,impact_assessment,authorisation,telecom_licence,industry_permit,consent_form,trademark,app_record,other"`
 	Party   string `query:"party" maxLength:"20" doc:"only the operator's staff may name another than its own"`
 	ValidTo int64  `query:"valid_to" minimum:"0" doc:"epoch milliseconds at which it expires, 0 is never"`
 

@@ -68,6 +68,15 @@ CREATE TABLE permit (
 ) STRICT;
 CREATE INDEX permit_party ON permit(party_id);
 
+-- Names of rivals: marketing that names one of them is looked at by a person.
+CREATE TABLE rival (
+  id         INTEGER PRIMARY KEY,
+  party_id   INTEGER NOT NULL REFERENCES party(id), -- whose rival it is; of the operator: everybody's
+  name       TEXT NOT NULL,
+  state      TEXT NOT NULL,               -- active | retired
+  created_at INTEGER NOT NULL
+) STRICT;
+
 -- The table of number segments and provinces that an operator imported, if any.
 CREATE TABLE segment_table (
   id   INTEGER PRIMARY KEY,
@@ -99,7 +108,8 @@ CREATE TABLE contract (
   charge_on         TEXT NOT NULL,         -- submission | delivery
   report_timeout_ms INTEGER NOT NULL,
   state             TEXT NOT NULL,
-  document_id       INTEGER
+  document_id       INTEGER,
+  subprocessors     TEXT NOT NULL DEFAULT '' -- to whom the processing may be passed on, ids
 ) STRICT;
 CREATE INDEX contract_party ON contract(party_id);
 
