@@ -157,16 +157,28 @@ type recordKeeper interface {
 	PutRecord(ctx context.Context, r leaf.Record, leafID sms.ID, pos int) error
 }
 
-// note writes a record whose row is nowhere else, with its evidence.
-func note(ctx context.Context, tx recordKeeper, record Recorder, at int64, r leaf.Record) error {
-	if err := r.Check(); err != nil {
+// note writes records of one kind whose rows are nowhere else, with their evidence.
+func note(ctx context.Context, tx recordKeeper, record Recorder, at int64, records ...leaf.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	hashes := make([][32]byte, len(records))
+	for i := range records {
+		if err := records[i].Check(); err != nil {
 		return err
 	}
-	id, err := record(ctx, r.Kind, at, [][32]byte{r.Hash()})
+		hashes[i] = records[i].Hash()
+	}
+	id, err := record(ctx, records[0].Kind, at, hashes)
 	if err != nil {
 		return err
 	}
-	return tx.PutRecord(ctx, r, id, 0)
+	for i := range records {
+		if err := tx.PutRecord(ctx, records[i], id, i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Age bands, as far as the law tells them apart. PIPL Art. 31.

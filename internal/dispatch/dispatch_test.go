@@ -176,14 +176,18 @@ func TestFactThatEndsByItselfSendsBackToTheGate(t *testing.T) {
 	})
 }
 
+// What expires gives its money back, and counts for no frequency: the events of all go.
 func TestLateCodeExpires(t *testing.T) {
 	gatetest.Everywhere(t, nil, func(w *gatetest.World) {
 		d := on(w)
-		r := d.permitted(gatetest.OTPText, gatetest.Member)
+		r, other := d.permitted(gatetest.OTPText, gatetest.Member), d.permitted(gatetest.OTPText, gatetest.Stranger)
 		d.Clock.Set(gatetest.Morning.Add(5 * time.Minute))
-		if v := d.look(r); v.Gone != 1 {
+		if v := d.look(r, other); v.Gone != 2 {
 			d.T.Errorf("%+v", v)
 		}
+		d.Write(func(ctx context.Context, tx *store.Tx) error {
+			return tx.Recent(ctx, [][16]byte{r.Message.PhoneID, other.Message.PhoneID}, 0, func(e sms.RecipientEvent) { d.T.Errorf("%+v is left", e) })
+		})
 		d.expect(r.Message.ID, sms.Expired, sms.NotAfterPassed)
 		if b := d.Balance(gatetest.Money); b.Held != 0 {
 			d.T.Errorf("held %s", b.Held)

@@ -89,6 +89,7 @@ type look struct {
 	changes []sms.Change
 	hashes  [][32]byte
 	endings []sms.Ending // in the order of hashes
+	removed []sms.ID     // whose events are
 	told    []sms.Event
 	frees   []ledger.Share
 	verdict Verdict
@@ -128,7 +129,7 @@ func (d *Desk) Look(ctx context.Context, tx Tx, lease Lease, list []gate.Ready) 
 		case err != nil:
 			return Verdict{}, err
 		case end != "":
-			if err := l.end(ctx, r, m, end, code, rule); err != nil {
+			if err := l.end(r, m, end, code, rule); err != nil {
 				return Verdict{}, err
 			}
 			continue
@@ -301,14 +302,12 @@ func (l *look) change(m *sms.Message, to sms.State, reason string, held int) err
 
 // end cancels or expires a message: its hold is released and its event removed
 // before the next message of the same person is judged.
-func (l *look) end(ctx context.Context, r *gate.Ready, m *sms.Message, to sms.State, code sms.Code, rule string) error {
+func (l *look) end(r *gate.Ready, m *sms.Message, to sms.State, code sms.Code, rule string) error {
 	if err := l.change(m, to, string(code), 0); err != nil {
 		return err
 	}
 	l.frees = append(l.frees, ledger.Share{Chain: r.Permit.Chain, Units: m.Held})
-	if err := l.tx.RemoveEvents(ctx, m.ID); err != nil {
-		return err
-	}
+	l.removed = append(l.removed, m.ID)
 	l.events[m.PhoneID] = slices.DeleteFunc(l.events[m.PhoneID], func(e sms.RecipientEvent) bool { return e.MessageID == m.ID })
 	l.hashes = append(l.hashes, CancellationRecord(m, to, code, rule, l.now.UnixMilli()).Hash())
 	l.endings = append(l.endings, sms.Ending{MessageID: m.ID, At: l.now.UnixMilli(), State: to, Code: code, Rule: rule})
@@ -347,6 +346,9 @@ func (l *look) write(ctx context.Context, kind string) error {
 	}
 	if n != len(l.changes) {
 		return fmt.Errorf("%d of %d messages moved: somebody else holds the others", n, len(l.changes))
+	}
+	if err := l.tx.RemoveEvents(ctx, l.removed...); err != nil {
+		return fmt.Errorf("remove recipient events: %w", err)
 	}
 	if err := l.tx.InsertEndings(ctx, l.endings); err != nil {
 		return fmt.Errorf("store the endings: %w", err)

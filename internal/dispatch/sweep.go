@@ -50,7 +50,7 @@ func (d *Desk) End(ctx context.Context, tx Tx, list []gate.Opened, to sms.State,
 		if m == nil || m.State != list[i].Message.State {
 			continue
 		}
-		if err := l.close(ctx, m, list[i].Permit.Chain, to, by, code, kind); err != nil {
+		if err := l.close(m, list[i].Permit.Chain, to, by, code, kind); err != nil {
 			return 0, err
 		}
 	}
@@ -70,7 +70,7 @@ func TimeoutRecord(m *sms.Message, at int64) leaf.Record {
 }
 
 // close takes one message along the edge that End was asked for.
-func (l *look) close(ctx context.Context, m *sms.Message, chain []ledger.Line, to sms.State, by sms.Actor, code sms.Code, kind string) error {
+func (l *look) close(m *sms.Message, chain []ledger.Line, to sms.State, by sms.Actor, code sms.Code, kind string) error {
 	edge, err := sms.Take(m.State, to, by)
 	if err != nil {
 		return err
@@ -83,9 +83,7 @@ func (l *look) close(ctx context.Context, m *sms.Message, chain []ledger.Line, t
 		l.frees = append(l.frees, ledger.Share{Chain: chain, Units: m.Held})
 	}
 	if edge.Event == sms.EventRemove {
-		if err := l.tx.RemoveEvents(ctx, m.ID); err != nil {
-			return err
-		}
+		l.removed = append(l.removed, m.ID)
 	}
 	was := *m
 	m.State = to // named twice, it is ended once

@@ -8,7 +8,6 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/registry"
-	"github.com/zhunxin/zhunxin/internal/routing"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
@@ -163,16 +162,8 @@ func binding(snap *registry.Snapshot, channel sms.ID, dest string) *registry.Sub
 	if ch == nil {
 		return nil
 	}
-	var list []routing.Binding
-	for i, s := range snap.Subcodes {
-		if code := snap.AccessCode[s.AccessCodeID]; code != nil && code.Carrier == ch.Carrier {
-			list = append(list, routing.Binding{Digits: code.Code + s.Digits, Index: i})
-		}
-	}
-	if b, ok := routing.Match(dest, list); ok {
-		return snap.Subcodes[b.Index]
-	}
-	return nil
+	sub, _ := snap.Bound(dest, func(code *registry.AccessCode, _ *registry.Subcode) bool { return code.Carrier == ch.Carrier })
+	return sub
 }
 
 func (x *Receiver) insert(ctx context.Context, tx MOTx, snap *registry.Snapshot, sub *registry.Subcode, m *sms.MO, number sms.MSISDN) (fresh bool, err error) {

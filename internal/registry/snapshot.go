@@ -438,30 +438,6 @@ func (s *Snapshot) FilingsOf(signature sms.ID) (out []*Filing) {
 	return out
 }
 
-// SubcodesOf lists the active bindings of a signature.
-func (s *Snapshot) SubcodesOf(signature sms.ID) []*Subcode { return s.bySig[signature] }
-
-// digitsKey is a sub-code under an access code.
-type digitsKey struct {
-	accessCode sms.ID
-	digits     string
-}
-
-// SubcodesAt lists the active bindings of the digits under an access code.
-func (s *Snapshot) SubcodesAt(accessCode sms.ID, digits string) []*Subcode {
-	return s.byDigits[digitsKey{accessCode, digits}]
-}
-
-// Subcode finds the signature's binding under an access code, or nil.
-func (s *Snapshot) Subcode(signature, accessCode sms.ID) *Subcode {
-	for _, c := range s.bySig[signature] {
-		if c.AccessCodeID == accessCode {
-			return c
-		}
-	}
-	return nil
-}
-
 // Wording is a template's approved wording, or nil.
 func (s *Snapshot) Wording(template sms.ID) *ApprovedWording { return s.byTemplate[template] }
 

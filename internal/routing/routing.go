@@ -1,6 +1,6 @@
 // Package routing chooses, without touching anything: whose network a number
-// belongs to by its prefix, in which order channels are tried, which source number
-// a handset shows, and which sub-code a reply was sent to.
+// belongs to by its prefix, in which order channels are tried, and which source number
+// a handset shows.
 package routing
 
 import (
@@ -60,22 +60,4 @@ func SourceNumber(code, subcode, extension string) (string, error) {
 		}
 	}
 	return s, nil
-}
-
-// Binding is a source number, access code and sub-code joined, and who it belongs to.
-type Binding struct {
-	Digits string
-	Index  int // of the caller's own list
-}
-
-// Match finds the longest binding that the number written to begins with: what
-// follows it is the customer's extension.
-func Match(dest string, bindings []Binding) (Binding, bool) {
-	best, ok := Binding{}, false
-	for _, b := range bindings {
-		if strings.HasPrefix(dest, b.Digits) && (!ok || len(b.Digits) > len(best.Digits)) {
-			best, ok = b, true
-		}
-	}
-	return best, ok
 }

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"github.com/zhunxin/zhunxin/internal/routing"
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
@@ -39,24 +37,4 @@ func TestSourceNumberHasAtMostTwentyDigits(t *testing.T) {
 	if _, err := routing.SourceNumber("1069", "", "1a"); err == nil {
 		t.Error("letters were taken")
 	}
-}
-
-func TestLongestBindingWins(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		dest := rapid.StringMatching(`[0-3]{1,12}`).Draw(t, "dest")
-		list := rapid.SliceOfN(rapid.StringMatching(`[0-3]{1,4}`), 0, 20).Draw(t, "bindings")
-		var bindings []routing.Binding
-		longest := -1
-		for i, d := range list {
-			bindings = append(bindings, routing.Binding{Digits: d, Index: i})
-			if strings.HasPrefix(dest, d) {
-				longest = max(longest, len(d))
-			}
-		}
-		got, ok := routing.Match(dest, bindings)
-		if ok != (longest >= 0) || ok && (len(got.Digits) != longest || !strings.HasPrefix(dest, got.Digits)) {
-			t.Fatalf("%s among %v gives %v, %t", dest, list, got, ok)
-		}
-	})
 }

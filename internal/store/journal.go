@@ -35,15 +35,24 @@ func (t *Tx) Generation(ctx context.Context) (int64, error) { return t.Counter(c
 // Revoke appends to the journal. The counter row is locked from here to the
 // commit, so numbers are in commit order: call it last.
 func (t *Tx) Revoke(ctx context.Context, r sms.Revocation) (int64, error) {
-	if err := t.bump(ctx, counterRevocation); err != nil {
+	return t.revoke(ctx, []sms.Revocation{r})
+}
+
+// revoke appends several entries and returns the number of the last.
+func (t *Tx) revoke(ctx context.Context, list []sms.Revocation) (int64, error) {
+	if err := t.Exec(ctx, "UPDATE counter SET value = value + ? WHERE name = ?", int64(len(list)), counterRevocation); err != nil {
 		return 0, err
 	}
 	n, err := t.Counter(ctx, counterRevocation)
 	if err != nil {
 		return 0, err
 	}
-	return n, t.Exec(ctx, "INSERT INTO revocation(n, kind, phone_id, group_id, object_id, scope, at) VALUES (?,?,?,?,?,?,?)",
-		n, r.Kind, r.PhoneID, r.GroupID, r.ObjectID, r.Scope, r.At)
+	args := make([]any, 0, len(list)*7)
+	for i := range list {
+		r := &list[i]
+		args = append(args, n-int64(len(list)-1-i), r.Kind, r.PhoneID, r.GroupID, r.ObjectID, r.Scope, r.At)
+	}
+	return n, t.insert(ctx, "INSERT INTO revocation(n, kind, phone_id, group_id, object_id, scope, at) VALUES ", 7, "", args)
 }
 
 // RevocationsSince lists the entries above a number, at most limit.

@@ -190,9 +190,13 @@ func (t *Tx) EndGrant(ctx context.Context, phone [16]byte, group, id sms.ID, at 
 	return n == 1, err
 }
 
-// PutVacant stores that a number does not exist.
-func (t *Tx) PutVacant(ctx context.Context, phone [16]byte, at int64) error {
-	return t.Exec(ctx, "INSERT INTO vacant_number(phone_id, at) VALUES (?,?) ON CONFLICT(phone_id) DO UPDATE SET at = excluded.at", phone[:], at)
+// PutVacant stores that numbers do not exist.
+func (t *Tx) PutVacant(ctx context.Context, phones [][16]byte, at int64) error {
+	args := make([]any, 0, 2*len(phones))
+	for _, id := range phoneArgs(phones) {
+		args = append(args, id, at)
+	}
+	return t.insert(ctx, "INSERT INTO vacant_number(phone_id, at) VALUES ", 2, " ON CONFLICT(phone_id) DO UPDATE SET at = excluded.at", args)
 }
 
 // Vacant reads since when numbers did not exist, as far as somebody said so.
@@ -205,9 +209,15 @@ func (t *Tx) Vacant(ctx context.Context, ids [][16]byte, each func(id [16]byte, 
 	})
 }
 
-// SuspendGrants suspends the consents of a number that stand, towards anybody.
-func (t *Tx) SuspendGrants(ctx context.Context, phone [16]byte, at int64) (int, error) {
-	return t.ExecCount(ctx, "UPDATE consent SET suspended_at = ? WHERE phone_id = ? AND withdrawn_at IS NULL AND suspended_at IS NULL", at, phone[:])
+// SuspendGrants suspends the consents of numbers that stand, towards anybody, and names the
+// number of each.
+func (t *Tx) SuspendGrants(ctx context.Context, phones [][16]byte, at int64, each func(phone [16]byte)) error {
+	var id sql.RawBytes
+	return t.inEach(ctx, "UPDATE consent SET suspended_at = ? WHERE phone_id IN (%s) AND withdrawn_at IS NULL AND suspended_at IS NULL RETURNING phone_id",
+		[]any{at}, phoneArgs(phones), nil, []any{&id}, func() error {
+			each([16]byte(id))
+			return nil
+		})
 }
 
 // LiftSuppression ends a refusal that is older than a moment; it returns its id, 0 when none stands.
@@ -248,6 +258,19 @@ func (t *Tx) Suppressions(ctx context.Context, ids [][16]byte, each func(consent
 // RevokePhone appends an entry about one recipient to the revocation journal.
 func (t *Tx) RevokePhone(ctx context.Context, kind string, phone [16]byte, group sms.ID, scope string, at int64) error {
 	_, err := t.Revoke(ctx, sms.Revocation{Kind: kind, PhoneID: phone[:], GroupID: int64(group), Scope: scope, At: at})
+	return err
+}
+
+// RevokePhones appends an entry about each of some recipients, towards anybody.
+func (t *Tx) RevokePhones(ctx context.Context, kind string, phones [][16]byte, scope string, at int64) error {
+	if len(phones) == 0 {
+		return nil
+	}
+	list := make([]sms.Revocation, len(phones))
+	for i := range phones {
+		list[i] = sms.Revocation{Kind: kind, PhoneID: phones[i][:], Scope: scope, At: at}
+	}
+	_, err := t.revoke(ctx, list)
 	return err
 }
 

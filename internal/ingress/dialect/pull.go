@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/registry"
-	"github.com/zhunxin/zhunxin/internal/routing"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
@@ -293,20 +292,14 @@ func (s *Server) tencentReply(r *request, out *tencentReplies, m *sms.MO, n sms.
 // signedAs is the party's signature under the number that a person wrote to, and the party's
 // own digits at its end; "" when it is not known any more.
 func signedAs(snap *registry.Snapshot, dest string, party sms.ID) (signature, extension string) {
-	var list []routing.Binding
-	for i, sub := range snap.Subcodes {
-		if code := snap.AccessCode[sub.AccessCodeID]; code != nil && sub.PartyID == party {
-			list = append(list, routing.Binding{Digits: code.Code + sub.Digits, Index: i})
-		}
-	}
-	b, ok := routing.Match(dest, list)
-	if !ok {
+	sub, extension := snap.Bound(dest, func(_ *registry.AccessCode, x *registry.Subcode) bool { return x.PartyID == party })
+	if sub == nil {
 		return "", ""
 	}
-	if sig := snap.Signature[snap.Subcodes[b.Index].SignatureID]; sig != nil {
+	if sig := snap.Signature[sub.SignatureID]; sig != nil {
 		signature = sig.Text
 	}
-	return signature, dest[len(b.Digits):]
+	return signature, extension
 }
 
 // of reads which number a request is about, and the span.

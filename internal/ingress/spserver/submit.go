@@ -1,8 +1,6 @@
 package spserver
 
 import (
-	"strings"
-
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -109,18 +107,9 @@ func extensionOf(snap *registry.Snapshot, a *registry.SPAccount, source string) 
 		return "", nil
 	}
 	app := snap.Application[a.ApplicationID]
-	best, found := "", false
-	for _, sub := range snap.Subcodes {
-		code := snap.AccessCode[sub.AccessCodeID]
-		if app == nil || code == nil || sub.PartyID != app.PartyID {
-			continue
-		}
-		if digits := code.Code + sub.Digits; strings.HasPrefix(source, digits) && (!found || len(digits) > len(best)) {
-			best, found = digits, true
-		}
-	}
-	if !found {
+	sub, extension := snap.Bound(source, func(_ *registry.AccessCode, x *registry.Subcode) bool { return app != nil && x.PartyID == app.PartyID })
+	if sub == nil {
 		return "", sms.Errorf(sms.PortNotBound, "Src_Id", "it is none of yours")
 	}
-	return source[len(best):], nil
+	return extension, nil
 }
