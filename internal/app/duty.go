@@ -130,10 +130,10 @@ func (p *Platform) sweepDuties(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.raisePeriodic(ctx, snap), p.remind(ctx, snap, p.Now()), p.lateFiles(ctx), p.forgetCopies(ctx))
+	return errors.Join(p.raisePeriodic(ctx, snap), p.proven(ctx, p.Now()), p.remind(ctx, snap, p.Now()), p.lateFiles(ctx), p.forgetCopies(ctx))
 }
 
-// raisePeriodic stores what is owed for the year and for licences and is not stored yet.
+// raisePeriodic stores what is owed for a year, month or week and for licences and is not stored yet.
 func (p *Platform) raisePeriodic(ctx context.Context, snap *registry.Snapshot) error {
 	now := p.Now()
 	for _, e := range periodic(snap, now) {
@@ -204,7 +204,7 @@ func (p *Platform) renewed(ctx context.Context, tx *store.Tx, e duty.Event, have
 	return nil
 }
 
-// periodic are the events that time brings: the year, also of each agent, and the end of each licence. What ended
+// periodic are the events that time brings: the year, also of each agent, the month, the week of each channel, and the end of each licence. What ended
 // before the operator was set up here is nobody's duty here.
 func periodic(snap *registry.Snapshot, now time.Time) []duty.Event {
 	var list []duty.Event
@@ -240,8 +240,66 @@ func periodic(snap *registry.Snapshot, now time.Time) []duty.Event {
 			}
 		}
 		list = append(list, yearly(rulebook.EventYear, x, now, map[string]any{"year.codes": codes, "year.licences": licences, "year.customers": customers}))
+		y, m, _ := now.In(rulebook.Shanghai).Date()
+		list = append(list, duty.Event{
+			Name: rulebook.EventMonth, ObjectID: x.ID, Period: now.In(rulebook.Shanghai).Format("2006-01"), At: time.Date(y, m, 0, 0, 0, 0, 0, rulebook.Shanghai),
+			Facts: map[string]any{"month.licences": licences}, Since: time.UnixMilli(x.CreatedAt),
+		})
+	}
+	return append(list, weekly(snap, now)...)
+}
+
+// weekly is what a week brings: on each channel a refusal is to be seen to work (OPT-04).
+func weekly(snap *registry.Snapshot, now time.Time) (list []duty.Event) {
+	monday := weekOf(now)
+	for _, ch := range snap.Channel {
+		list = append(list, duty.Event{
+			Name: rulebook.EventWeek, ObjectID: ch.ID, Period: monday.Format(time.DateOnly), At: monday.AddDate(0, 0, -1),
+			Facts: map[string]any{"week.marketing": ch.State == registry.Active && ch.Sends() && ch.Options.Replies && ch.Carries(sms.MKT)},
+		})
 	}
 	return list
+}
+
+// weekOf is the Monday with which a moment's week began.
+func weekOf(now time.Time) time.Time {
+	y, m, d := now.In(rulebook.Shanghai).Date()
+	day := time.Date(y, m, d, 0, 0, 0, 0, rulebook.Shanghai)
+	return day.AddDate(0, 0, -(int(day.Weekday())+6)%7)
+}
+
+// proven ends the duties of this week on whose channels a reply has refused marketing since: it
+// stands with its suppression, which one transaction stored.
+func (p *Platform) proven(ctx context.Context, now time.Time) error {
+	book, err := p.Gate.RulesInForce(ctx)
+	if err != nil {
+		return err
+	}
+	ended := book.EndedBy(rulebook.StepRefused)
+	if len(ended) == 0 {
+		return nil
+	}
+	return p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+		open, err := tx.Duties(ctx, duty.Filter{Open: true, Rules: ended}, dutyChunk)
+		if err != nil {
+			return err
+		}
+		for _, t := range open {
+			from, err := time.ParseInLocation(time.DateOnly, t.Period, rulebook.Shanghai)
+			if err != nil {
+				return err
+			}
+			reply, err := tx.RefusalBy(ctx, t.ObjectID, from.UnixMilli(), from.AddDate(0, 0, 7).UnixMilli())
+			if err == nil && reply != 0 {
+				t.DoneAt, t.Evidence = now.UnixMilli(), "reply "+reply.String()
+				_, err = p.dutyDesk().Finish(ctx, tx, t)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // yearly is what a year brings for a party.

@@ -165,8 +165,8 @@ func note(ctx context.Context, tx recordKeeper, record Recorder, at int64, recor
 	hashes := make([][32]byte, len(records))
 	for i := range records {
 		if err := records[i].Check(); err != nil {
-		return err
-	}
+			return err
+		}
 		hashes[i] = records[i].Hash()
 	}
 	id, err := record(ctx, records[0].Kind, at, hashes)

@@ -20,6 +20,8 @@ const (
 	EventRequestLocked   = "request.locked"
 	EventLicence         = "licence.held"
 	EventYear            = "year.begins"
+	EventMonth           = "month.begins"
+	EventWeek            = "channel.week"
 	EventAgent           = "agent.supervised"
 	EventPeople          = "people.counted"
 	EventChange          = "licence.change"
@@ -46,6 +48,7 @@ const (
 	StepLocked    = "request.locked"     // what is a person's is only stored from here on
 	StepSettled   = "request.settled"    // the request was answered, or refused with reasons
 	StepAgent     = "agent.answered"     // the agent's questionnaire is on file
+	StepRefused   = "channel.refused"    // a reply that came by the channel refused marketing at once
 	StepContained = "incident.contained" // and the person in charge knows
 	StepReported  = "incident.reported"  // the authority was told
 	StepTold      = "incident.told"      // the people who are affected were told
@@ -58,6 +61,7 @@ var steps = map[string][]string{
 	EventRequest:       {StepLocked, StepSettled},
 	EventRequestLocked: {StepSettled},
 	EventAgent:         {StepAgent},
+	EventWeek:          {StepRefused},
 	EventIncident:      {StepContained, StepReported, StepTold, StepClosed},
 }
 
@@ -98,6 +102,12 @@ var eventFacts = map[string]event{
 		{Name: "year.codes", Lawful: int64(1), Doc: "access codes of the operator in use"},
 		{Name: "year.licences", Lawful: int64(1), Doc: "licences of the operator in force"},
 		{Name: "year.customers", Lawful: int64(1), Doc: "active customers"},
+	}},
+	EventMonth: {"month.eve", []Info{
+		{Name: "month.licences", Lawful: int64(1), Doc: "licences of the operator in force"},
+	}},
+	EventWeek: {"week.eve", []Info{
+		{Name: "week.marketing", Lawful: true, Doc: "the channel may carry marketing"},
 	}},
 	EventAgent: {"agent.year_eve", []Info{
 		{Name: "agent.active", Lawful: true, Doc: "the agent is active"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/lexicon"
 	"github.com/zhunxin/zhunxin/internal/rulebook"
+	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
 func book(t testing.TB, more ...string) *rulebook.Book {
@@ -54,8 +55,8 @@ func TestRulesAreAllHere(t *testing.T) {
 		"FRD-01 FRD-02 FRD-02a FRD-02b FRD-03 FRD-04 FRD-05 FRD-05a FRD-06 FRD-07 " +
 		"FRQ-01 FRQ-02 FRQ-03 FRQ-04 FRQ-05 FRQ-06 FRQ-07 " +
 		"LIC-01 LIC-02 LIC-02a LIC-03 LIC-04 LIC-05 LIC-06 LIC-07 LIC-08 LIC-09a LIC-09b LIC-10 LIC-11 " +
-		"LOG-01 LOG-02 LOG-03 LOG-05 LOG-06 LOG-07 LOG-08 " +
-		"OPT-01 OPT-02 OPT-03 OPT-05 OPT-06 OPT-07 OPT-08 " +
+		"LOG-01 LOG-02 LOG-03 LOG-04 LOG-05 LOG-06 LOG-07 LOG-08 " +
+		"OPT-01 OPT-02 OPT-03 OPT-04 OPT-05 OPT-06 OPT-07 OPT-08 " +
 		"PORT-01 PORT-01a PORT-01b PORT-02 PORT-03 PORT-04 PORT-05 PORT-05a PORT-06 PORT-07 " +
 		"PRV-01 PRV-02 PRV-03 PRV-04 PRV-05 PRV-06 PRV-06a PRV-07 PRV-08 PRV-08a PRV-09 PRV-10a PRV-10b PRV-10c PRV-10d PRV-10e PRV-11 PRV-12 PRV-13 PRV-14 PRV-15a PRV-15b PRV-16 PRV-17 PRV-18 " +
 		"RN-01 RN-02 RN-03 RN-04 RN-05 RN-06 RN-07 RN-08 " +
@@ -225,6 +226,11 @@ func TestEveryWordIsFound(t *testing.T) {
 				if l.For == rulebook.ObjectSignature {
 					claim := rulebook.SignatureClaim{Text: phrase, Source: "trademark", Mark: phrase, Registration: "1", Name: "示例", Entity: "company"}
 					return slices.Contains(rulesOf(b.JudgeSignature(&claim, morning)), "SIG-05")
+				}
+				if l.For == rulebook.ObjectTemplate {
+					claim := rulebook.TemplateClaim{Category: sms.Notice, Signature: "示例", Name: "示例", Entity: "company", Body: phrase + "，${a:text}", Sample: "您好"}
+					found, err := b.JudgeTemplate(&claim, morning)
+					return err == nil && slices.Contains(rulesOf(found), "PRV-06a")
 				}
 				text := "您好，" + phrase + "。"
 				return slices.ContainsFunc(b.Words(text, lexicon.Fold(text)), func(h lexicon.Hit) bool { return h.List == l.Name })

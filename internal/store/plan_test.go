@@ -44,6 +44,7 @@ func TestNoStatementScansALargeTable(t *testing.T) {
 		_, e17 := tx.Events(ctx, 1, 1, 1)
 		_, e18 := tx.Messages(ctx, id, true)
 		_, e19 := tx.InsertMO(ctx, sms.MO{ID: 1, Text: []byte{1}})
+		_, e33 := tx.RefusalBy(ctx, 1, 1, 2)
 		e20 := tx.SegmentsByUpstream(ctx, 1, []string{"1"}, 1, func(string, sms.ID, int) {})
 		e21 := tx.SegmentsOf(ctx, id, func(sms.Segment) {})
 		e23 := tx.Underway(ctx, id, func(*sms.Message, []sms.Segment) {})
@@ -55,7 +56,7 @@ func TestNoStatementScansALargeTable(t *testing.T) {
 		e31 := tx.CountMessagesOf(ctx, 1, 1, 2, 1, func(risk.Ended) {})
 		e32 := tx.MOsFrom(ctx, phone[0], 1, 1, 2, 1, func(sms.MO) {})
 		e22 := tx.Recent(ctx, phone, 1, func(sms.RecipientEvent) {})
-		for _, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17, e18, e19, e20, e21, e22, e23, e24, e25, e26, e27, e28, e29, e30, e31, e32} {
+		for _, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17, e18, e19, e20, e21, e22, e23, e24, e25, e26, e27, e28, e29, e30, e31, e32, e33} {
 			if err != nil {
 				return err
 			}

@@ -270,6 +270,16 @@ func (t *Tx) MOsFrom(ctx context.Context, phone [16]byte, application sms.ID, fr
 		[]any{phone[:], from, to, int64(application), int64(limit)}, moRow(each))
 }
 
+// RefusalBy finds the first reply that refused marketing and came by a channel in a span, 0 if
+// none did.
+func (t *Tx) RefusalBy(ctx context.Context, channel sms.ID, from, to int64) (id sms.ID, err error) {
+	err = t.One(ctx, "SELECT id FROM mo WHERE channel_id = ? AND received_at >= ? AND received_at < ? AND opt_out <> '' ORDER BY received_at LIMIT 1", []any{int64(channel), from, to}, &id)
+	if Missing(err) {
+		err = nil
+	}
+	return id, err
+}
+
 const moColumns = "id, channel_id, upstream_id, phone_id, group_id, application_id, dest, text, opt_out, received_at"
 
 func moRow(each func(sms.MO)) func(*sql.Rows) error {

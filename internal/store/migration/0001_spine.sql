@@ -1034,6 +1034,7 @@ CREATE TABLE mo (
 ) STRICT;
 CREATE UNIQUE INDEX mo_key ON mo(channel_id, upstream_id, phone_id, received_at);
 CREATE INDEX mo_phone ON mo(phone_id, received_at);
+CREATE INDEX mo_refused ON mo(channel_id, received_at) WHERE opt_out <> '';
 
 -- Parts of long messages that customers sent as PDUs of their own. Each was
 -- answered with its own id; the message is decided when the last part is there.
