@@ -35,12 +35,13 @@ type signing struct {
 	KeyID  sms.ID `json:"id"`
 	ID     string `json:"access_key_id"`
 	Secret string `json:"access_key_secret"`
+	App    int64  `json:"sms_sdk_app_id"`
 }
 
 func (n *node) signing(scopes string) (k signing) {
 	n.t.Helper()
 	body := map[string]any{"application_id": n.application(), "scopes": scopes, "signs": true}
-	if status := n.as(n.adminKey(), http.MethodPost, "/v1/admin/keys", body, &k); status != http.StatusOK || len(k.ID) != 34 || len(k.Secret) != 32 {
+	if status := n.as(n.adminKey(), http.MethodPost, "/v1/admin/keys", body, &k); status != http.StatusOK || len(k.ID) != 34 || len(k.Secret) != 32 || k.App != n.application().Short() {
 		n.t.Fatalf("%d %+v", status, k)
 	}
 	return k

@@ -178,6 +178,7 @@ type KeyOut struct {
 		Key           string `json:"key,omitempty" doc:"shown once; only its hash is kept"`
 		AccessID      string `json:"access_key_id,omitempty" doc:"of a key that signs: AccessKeyId, SecretId, AccountSid"`
 		Secret        string `json:"access_key_secret,omitempty" doc:"shown once: AccessKeySecret, SecretKey, AuthToken"`
+		AppNumber     int64  `json:"sms_sdk_app_id,omitempty" doc:"of a key that signs: the application's number, for programs of Tencent Cloud's SDK that name one"`
 		Scopes        string `json:"scopes"`
 	}
 }
@@ -308,6 +309,7 @@ func (a *API) newKey(ctx context.Context, in *KeyIn) (*KeyOut, error) {
 	var hash [32]byte
 	if b.Signs {
 		key.AccessID, out.Body.Secret = vault.NewAccessKey()
+		out.Body.AppNumber = app.ID.Short()
 		key.Secret, hash = a.Keys.Seal(vault.PurposeLogin, []byte(out.Body.Secret)), vault.HashAccessID(key.AccessID)
 	} else {
 		out.Body.Key, hash = vault.NewAPIKey()

@@ -68,6 +68,7 @@ type VersionIn struct {
 // TemplateView is a template with its wordings; the newest approved one is in use.
 type TemplateView struct {
 	registry.Template
+	Number   int64         `json:"sdk_number" doc:"by which the clouds' SDKs name it: SMS_ and this for Aliyun's, this for Tencent Cloud's"`
 	Version  int64         `json:"version,omitempty" doc:"in use"`
 	Body     string        `json:"body,omitempty" doc:"the wording in use, with ${name:type} variables"`
 	Versions []VersionView `json:"versions"`
@@ -295,7 +296,7 @@ func ownTemplate(c caller, text string) (*registry.Template, error) {
 }
 
 func (a *API) viewTemplate(ctx context.Context, tx Tx, snap *registry.Snapshot, t *registry.Template, staff bool) (TemplateView, error) {
-	out := TemplateView{Template: *t, Versions: []VersionView{}}
+	out := TemplateView{Template: *t, Number: t.ID.Short(), Versions: []VersionView{}}
 	if w := snap.Wording(t.ID); w != nil {
 		out.Version, out.Body = w.Version.Version, w.Version.Body
 	}
