@@ -77,7 +77,7 @@ func (s *shop) join(t *testing.T, operator string, until int64) string {
 	t.Helper()
 	s.party = s.put(t, "parties", object{"kind": "customer", "parent_id": operator, "name": "示例商城有限公司", "uscc": "91110000000000003C", "entity_type": "company", "state": "active"})
 	contract := s.put(t, "contracts", object{"party_id": s.party, "counterparty_id": operator, "number": "HT-2026-0001", "charge_on": "submission", "state": "active", "valid_to": until})
-	for _, kind := range []string{"business_licence", "representative_id", "handler_id", "contract", "processing_agreement", "impact_assessment"} {
+	for _, kind := range []string{"business_licence", "representative_id", "handler_id", "contract", "processing_agreement", "impact_assessment", "consent_form"} {
 		s.ask(t, s.admin, http.MethodPost, "/v1/documents?kind="+kind+"&party="+s.party, []byte("%PDF-1.7"))
 	}
 	s.ask(t, s.admin, http.MethodPut, "/v1/admin/parties/"+s.party+"/identity", object{
@@ -100,7 +100,7 @@ func (s *shop) pay(t *testing.T, operator string) {
 			s.ask(t, s.admin, http.MethodPut, "/v1/admin/prices/"+id, object{"category": category, "carrier": "mobile", "unit_price": price})
 		}
 		if topup > 0 {
-			s.ask(t, s.admin, http.MethodPost, "/v1/admin/ledger", object{"account_id": id, "kind": "topup", "amount": topup, "reference": "opening balance"})
+			s.ask(t, s.admin, http.MethodPost, "/v1/admin/ledger", object{"account_id": id, "kind": "topup", "method": "transfer", "amount": topup, "reference": "opening balance"})
 		}
 		return id
 	}

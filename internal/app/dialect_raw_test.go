@@ -65,7 +65,7 @@ func TestAliyunOldClients(t *testing.T) {
 		{"XML of a refusal", with("Format", "XML"), 200, []string{"<Code>isv.BUSINESS_LIMIT_CONTROL</Code><Message>触发分钟级流控Permits:1"}},
 		{"XML of a failure", with("Format", "XML", "Action", "Nothing"), 404, []string{"<Error><RequestId>", "<Code>InvalidAction.NotFound</Code>"}},
 		{"another version", with("Version", "2018-01-01"), 404, []string{`"InvalidAction.NotFound"`}},
-		{"an action that is not here", with("Action", "AddShortUrl"), 404, []string{`"InvalidAction.NotFound"`}},
+		{"an action that is not here", with("Action", "CreateSmartShortUrl"), 404, []string{`"InvalidAction.NotFound"`}},
 		{"1,001 numbers", with("PhoneNumbers", many), 200, []string{`"isv.MOBILE_COUNT_OVER_LIMIT"`}},
 		{"no number", with("PhoneNumbers", ""), 200, []string{`"isv.INVALID_PARAMETERS"`}},
 		{"no template of ours", with("TemplateCode", "SMS_1"), 200, []string{`"isv.SMS_TEMPLATE_ILLEGAL"`}},

@@ -152,7 +152,7 @@ func code() string {
 // LinkView is a link as its owner sees it.
 type LinkView struct {
 	Link
-	Address  string `json:"address" doc:"what stands in a text; https:// may stand before it"`
+	Address  string `json:"address" doc:"what stands in a text, with or without a scheme before it"`
 	Visitors int64  `json:"visitors" doc:"about how many different visitors, to some 2 %"`
 	Live     bool   `json:"live" doc:"it leads there now"`
 }
