@@ -264,6 +264,20 @@ func (t *Tx) Endings(ctx context.Context, message sms.ID) ([]sms.Ending, error) 
 	return out, err
 }
 
+// Convert keeps when a code was entered, unless that is known.
+func (t *Tx) Convert(ctx context.Context, message sms.ID, at int64) error {
+	return t.Exec(ctx, "INSERT INTO conversion(message_id, at) VALUES (?,?) ON CONFLICT(message_id) DO NOTHING", int64(message), at)
+}
+
+// Converted is when a code was entered, 0 if nobody told.
+func (t *Tx) Converted(ctx context.Context, message sms.ID) (at int64, err error) {
+	err = t.One(ctx, "SELECT at FROM conversion WHERE message_id = ?", []any{int64(message)}, &at)
+	if Missing(err) {
+		err = nil
+	}
+	return at, err
+}
+
 // ListMessages reads an application's messages, newest first.
 func (t *Tx) ListMessages(ctx context.Context, application, before sms.ID, limit int) ([]*sms.Message, error) {
 	return t.messages(ctx, "WHERE account_id = (SELECT account_id FROM application WHERE id = ?) AND application_id = ? AND id < ? ORDER BY id DESC LIMIT ?",

@@ -45,6 +45,7 @@ type Tx interface {
 	MOs(ctx context.Context, ids []sms.ID, each func(sms.MO)) error
 	MOsFrom(ctx context.Context, phone [16]byte, application sms.ID, from, to int64, limit int, each func(sms.MO)) error
 	PullCursor(ctx context.Context, application sms.ID, kind string) (sms.ID, error)
+	Convert(ctx context.Context, message sms.ID, at int64) error
 	PutPullCursor(ctx context.Context, application sms.ID, kind string, after sms.ID) error
 	registryTx
 	ListMessages(ctx context.Context, application, before sms.ID, limit int) ([]*sms.Message, error)

@@ -51,6 +51,8 @@ var tencentActions = map[string]tencentAction{
 	"SendStatusStatistics":     {admission.Read, true, tencentSentStatistics},
 	"CallbackStatusStatistics": {admission.Read, true, tencentReportStatistics},
 	"SmsPackagesStatistics":    {admission.Read, true, tencentPackages},
+
+	"ReportConversion": {admission.Send, false, tencentConversion},
 }
 
 func (tencent) window() time.Duration { return tencentWindow }

@@ -64,6 +64,7 @@ type Tx interface {
 	SegmentsOf(ctx context.Context, ids []sms.ID, each func(sms.Segment)) error
 	KeptReports(ctx context.Context, phone [16]byte, since int64, limit int) ([]sms.Report, error)
 	Endings(ctx context.Context, message sms.ID) ([]sms.Ending, error)
+	Converted(ctx context.Context, message sms.ID) (int64, error)
 	Events(ctx context.Context, application, after sms.ID, limit int) ([]sms.Event, error)
 	MOs(ctx context.Context, ids []sms.ID, each func(sms.MO)) error
 	Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Grant)) error

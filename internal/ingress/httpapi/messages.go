@@ -204,6 +204,7 @@ type MessageView struct {
 	Findings  []rulebook.Finding `json:"findings,omitempty" doc:"what the rules said"`
 	Packs     string             `json:"packs,omitempty" doc:"versions of the rule packs that decided"`
 	Endings   []EndingView       `json:"endings,omitempty"`
+	Converted int64              `json:"converted_at,omitempty" doc:"when the code was entered, by the sender's word"`
 }
 
 // EndingView is how a message ended that no carrier ended.
@@ -292,6 +293,9 @@ func (a *API) message(ctx context.Context, in *MessageIn) (*MessageOut, error) {
 		}
 		for _, e := range endings {
 			out.Body.Endings = append(out.Body.Endings, EndingView{e.State, e.Code, e.Rule, e.At})
+		}
+		if out.Body.Converted, err = tx.Converted(ctx, m.ID); err != nil {
+			return err
 		}
 		d, err := tx.Decision(ctx, m.DecisionID)
 		if err != nil {

@@ -888,6 +888,12 @@ CREATE TABLE short_link (
 ) STRICT;
 CREATE INDEX short_link_application ON short_link(application_id, id);
 
+-- Codes that were entered, by their senders' word.
+CREATE TABLE conversion (
+  message_id INTEGER PRIMARY KEY,
+  at         INTEGER NOT NULL
+) STRICT;
+
 -- What was sent in each hour, counted from the messages in the background, so that nobody reads
 -- them again to know rates and mixes. A message belongs to the hour in which it came.
 CREATE TABLE traffic_count (
