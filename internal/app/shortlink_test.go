@@ -41,18 +41,17 @@ func (n *node) linkHost(state string) registry.LinkHost {
 	n.t.Helper()
 	party := n.registry().Party[n.registry().Application[n.application()].PartyID]
 	h := registry.LinkHost{PartyID: party.ID, Host: "s.shop.example", Domain: "shop.example", Record: "示例ICP备00000000号", Filer: party.Name, State: state}
-	for _, old := range []string{"s.shop.example"} {
-		if x := n.registry().LinkHost(old); x != nil {
-			h.ID = x.ID
-		}
-	}
 	at := "new"
-	if h.ID != 0 {
-		at = h.ID.String()
+	if x := n.registry().LinkHost(h.Host); x != nil {
+		h.ID, at = x.ID, x.ID.String()
 	}
 	if status := n.as(n.adminKey(), http.MethodPut, "/v1/admin/link-hosts/"+at, h, &h); status != http.StatusOK {
 		n.t.Fatalf("%d %+v", status, h)
 	}
+	n.wait("the host is known", func() bool {
+		status, _, page := n.follow(h.Host+"/unknown", phone)
+		return status == http.StatusNotFound && strings.Contains(page, "没有这个链接")
+	})
 	return h
 }
 
@@ -111,10 +110,15 @@ func TestTPL10ShortLinksStayOnTheirDomain(t *testing.T) {
 			n.t.Errorf("%+v", v)
 		}
 		n.linkHost(registry.Revoked)
-		if status, to, _ := n.follow(made.Address, phone); status != http.StatusGone || to != "" {
-			n.t.Errorf("its host is revoked: %d %s", status, to)
-		}
+		n.wait("its host is revoked", func() bool {
+			status, to, _ := n.follow(made.Address, phone)
+			return status == http.StatusGone && to == ""
+		})
 		n.linkHost(registry.Active)
+		n.wait("its host is back", func() bool {
+			status, _, _ := n.follow(made.Address, phone)
+			return status == http.StatusFound
+		})
 		if status := n.as(shop, http.MethodDelete, "/v1/short-links/"+made.ID.String(), nil, nil); status != http.StatusNoContent {
 			n.t.Errorf("%d", status)
 		}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -32,6 +33,7 @@ type Server struct {
 	Now      func() time.Time
 	Logger   *slog.Logger
 
+	known atomic.Pointer[registry.Snapshot] // of a moment ago, so that other requests need not ask
 	mu    sync.Mutex
 	since map[sms.ID]*visits // not stored yet
 }
@@ -44,8 +46,7 @@ type visits struct {
 // Before serves the hosts of short links, and leaves all others to another handler.
 func (s *Server) Before(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		snap, err := s.Snapshot(r.Context())
-		if err == nil {
+		if snap := s.known.Load(); snap != nil {
 			if h := snap.LinkHost(hostname(r.Host)); h != nil {
 				s.serve(w, r, snap, h)
 				return
@@ -131,14 +132,15 @@ func (s *Server) count(r *http.Request, id sms.ID) {
 	v.visitors.add(hash)
 }
 
-// storeEvery is how long a visit may be counted in memory only.
-const storeEvery = 2 * time.Second
+// every is how long a visit may be counted in memory only, and a change of a host unknown.
+const every = 2 * time.Second
 
-// Run stores what was counted, until it is stopped, and once more then.
+// Run learns of hosts and stores what was counted, until it is stopped, and once more then.
 func (s *Server) Run(ctx context.Context) {
-	tick := time.NewTicker(storeEvery)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
+		s.learn(ctx)
 		select {
 		case <-ctx.Done():
 			s.flush(context.WithoutCancel(ctx))
@@ -146,6 +148,17 @@ func (s *Server) Run(ctx context.Context) {
 		case <-tick.C:
 			s.flush(ctx)
 		}
+	}
+}
+
+// learn looks which hosts there are.
+func (s *Server) learn(ctx context.Context) {
+	snap, err := s.Snapshot(ctx)
+	switch {
+	case err == nil:
+		s.known.Store(snap)
+	case ctx.Err() == nil:
+		s.Logger.Error("read the hosts of short links", "err", err)
 	}
 }
 
