@@ -138,6 +138,23 @@ func TestAliyunShortLinks(t *testing.T) {
 			n.t.Fatalf("%v %+v", err, added)
 		}
 		short := added.Body.Data.ShortUrl
+		dry, again := map[string]*string{"X-Dry-Run": dara.String("true")}, map[string]*string{"x-acs-idempotency-key": dara.String("winter")}
+		ask := func(headers map[string]*string) string {
+			n.t.Helper()
+			out, err := client.AddShortUrlWithOptions(&dysms.AddShortUrlRequest{SourceUrl: dara.String("https://shop.example/winter"), EffectiveDays: dara.String("1")},
+				&dara.RuntimeOptions{ExtendsParameters: &dara.ExtendsParameters{Headers: headers}})
+			if err != nil || *out.Body.Code != "OK" {
+				n.t.Fatalf("%v %+v", err, out)
+			}
+			return dara.StringValue(out.Body.Data.ShortUrl)
+		}
+		_, path, _ := strings.Cut(ask(dry), "/")
+		if status, to, _ := n.follow("s.shop.example/"+path, phone); status != http.StatusNotFound {
+			n.t.Errorf("what was only tried leads to %q", to)
+		}
+		if first := ask(again); first != ask(again) {
+			n.t.Error("a repetition got another link")
+		}
 		if status, to, _ := n.follow(*short, phone); status != http.StatusFound || to != *source {
 			n.t.Errorf("%d %s", status, to)
 		}

@@ -30,7 +30,7 @@ func tencentConversion(ctx context.Context, s *Server, r *request) (any, error) 
 		tencentMeta
 	}{}
 	out.ReportConversionStatus.Code, out.ReportConversionStatus.Message = "ok", "ok"
-	err = s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
+	err = s.change(ctx, r, r.tencentKey(), nil, out, func(ctx context.Context, tx Tx) error {
 		list, err := tx.Messages(ctx, []sms.ID{id}, false)
 		switch {
 		case err != nil:

@@ -241,11 +241,6 @@ func (s *Server) once(ctx context.Context, r *request) error {
 	if !r.Scheme.Aliyun() { // the others have no nonce: the same request has the same answer
 		return nil
 	}
-	return s.alone(ctx, r, func(context.Context, Tx) error { return nil })
-}
-
-// alone changes something by a request of Aliyun's in the transaction that takes its nonce.
-func (s *Server) alone(ctx context.Context, r *request, change func(context.Context, Tx) error) error {
 	return s.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		now, err := tx.Now(ctx)
 		if err != nil {
@@ -255,10 +250,7 @@ func (s *Server) alone(ctx context.Context, r *request, change func(context.Cont
 		if err == nil && !fresh {
 			return sms.Errorf(sms.NonceUsed, "nonce", "")
 		}
-		if err != nil {
-			return err
-		}
-		return change(ctx, tx)
+		return err
 	})
 }
 

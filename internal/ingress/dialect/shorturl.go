@@ -34,7 +34,7 @@ func aliyunAddShort(ctx context.Context, s *Server, r *request) (any, error) {
 		return nil, sms.Errorf(sms.BadRequest, "EffectiveDays", "it is no number of days")
 	}
 	out := &aliyunShort{}
-	err = s.alone(ctx, r, func(ctx context.Context, tx Tx) error {
+	err = s.change(ctx, r, r.aliyunKey(), nil, out, func(ctx context.Context, tx Tx) error {
 		l, err := shortlink.Create(ctx, tx, r.who.Snap, s.IDs, shortlink.Order{
 			Application: r.who.App.ID, Key: r.who.Key.ID, Target: r.Params["SourceUrl"], Name: r.Params["ShortUrlName"], Days: days,
 		})
@@ -52,6 +52,9 @@ func aliyunQueryShort(ctx context.Context, s *Server, r *request) (any, error) {
 		address = after
 	}
 	host, path, _ := strings.Cut(address, "/")
+	if err := s.once(ctx, r); err != nil {
+		return nil, err
+	}
 	out := &aliyunShort{}
 	err := s.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		l, found, err := tx.ShortLink(ctx, strings.ToLower(host), path)
@@ -78,7 +81,8 @@ func aliyunDeleteShort(ctx context.Context, s *Server, r *request) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	err = s.alone(ctx, r, func(ctx context.Context, tx Tx) error {
+	out := &aliyunReply{}
+	err = s.change(ctx, r, r.aliyunKey(), nil, out, func(ctx context.Context, tx Tx) error {
 		l, found, err := tx.ShortLinkTo(ctx, r.who.App.ID, to.String())
 		if err != nil {
 			return err
@@ -89,5 +93,5 @@ func aliyunDeleteShort(ctx context.Context, s *Server, r *request) (any, error) 
 		_, err = tx.RemoveShortLink(ctx, r.who.App.ID, l.ID, s.Now().UnixMilli())
 		return err
 	})
-	return &aliyunReply{}, err
+	return out, err
 }
