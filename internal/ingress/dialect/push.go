@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"strconv"
 
 	"github.com/zhunxin/zhunxin/internal/callback"
@@ -207,8 +206,6 @@ var (
 	aliyunKinds   = map[sms.Category]string{sms.OTP: "验证码", sms.Notice: "短信通知", sms.Public: "短信通知", sms.MKT: "推广短信"}
 )
 
-var typedVariable = regexp.MustCompile(`\$\{([a-z][a-z0-9_]*):[a-z]+\}`)
-
 func (aliyunPush) Tells(_ *sms.Webhook, e *sms.Event) bool {
 	switch e.Kind {
 	case kindReport:
@@ -286,7 +283,7 @@ func aliyunReviewed(snap *registry.Snapshot, e *sms.Event) (*callback.Post, erro
 		Reason: t.Reason, OrderID: order, CreateDate: wall(t.At),
 	}
 	if v := snap.Version(t.TemplateID, t.Version); v != nil {
-		x.TemplateContent = typedVariable.ReplaceAllString(v.Body, "$${$1}")
+		x.TemplateContent, _ = aliyunContent(v.Body)
 	}
 	return post([]aliyunTemplateReport{x}, aliyunTook)
 }

@@ -32,21 +32,21 @@ type tencentAction struct {
 }
 
 var tencentActions = map[string]tencentAction{
-	"SendSms":                        {admission.Send, true, tencentSend},
-	"PullSmsSendStatus":              {admission.Read, true, tencentPullReports},
-	"PullSmsReplyStatus":             {admission.Read, true, tencentPullReplies},
-	"PullSmsSendStatusByPhoneNumber": {admission.Read, true, tencentReportsOf},
-	"DescribePhoneNumberInfo":        {admission.Read, false, tencentNumbers},
-
-	"AddSmsSign":                      {admission.Apply, false, tencentNewSign},
-	"ModifySmsSign":                   {admission.Apply, false, tencentChangeSign},
-	"DeleteSmsSign":                   {admission.Apply, false, tencentDeleteSign},
-	"DescribeSmsSignList":             {admission.Read, false, tencentSigns},
-	"AddSmsTemplate":                  {admission.Apply, false, tencentNewTemplate},
-	"ModifySmsTemplate":               {admission.Apply, false, tencentChangeTemplate},
-	"DeleteSmsTemplate":               {admission.Apply, false, tencentDeleteTemplate},
-	"DescribeSmsTemplateList":         {admission.Read, false, tencentTemplates},
+	"SendSms":                         {admission.Send, true, tencentSend},
+	"PullSmsSendStatus":               {admission.Read, true, tencentPullReports},
+	"PullSmsReplyStatus":              {admission.Read, true, tencentPullReplies},
+	"PullSmsSendStatusByPhoneNumber":  {admission.Read, true, tencentReportsOf},
 	"PullSmsReplyStatusByPhoneNumber": {admission.Read, true, tencentRepliesOf},
+	"DescribePhoneNumberInfo":         {admission.Read, false, tencentNumbers},
+
+	"AddSmsSign":              {admission.Apply, false, tencentNewSign},
+	"ModifySmsSign":           {admission.Apply, false, tencentChangeSign},
+	"DeleteSmsSign":           {admission.Apply, false, tencentDeleteSign},
+	"DescribeSmsSignList":     {admission.Read, false, tencentSigns},
+	"AddSmsTemplate":          {admission.Apply, false, tencentNewTemplate},
+	"ModifySmsTemplate":       {admission.Apply, false, tencentChangeTemplate},
+	"DeleteSmsTemplate":       {admission.Apply, false, tencentDeleteTemplate},
+	"DescribeSmsTemplateList": {admission.Read, false, tencentTemplates},
 
 	"SendStatusStatistics":     {admission.Read, true, tencentSentStatistics},
 	"CallbackStatusStatistics": {admission.Read, true, tencentReportStatistics},
