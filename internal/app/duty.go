@@ -279,22 +279,39 @@ func (p *Platform) proven(ctx context.Context, now time.Time) error {
 	if len(ended) == 0 {
 		return nil
 	}
-	return p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
-		open, err := tx.Duties(ctx, duty.Filter{Open: true, Rules: ended}, dutyChunk)
-		if err != nil {
-			return err
-		}
-		for _, t := range open {
-			from, err := time.ParseInLocation(time.DateOnly, t.Period, rulebook.Shanghai)
+	var done []duty.Task
+	err = p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error {
+		for after := sms.ID(0); ; {
+			open, err := tx.Duties(ctx, duty.Filter{Open: true, Rules: ended, After: after}, dutyChunk)
 			if err != nil {
 				return err
 			}
-			reply, err := tx.RefusalBy(ctx, t.ObjectID, from.UnixMilli(), from.AddDate(0, 0, 7).UnixMilli())
-			if err == nil && reply != 0 {
-				t.DoneAt, t.Evidence = now.UnixMilli(), "reply "+reply.String()
-				_, err = p.dutyDesk().Finish(ctx, tx, t)
+			for _, t := range open {
+				after = t.ID
+				from, err := time.ParseInLocation(time.DateOnly, t.Period, rulebook.Shanghai)
+				if err != nil {
+					return err
+				}
+				reply, err := tx.RefusalBy(ctx, t.ObjectID, from.UnixMilli(), from.AddDate(0, 0, 7).UnixMilli())
+				if err != nil {
+					return err
+				}
+				if reply != 0 {
+					t.DoneAt, t.Evidence = now.UnixMilli(), "reply "+reply.String()
+					done = append(done, t)
+				}
 			}
-			if err != nil {
+			if len(open) < dutyChunk {
+				return nil
+			}
+		}
+	})
+	if err != nil || len(done) == 0 {
+		return err
+	}
+	return p.DB.Write(ctx, store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+		for _, t := range done {
+			if _, err := p.dutyDesk().Finish(ctx, tx, t); err != nil {
 				return err
 			}
 		}
