@@ -379,10 +379,22 @@ func contains(list, item string) bool {
 	return false
 }
 
-// ValidContract returns the contract of the party with its parent, or nil.
+// Principal is whom a party contracts with, or nil: the one above it, past agents that only
+// refer (LIC-05).
+func (s *Snapshot) Principal(p *Party) *Party {
+	for _, x := range s.Chain(p.ParentID) { // p itself may not be stored yet
+		if !x.Refers() {
+			return x
+		}
+	}
+	return nil
+}
+
+// ValidContract returns the contract of the party with its principal, or nil.
 func (s *Snapshot) ValidContract(p *Party, at int64) *Contract {
+	with := s.Principal(p)
 	for _, c := range s.contracts[p.ID] {
-		if c.State == Active && c.CounterpartyID == p.ParentID && c.Holds(at) {
+		if c.State == Active && with != nil && c.CounterpartyID == with.ID && c.Holds(at) {
 			return c
 		}
 	}

@@ -73,6 +73,10 @@ type Party struct {
 	UpdatedAt  int64  `db:"updated_at" json:"updated_at,omitempty"`
 }
 
+// Refers tells whether the party is an agent without a licence, which only refers and serves
+// customers (LIC-05).
+func (p *Party) Refers() bool { return p.Kind == Agent && p.AgentMode != Licensed }
+
 // Organ tells whether the party is an organ of the state or a public institution.
 func (p *Party) Organ() bool { return p.EntityType == "government" || p.EntityType == "institution" }
 
