@@ -67,6 +67,7 @@ type Snapshot struct {
 	filings    map[filingKey]*Filing
 	tfilings   map[templateFilingKey]*TemplateFiling
 	authorised map[sms.ID][]*Authorisation // by signature
+	bindings   map[sms.ID]*Subcode         // in every state
 	bySig      map[sms.ID][]*Subcode
 	byDigits   map[digitsKey][]*Subcode
 	wordings   map[sms.ID][]*ApprovedWording // by party
@@ -125,6 +126,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		prices: map[priceKey][]Price{}, keys: map[[32]byte]*APIKey{}, logins: map[string]*SPAccount{}, allow: map[string][]netip.Prefix{},
 	}
 	s.RulePacks, s.additions, s.onChannels = t.RulePacks, t.index(), map[sms.ID][]*Measure{}
+	s.bindings = byID(t.Subcodes, func(c *Subcode) sms.ID { return c.ID })
 	for i := range t.Measures {
 		if m := &t.Measures[i]; m.Object == OfChannel {
 			s.onChannels[m.ObjectID] = append(s.onChannels[m.ObjectID], m)
