@@ -217,6 +217,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.measures()
 	a.applying()
 	a.permits()
+	a.rights()
 	a.contacts()
 	a.documents()
 	a.admin()
