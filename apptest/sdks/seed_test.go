@@ -23,6 +23,7 @@ type account struct {
 // shop is a customer with all that it sends with.
 type shop struct {
 	*platform
+	operator string
 	party    string
 	customer string // key of the customer's own
 	otp, mkt string // numbers of its templates
@@ -50,7 +51,7 @@ func open(t *testing.T) *shop {
 		"party_id": first.PartyID, "number": "B2-20260001", "uscc": "91110000000000001A", "scope": "B25", "provinces": "*", "valid_to": until, "state": "active",
 	})
 	p.approve(t, "licences/"+licence)
-	s := &shop{platform: p}
+	s := &shop{platform: p, operator: first.PartyID}
 	contract := s.join(t, first.PartyID, until)
 	s.pay(t, first.PartyID)
 	s.customer = p.ask(t, p.admin, http.MethodPost, "/v1/admin/keys", object{"application_id": s.poor, "scopes": "apply,read,consent"}).Key
