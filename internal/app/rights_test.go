@@ -24,12 +24,6 @@ type rightView struct {
 	Next struct{ Who string }
 }
 
-// storyContract is the customer's contract.
-func (n *node) storyContract(customer sms.ID) *registry.Contract {
-	n.t.Helper()
-	return n.registry().ContractsOf(customer)[0]
-}
-
 // LIC-10: a customer's contract, and its renewal, count once another person has approved them; what
 // is approved goes on until then, and ends with its scan at that very moment.
 func TestContractsAreReviewed(t *testing.T) {
