@@ -3,6 +3,9 @@ package app
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // as Aliyun's form is signed
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -264,8 +267,11 @@ func (n *node) changedQualification(client *dysms.Client, party sms.ID, admin, r
 	if got := update(rename); got != "OK" {
 		n.t.Fatal(got)
 	}
+	if status := n.as(admin, http.MethodPut, "/v1/admin/"+path+"/identity", map[string]any{"register_checked": true}, nil); status != http.StatusOK { // the rest stays proposed
+		n.t.Fatal(status)
+	}
 	if got := n.verdict(reviewer, path, "approve"); got.Code != sms.ReviewUnconfirmed || !strings.Contains(got.Detail, "RN-07") {
-		n.t.Errorf("a new name that nobody looked up: %+v", got)
+		n.t.Errorf("a change that nobody confirmed: %+v", got)
 	}
 	if got := n.verdict(reviewer, path, "approve", "RN-07"); got.State != "approved" || n.registry().Party[party].Name != "示例新商城" || representative() != "示例丁" {
 		n.t.Errorf("%+v, %+v, %s", got, n.registry().Party[party], representative())
@@ -327,7 +333,7 @@ func TestAliyunQualificationRefusals(t *testing.T) {
 // for, and taken back while it waits.
 func TestAliyunQualificationOnce(t *testing.T) {
 	n := start(t, config.Default())
-	admin, _, _ := n.staffed()
+	admin, reviewer, _ := n.staffed()
 	party, k := n.newcomer(admin, "示例甲商城", "91110000000000007A")
 	client := n.aliyun(k, nil)
 	f := n.formOf(client)
@@ -373,9 +379,15 @@ func TestAliyunQualificationOnce(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	submit.QualificationName = dara.String("再一个")
+	if status := n.as(admin, http.MethodPut, "/v1/admin/parties/"+party.String()+"/identity", map[string]any{"register_checked": true}, nil); status != http.StatusOK {
+		t.Fatal(status)
+	}
+	submit.CompanyName = dara.String("示例改名商城")
 	if got := must[*dysms.SubmitSmsQualificationResponse](n)(client.SubmitSmsQualification(submit)).Body; *got.Code != "OK" {
 		t.Errorf("after it was taken back: %v", got)
+	}
+	if got := n.verdict(reviewer, "parties/"+party.String(), "approve"); got.Code != sms.ReviewUnconfirmed || !strings.Contains(got.Detail, "RN-07") {
+		t.Errorf("the old name was looked up, not the new: %+v", got)
 	}
 }
 
@@ -413,6 +425,26 @@ func TestAliyunUploads(t *testing.T) {
 	} {
 		if status, said := n.post(f, "a.png", c.file, c.differs...); status != c.status || !strings.Contains(said, "<Code>"+c.says+"</Code>") {
 			t.Errorf("%s: %d %s", name, status, said)
+		}
+	}
+	signed := func(policy string) []string {
+		m := hmac.New(sha1.New, []byte(k.Secret))
+		policy = base64.StdEncoding.EncodeToString([]byte(policy))
+		m.Write([]byte(policy))
+		return []string{"policy", policy, "signature", base64.StdEncoding.EncodeToString(m.Sum(nil))}
+	}
+	for name, c := range map[string]struct {
+		policy string
+		says   string
+	}{
+		"ended":             {`{"expiration":"` + time.Now().Add(-time.Second).UTC().Format(time.RFC3339) + `"}`, "AccessDenied"},
+		"for years":         {`{"expiration":"` + time.Now().AddDate(1, 0, 0).UTC().Format(time.RFC3339) + `"}`, "AccessDenied"},
+		"for other files":   {`{"expiration":"` + time.Now().Add(time.Minute).UTC().Format(time.RFC3339) + `","conditions":[["starts-with","$key","` + f.path + `/b"]]}`, "AccessDenied"},
+		"for smaller files": {`{"expiration":"` + time.Now().Add(time.Minute).UTC().Format(time.RFC3339) + `","conditions":[["content-length-range",0,8]]}`, "EntityTooLarge"},
+		"for what is not":   {`{"expiration":"` + time.Now().Add(time.Minute).UTC().Format(time.RFC3339) + `","conditions":[{"bucket":"x"}]}`, "InvalidArgument"},
+	} {
+		if status, said := n.post(f, "a.png", png, signed(c.policy)...); status < 400 || !strings.Contains(said, "<Code>"+c.says+"</Code>") {
+			t.Errorf("a policy %s: %d %s", name, status, said)
 		}
 	}
 	count := func() (held int) {
