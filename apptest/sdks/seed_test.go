@@ -68,19 +68,27 @@ func (p *platform) put(t *testing.T, kind string, body object) string {
 }
 
 // approve is the second person's verdict.
-func (p *platform) approve(t *testing.T, path string) {
+func (p *platform) approve(t *testing.T, path string, confirmed ...string) {
 	t.Helper()
-	out := p.ask(t, p.reviewer, http.MethodPost, "/v1/admin/"+path+"/review", object{"verdict": "approve", "reason": "looked at the papers"})
+	out := p.ask(t, p.reviewer, http.MethodPost, "/v1/admin/"+path+"/review", object{"verdict": "approve", "reason": "looked at the papers", "confirmed": confirmed})
 	if out.State != "approved" {
 		t.Fatalf("%s: %+v", path, out)
 	}
+}
+
+// grant puts a right without a scan, which a rule has the second person confirm, and tells its id.
+func (p *platform) grant(t *testing.T, kind string, body object, confirmed ...string) string {
+	t.Helper()
+	id := p.put(t, kind, body)
+	p.approve(t, kind+"/"+id, confirmed...)
+	return id
 }
 
 // join makes the customer a party with its papers and people, and gives its contract.
 func (s *shop) join(t *testing.T, operator string, until int64) string {
 	t.Helper()
 	s.party = s.put(t, "parties", object{"kind": "customer", "parent_id": operator, "name": "示例商城有限公司", "uscc": "91110000000000003C", "entity_type": "company", "state": "active"})
-	contract := s.put(t, "contracts", object{"party_id": s.party, "counterparty_id": operator, "number": "HT-2026-0001", "charge_on": "submission", "state": "active", "valid_to": until})
+	contract := s.grant(t, "contracts", object{"party_id": s.party, "counterparty_id": operator, "number": "HT-2026-0001", "charge_on": "submission", "state": "active", "valid_to": until}, "LIC-10b")
 	for _, kind := range []string{"business_licence", "representative_id", "handler_id", "contract", "processing_agreement", "impact_assessment", "consent_form"} {
 		s.ask(t, s.admin, http.MethodPost, "/v1/documents?kind="+kind+"&party="+s.party, []byte("%PDF-1.7"))
 	}
@@ -121,8 +129,8 @@ func (s *shop) sign(t *testing.T, operator, contract string, gateway string, unt
 	s.approve(t, "signatures/"+sig.ID)
 	s.ask(t, s.admin, http.MethodPut, "/v1/admin/filings/"+sig.ID, object{"carrier": "mobile", "state": "submitted"})
 	s.ask(t, s.reviewer, http.MethodPut, "/v1/admin/filings/"+sig.ID, object{"carrier": "mobile", "state": "approved", "reference": "BA-2026-0001", "valid_to": until})
-	code := s.put(t, "access-codes", object{"party_id": operator, "carrier": "mobile", "code": "10690000", "approval": "号〔2026〕0001", "max_length": 20, "approved_use": "platform", "state": "active", "valid_to": until})
-	s.put(t, "subcodes", object{"access_code_id": code, "digits": "01", "party_id": s.party, "signature_id": sig.ID, "qualification_id": sig.ID, "contract_id": contract, "state": "active"})
+	code := s.grant(t, "access-codes", object{"party_id": operator, "carrier": "mobile", "code": "10690000", "approval": "号〔2026〕0001", "max_length": 20, "approved_use": "platform", "state": "active", "valid_to": until}, "PORT-01d")
+	s.grant(t, "subcodes", object{"access_code_id": code, "digits": "01", "party_id": s.party, "signature_id": sig.ID, "qualification_id": sig.ID, "contract_id": contract, "state": "active"})
 	s.put(t, "channels", object{
 		"name": "mobile-1", "carrier": "mobile", "protocol": "cmpp30", "access_code_id": code, "address": gateway, "login": "900001", "secret": "888888", "service_id": "ZX",
 		"sessions": 2, "window": 16, "cost": 30_000, "state": "active", "options": object{"replies": true},

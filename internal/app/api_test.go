@@ -220,8 +220,8 @@ func TestOperatorSetsEverythingUp(t *testing.T) {
 	customer := text(put("parties", party))
 	account := text(put("accounts", map[string]any{"party_id": customer, "state": "active"}))
 	n.put("prices", account, map[string]any{"category": "OTP", "carrier": "mobile", "unit_price": 50000})
-	code := text(put("access-codes", with(map[string]any{"party_id": operator, "carrier": "mobile", "code": storyCode, "approval": "A1", "max_length": 20, "approved_use": "platform", "state": "active"})))
-	contract := text(put("contracts", with(map[string]any{"party_id": customer, "counterparty_id": operator, "number": "C1", "charge_on": "submission", "state": "active"})))
+	code := text(n.granted(reviewer, "access-codes", with(map[string]any{"party_id": operator, "carrier": "mobile", "code": storyCode, "approval": "A1", "max_length": 20, "approved_use": "platform", "state": "active"})))
+	contract := text(n.granted(reviewer, "contracts", with(map[string]any{"party_id": customer, "counterparty_id": operator, "number": "C1", "charge_on": "submission", "state": "active"})))
 	n.identify(n.key, n.put("parties", customer, party), "11010519491231002X")
 	reviewed("parties", n.put("parties", customer, party), "")
 	signature := reviewed("signatures", put("signatures", map[string]any{"party_id": customer, "text": "示例商城", "source": "company_full", "qualification_id": "77", "unique_name": true, "state": "review"}), "")
@@ -230,11 +230,10 @@ func TestOperatorSetsEverythingUp(t *testing.T) {
 	if n.as(reviewer, http.MethodPut, "/v1/admin/filings/"+signature, with(map[string]any{"carrier": "mobile", "state": "approved"}), &filed); filed.State != "approved" {
 		t.Fatalf("%+v", filed)
 	}
-	put("subcodes", map[string]any{"access_code_id": code, "digits": "01", "party_id": customer, "signature_id": signature, "qualification_id": "77", "contract_id": contract, "state": "active"})
+	n.granted(reviewer, "subcodes", map[string]any{"access_code_id": code, "digits": "01", "party_id": customer, "signature_id": signature, "qualification_id": "77", "contract_id": contract, "state": "active"})
 	template := text(put("templates", map[string]any{"party_id": customer, "category": "OTP", "name": "code", "state": "active"}))
 	reviewed("template-versions", n.put("template-versions", template, with(map[string]any{"version": 1, "body": otpBody, "state": "review"})), "/1")
 	n.put("template-filings", template, with(map[string]any{"version": 1, "carrier": "mobile", "state": "approved"}))
-	put("authorisations", with(map[string]any{"signature_id": signature, "grantor": "示例集团", "state": "active"}))
 	app := text(put("applications", map[string]any{"party_id": customer, "account_id": account, "name": "shop", "state": "active"}))
 	put("channels", map[string]any{
 		"name": "mobile-1", "carrier": "mobile", "protocol": "cmpp30", "access_code_id": code, "address": n.carrier.Addr().String(), "login": simLogin,

@@ -123,7 +123,7 @@ func (c *Assess) judge(ctx context.Context, catalogue *assess.Catalogue) (report
 		if err != nil {
 			return err
 		}
-		if f.Marketing, err = assess.Look(ctx, tx, f.Registry, party); err != nil {
+		if err := catalogue.Gather(ctx, tx, &f, party); err != nil {
 			return err
 		}
 		report, err = catalogue.Assess(f, party)

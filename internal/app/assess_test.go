@@ -51,11 +51,24 @@ func TestAssessment(t *testing.T) {
 		n.agree(member)
 		n.until(n.send(mktText, member).Results[0].MessageID, sms.Delivered)
 
+		// What was never put on file is missing.
 		r := n.assessed("/v1/assessment")
-		if r.Party.ID != parties[registry.Customer].ID || r.Verdict.Kind != assess.Lawful || stateOf(r, "consent") != assess.Met || stateOf(r, "consent_proof") != assess.Unknown || stateOf(r, "dpa") != assess.Unknown {
-			t.Errorf("the customer's: %s %+v %+v", r.Party.Name, r.Verdict, r.Lines)
+		if r.Party.ID != parties[registry.Customer].ID || r.Verdict.Kind != assess.Conditions || stateOf(r, "dpa") != assess.Missing || stateOf(r, "pia") != assess.Missing || stateOf(r, "handler") != assess.Missing {
+			t.Errorf("without papers: %s %+v", r.Party.Name, r.Verdict)
+		}
+		n.identify(operator, r.Party.ID, "11010519491231002X")
+		if r = n.assessed("/v1/assessment"); r.Verdict.Kind != assess.Lawful || stateOf(r, "consent") != assess.Met || stateOf(r, "consent_proof") != assess.Unknown || stateOf(r, "dpa") != assess.Met || stateOf(r, "handler") != assess.Met {
+			t.Errorf("the customer's: %s %+v", r.Party.Name, r.Verdict)
 		}
 		n.key = operator
+		if r = n.assessed("/v1/admin/assessment"); stateOf(r, "complaints") != assess.Missing || stateOf(r, "pia") != assess.Met {
+			t.Errorf("without a contact for complaints: %+v", r.Verdict)
+		}
+		reachable := *parties[registry.Operator]
+		reachable.Complaints = "01000000000"
+		if err := n.DB.Write(t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return tx.Put(ctx, reachable) }); err != nil {
+			t.Fatal(err)
+		}
 		for kind, p := range parties {
 			if r := n.assessed("/v1/admin/assessment?party=" + p.ID.String()); r.Party.ID != p.ID || r.Verdict.Kind != assess.Lawful {
 				t.Errorf("%s: %+v", kind, r.Verdict)

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	dysms "github.com/alibabacloud-go/dysmsapi-20170525/v5/client"
 	"github.com/alibabacloud-go/tea/dara"
@@ -70,7 +71,18 @@ func (n *node) receive(format, kinds string, answers ...string) *receiver {
 // next is the body of the next call.
 func (r *receiver) next() string {
 	r.n.t.Helper()
-	return (<-r.calls).Form.Get("body")
+	return nextCall(r.n, r.calls).Form.Get("body")
+}
+
+// nextCall is the next one; a test ends when none comes.
+func nextCall[T any](n *node, calls <-chan T) (call T) {
+	n.t.Helper()
+	select {
+	case call = <-calls:
+	case <-time.After(60 * time.Second):
+		n.t.Fatal("nobody called")
+	}
+	return call
 }
 
 // likens compares a body with what is wanted, where <time> stands for any time of day.

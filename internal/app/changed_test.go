@@ -73,7 +73,7 @@ func TestAnotherNameIsAChangeAfterAPause(t *testing.T) {
 	n.as(admin, http.MethodPut, "/v1/admin/parties/new", body, &out)
 	mine := n.key
 	n.key = admin
-	n.put("contracts", "new", map[string]any{"party_id": out.ID, "counterparty_id": operator, "number": "C9", "charge_on": "submission", "state": "active", "valid_to": n.period().To})
+	n.granted(reviewer, "contracts", map[string]any{"party_id": out.ID, "counterparty_id": operator, "number": "C9", "charge_on": "submission", "state": "active", "valid_to": n.period().To})
 	n.key = mine
 	path := "parties/" + out.ID.String()
 	n.identify(admin, out.ID, "11010519491231002X")

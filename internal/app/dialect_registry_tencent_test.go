@@ -85,7 +85,7 @@ func TestTencentSignature(t *testing.T) {
 		if code := again(); code != "InvalidParameterValue.SignAlreadyPassedCheck" {
 			n.t.Errorf("applied for again: %s", code)
 		}
-		n.bind(admin, id)
+		n.bind(admin, reviewer, id)
 		n.fileAt(admin, id, map[string]any{"state": "submitted"})
 		seen(2, "中国移动报备中")
 		n.fileAt(reviewer, id, map[string]any{"state": "approved"})

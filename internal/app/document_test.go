@@ -235,9 +235,12 @@ func TestLicenceEndsWithItsScan(t *testing.T) {
 		if c.PartyID != snap.Application[n.app()].PartyID {
 			continue
 		}
-		n.key = admin
-		id := n.put("contracts", c.ID.String(), map[string]any{"party_id": c.PartyID, "counterparty_id": c.CounterpartyID, "number": c.Number, "valid_to": n.period().To, "charge_on": "submission", "state": "active", "document_id": contract.ID})
-		if got := n.registry().Contract[id]; got.To != midnight {
+		var out reviewed
+		n.as(admin, http.MethodPut, "/v1/admin/contracts/"+c.ID.String(), map[string]any{"party_id": c.PartyID, "counterparty_id": c.CounterpartyID, "number": c.Number, "valid_to": n.period().To, "charge_on": "submission", "state": "active", "document_id": contract.ID}, &out)
+		if got := n.verdict(reviewer, "contracts/"+c.ID.String(), "approve"); got.State != "approved" {
+			t.Fatalf("%+v %+v", out, got)
+		}
+		if got := n.registry().Contract[c.ID]; got.To != midnight {
 			t.Errorf("%+v", got)
 		}
 	}

@@ -82,7 +82,7 @@ func TestFilingRunsByTheSheet(t *testing.T) {
 			t.Errorf("%s without a sub-code: %s", text, got)
 		}
 		n.key = admin
-		n.put("subcodes", "new", map[string]any{"access_code_id": bound.AccessCodeID, "digits": "1" + string(rune('0'+i)), "party_id": customer, "signature_id": out.ID, "qualification_id": old.QualificationID, "contract_id": bound.ContractID, "state": "active"})
+		n.granted(reviewer, "subcodes", map[string]any{"access_code_id": bound.AccessCodeID, "digits": "1" + string(rune('0'+i)), "party_id": customer, "signature_id": out.ID, "qualification_id": old.QualificationID, "contract_id": bound.ContractID, "state": "active"})
 		n.key = shop
 	}
 	// The look ahead marks nothing; the export does. Both name people: they need the scope and a

@@ -42,7 +42,7 @@ func TestPartyIsActiveOnlyByReview(t *testing.T) {
 			t.Errorf("without papers: %+v", got)
 		}
 		n.key = admin
-		contract = n.put("contracts", "new", map[string]any{"party_id": out.ID, "counterparty_id": operator, "number": "C9", "charge_on": "submission", "state": "active", "valid_to": n.period().To})
+		contract = n.granted(reviewer, "contracts", map[string]any{"party_id": out.ID, "counterparty_id": operator, "number": "C9", "charge_on": "submission", "state": "active", "valid_to": n.period().To})
 		return out, contract
 	}
 	one, _ := register("示例甲商城", "91110000000000007A")
@@ -63,7 +63,7 @@ func TestPartyIsActiveOnlyByReview(t *testing.T) {
 	if got := n.verdict(reviewer, "parties/"+two.ID.String(), "approve"); got.Code != sms.ReviewUnconfirmed || !strings.Contains(got.Detail, "RN-02") {
 		t.Errorf("%+v", got)
 	}
-	n.put("contracts", contract.String(), map[string]any{"party_id": two.ID, "counterparty_id": operator, "number": "C9", "charge_on": "submission", "state": "active", "valid_to": n.Now().UnixMilli() - 1})
+	n.exec("UPDATE contract SET valid_to = ? WHERE id = ?", n.Now().UnixMilli()-1, int64(contract))
 	if got := n.verdict(reviewer, "parties/"+two.ID.String(), "approve", "RN-02"); got.Code != sms.PartyIncomplete || !strings.Contains(got.Detail, "LIC-10") {
 		t.Errorf("its contract has ended: %+v", got)
 	}
@@ -110,7 +110,7 @@ func TestPartyNeedsItsImpactAssessment(t *testing.T) {
 	var out reviewed
 	n.as(admin, http.MethodPut, "/v1/admin/parties/new", body, &out)
 	n.key = admin
-	n.put("contracts", "new", map[string]any{"party_id": out.ID, "counterparty_id": operator, "number": "C9", "charge_on": "submission", "state": "active", "valid_to": n.period().To})
+	n.granted(reviewer, "contracts", map[string]any{"party_id": out.ID, "counterparty_id": operator, "number": "C9", "charge_on": "submission", "state": "active", "valid_to": n.period().To})
 	n.identify(admin, out.ID, "11010519491231002X")
 	n.exec("UPDATE document SET valid_to = ? WHERE kind = 'impact_assessment'", n.Now().UnixMilli())
 	path := "parties/" + out.ID.String()

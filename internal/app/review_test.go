@@ -58,6 +58,17 @@ func (n *node) verdict(key, path, verdict string, confirmed ...string) (c caseVi
 	return c
 }
 
+// granted has a right without a scan put by the administrator and approved by the reviewer.
+func (n *node) granted(reviewer, kind string, body map[string]any) sms.ID {
+	n.t.Helper()
+	id := n.put(kind, "new", body)
+	unscanned := map[string][]string{"access-codes": {"PORT-01d"}, "contracts": {"LIC-10b"}, "authorisations": {"RN-03b"}}
+	if got := n.verdict(reviewer, kind+"/"+id.String(), "approve", unscanned[kind]...); got.State != "approved" {
+		n.t.Fatalf("%s: %+v", kind, got)
+	}
+	return id
+}
+
 // staffed gives a node an administrator who submits, a reviewer, and the customer's party.
 func (n *node) staffed() (admin, reviewer string, customer sms.ID) {
 	n.t.Helper()
@@ -268,14 +279,25 @@ func TestAuthorisedMark(t *testing.T) {
 		t.Fatalf("%+v", out)
 	}
 	valid, path := n.period(), "signatures/"+out.ID.String()
-	letter := func(grantor string) {
-		n.put("authorisations", "new", map[string]any{"signature_id": out.ID, "grantor": grantor, "state": "active", "valid_from": valid.From, "valid_to": valid.To})
+	letter := func(grantor, verdict string, confirmed ...string) (c caseView) {
+		id := n.put("authorisations", "new", map[string]any{"signature_id": out.ID, "grantor": grantor, "state": "active", "valid_from": valid.From, "valid_to": valid.To})
+		return n.verdict(reviewer, "authorisations/"+id.String(), verdict, confirmed...)
 	}
-	letter("第三家示例公司")
+	if got := letter("第三家示例公司", "approve", "RN-03b"); got.Code != sms.Unauthorised || !strings.Contains(got.Detail, "RN-03a") {
+		t.Errorf("a letter of a stranger: %+v", got)
+	}
 	if got := n.verdict(reviewer, path, "approve"); got.Code != sms.SignatureForm {
 		t.Errorf("by a letter of a stranger: %+v", got)
 	}
-	letter("另一家示例公司")
+	if got := letter("另一家示例公司", "reject"); got.State != "rejected" {
+		t.Errorf("%+v", got)
+	}
+	if got := n.verdict(reviewer, path, "approve"); got.Code != sms.SignatureForm {
+		t.Errorf("by a letter that was rejected: %+v", got)
+	}
+	if got := letter("另一家示例公司", "approve", "RN-03b"); got.State != "approved" {
+		t.Errorf("%+v", got)
+	}
 	if got := n.verdict(reviewer, path, "approve"); got.State != "approved" {
 		t.Errorf("by a letter of the holder: %+v", got)
 	}

@@ -271,7 +271,8 @@ func (s *story) delivered(ctx context.Context, text, to string) (sms.ID, error) 
 		}
 		switch {
 		case m.State == sms.Delivered:
-			s.say("   message %s to %s: permitted under %s", r.MessageID, r.To, m.Packs)
+			first, rest, _ := strings.Cut(m.Packs, ",")
+			s.say("   message %s to %s: permitted under %s and %d more rule packs", r.MessageID, r.To, first, 1+strings.Count(rest, ","))
 			for _, x := range m.Segments {
 				s.say("   carrier's id %s, shown as %s, report %s; %d unit charged", x.Upstream, x.Source, x.Stat, m.Charged)
 			}

@@ -246,7 +246,7 @@ func TestTwilioCallbacks(t *testing.T) {
 		n.t.Cleanup(srv.Close)
 		next := func(path string) url.Values {
 			n.t.Helper()
-			r := <-calls
+			r := nextCall(n, calls)
 			params := map[string]string{}
 			for name := range r.PostForm {
 				params[name] = r.PostForm.Get(name)

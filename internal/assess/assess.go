@@ -37,6 +37,7 @@ type Facts struct {
 	Registry  *registry.Snapshot
 	Keep      time.Duration // how long what was sent is kept
 	Marketing *Sample       // of the assessed party; nil when nobody looked
+	File      *File         // the same
 	Named     bool          // the reader may be told the names of parties that stand beside the chain
 }
 

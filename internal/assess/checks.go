@@ -74,15 +74,21 @@ var checks map[string]check
 // looksAround are checks that judge other parties.
 var looksAround = map[string]bool{"chain_above": true, "customers_below": true}
 
+// byDuties are checks that decide by duties that the data names.
+var byDuties = map[string]bool{"duties_done": true, "refusal_free": true, "complaints_answered": true, "agents_supervised": true}
+
 func init() {
 	checks = map[string]check{
-		"own_licence": ownLicence, "licence_coverage": coverage, "licence_capital": capital, "permits_held": permitted, "is_company": isCompany, "licence_not_shared": notShared, "not_held": notHeld,
-		"referral_owns_nothing": referralOwnsNothing, "no_ports": noPorts, "agents_in_order": agentsInOrder, "has_agents": hasAgents,
+		"own_licence": ownLicence, "licence_coverage": coverage, "licence_capital": capital, "permits_held": permitted, "is_company": isCompany, "licence_not_shared": notShared,
+		"referral_owns_nothing": referralOwnsNothing, "no_ports": noPorts, "agents_in_order": agentsInOrder,
 		"contract_above": contractAbove, "contracts_below": contractsBelow, "codes_approved": codesApproved,
 		"ports_below": portsBelow, "ports_bound": portsBound, "payment_chain": paymentChain, "chain_above": chainAbove, "customers_below": customersBelow,
 		"real_name": realName, "not_individual": notIndividual, "signatures_filed": signaturesFiled, "templates_approved": templatesApproved,
 		"channel_categories": channelCategories, "marketing_reviewed": marketingReviewed,
 		"consent_asked": consentAsked, "consent_proof": consentProof, "refusal_heeded": refusalHeeded, "records_kept": recordsKept,
+		"duties_done": dutiesDone, "refusal_free": refusalFree, "complaints_answered": complaintsAnswered, "agents_supervised": agentsSupervised,
+		"handler_known": handlerKnown, "processing_agreed": processingAgreed, "impact_assessed": impactAssessed, "templates_filed": templatesFiled,
+		"upstreams_licensed": upstreamsLicensed, "advertised": advertised,
 	}
 }
 
@@ -102,13 +108,6 @@ func span(p registry.Period) lang {
 }
 
 func date(ms int64) string { return time.UnixMilli(ms).In(rulebook.Shanghai).Format(time.DateOnly) }
-
-// What nobody can see from here.
-func notHeld(*view, *registry.Party, *Obligation) finding {
-	f := found()
-	f.doubt("平台不保存此项事实", "the platform holds no fact about it")
-	return *f
-}
 
 func ownLicence(v *view, p *registry.Party, _ *Obligation) finding {
 	f := found()
@@ -277,16 +276,6 @@ func noPorts(v *view, p *registry.Party, _ *Obligation) finding {
 	if f.state == Met {
 		f.have("名下没有接入码和子端口", "it holds none")
 	}
-	return *f
-}
-
-func hasAgents(v *view, p *registry.Party, _ *Obligation) finding {
-	n := len(v.agentsBelow(p))
-	if n == 0 {
-		return idle("没有在用的代理商", "there are no active agents")
-	}
-	f := found()
-	f.doubt("在用代理商：%d 个；平台不保存监督记录", "active agents: %d; the platform holds no record of their supervision", n)
 	return *f
 }
 

@@ -47,6 +47,7 @@ type Obligation struct {
 	Bars         bool             `yaml:"bars,omitempty"`          // the business may not go on without it
 	Reaches      []string         `yaml:"reaches,omitempty"`       // up: those above are liable; down: those below stand on it
 	Check        string           `yaml:"check"`                   // in Go
+	Duties       []string         `yaml:"duties,omitempty"`        // of the rule packs, by which its check decides
 	ExpiringDays int              `yaml:"expiring_days,omitempty"` // how long before its end it is told
 	LeastDays    int              `yaml:"least_days,omitempty"`    // what its check asks for
 	LeadDays     int              `yaml:"lead_days"`               // what putting it right takes: an estimate of ours
@@ -111,6 +112,10 @@ func (c *Catalogue) checkObligation(o *Obligation) error {
 		return fmt.Errorf("concerns %v: name operator, referral, licensed or customer", o.Concerns)
 	case checks[o.Check] == nil:
 		return fmt.Errorf("no check has the name %q", o.Check)
+	case byDuties[o.Check] != (len(o.Duties) > 0):
+		return fmt.Errorf("the check %s and duties %v: name duties for a check that decides by them, and only for one", o.Check, o.Duties)
+	case slices.ContainsFunc(o.Duties, func(id string) bool { r, _ := c.book.Rule(id); return r.Duty == nil }):
+		return fmt.Errorf("duties %v: name rules of the kind duty", o.Duties)
 	case slices.ContainsFunc(o.Reaches, func(r string) bool { return r != up && r != down }):
 		return fmt.Errorf("reaches %v: name up or down", o.Reaches)
 	case len(o.Reaches) > 0 && looksAround[o.Check]:

@@ -24,7 +24,7 @@ func (v *view) contractWith(p *registry.Party, with sms.ID) (best *registry.Cont
 
 func contractAbove(v *view, p *registry.Party, _ *Obligation) finding {
 	f := found()
-	with := v.principal(p)
+	with := v.snap.Principal(p)
 	if with == nil {
 		f.lack("链条上没有可签约的运营商或持证转售商", "there is no operator or licensed reseller above to contract with")
 		return *f
@@ -42,7 +42,7 @@ func contractAbove(v *view, p *registry.Party, _ *Obligation) finding {
 func contractsBelow(v *view, p *registry.Party, _ *Obligation) finding {
 	f, holding := found(), 0
 	for _, x := range v.below(p) {
-		if with := v.principal(x); x.State != registry.Active || with == nil || with.ID != p.ID {
+		if with := v.snap.Principal(x); x.State != registry.Active || with == nil || with.ID != p.ID {
 			continue
 		}
 		if k := v.contractWith(x, p.ID); k != nil {

@@ -147,16 +147,6 @@ func (v *view) answersFor(p *registry.Party) (out []*registry.Party) {
 	return out
 }
 
-// principal is whom a party contracts with: the one above it, past agents that only refer.
-func (v *view) principal(p *registry.Party) *registry.Party {
-	for _, x := range v.snap.Chain(p.ID)[1:] {
-		if roleOf(x) != registry.Referral {
-			return x
-		}
-	}
-	return nil
-}
-
 // licence is the party's own valid licence for SMS that ends last, and when what follows
 // it without a gap ends; 0 is never.
 func (v *view) licence(p *registry.Party) (best *registry.Licence, ends int64) {

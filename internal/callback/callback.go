@@ -229,7 +229,7 @@ func (c *Caller) settle(w *sms.Webhook, d *sms.WebhookDelivery, last sms.ID, fai
 // Event is what a webhook gets of one event; the feed shows the same.
 type Event struct {
 	ID   sms.ID          `json:"id"`
-	Kind string          `json:"kind" enum:"report,mo,optout,signature,template,measure,campaign,part,duty"`
+	Kind string          `json:"kind" enum:"report,mo,optout,signature,template,access_code,subcode,contract,authorisation,measure,campaign,part,duty"`
 	At   int64           `json:"at"`
 	Body json.RawMessage `json:"body"`
 	Text string          `json:"text,omitempty" doc:"of an MO"`

@@ -34,9 +34,6 @@ const (
 	Stopped   = "stopped"   // by a rule, a reviewer, or the operator
 )
 
-// Ended tells whether nothing more happens to a campaign.
-func Ended(state string) bool { return state == Done || state == Cancelled || state == Stopped }
-
 // MaxOpen is how many campaigns of a party may be under way.
 const MaxOpen = 20
 

@@ -28,12 +28,13 @@ const (
 	Assessment      = "impact_assessment"    // 个人信息保护影响评估报告
 	Authorisation   = "authorisation"        // 授权委托书
 	TelecomLicence  = "telecom_licence"      // 增值电信业务经营许可证
+	CodeApproval    = "code_approval"        // 码号资源批文
 	IndustryPermit  = "industry_permit"      // 行业许可
 	ConsentForm     = "consent_form"         // 征得营销同意的页面或表单截图
 )
 
 // Kinds lists them all.
-var Kinds = []string{BusinessLicence, Representative, Handler, Contract, Processing, Assessment, Authorisation, TelecomLicence, IndustryPermit, ConsentForm, "trademark", "app_record", "other"}
+var Kinds = []string{BusinessLicence, Representative, Handler, Contract, Processing, Assessment, Authorisation, TelecomLicence, CodeApproval, IndustryPermit, ConsentForm, "trademark", "app_record", "other"}
 
 // Bounds.
 const (

@@ -2,6 +2,7 @@ package duty_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -135,6 +136,42 @@ func TestDutiesStandOnceWhoeverTells(t *testing.T) {
 				}
 			}
 			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Of what comes again the newest task that was done stands for each rule and object; one that
+// is open, or that arose from an event, does not.
+func TestNewestThatWasDone(t *testing.T) {
+	at := time.Date(2026, 11, 23, 10, 0, 0, 0, rulebook.Shanghai)
+	storetest.Both(t, func() time.Time { return at }, func(t *testing.T, db *store.DB) {
+		err := db.Write(t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+			for i, x := range []duty.Task{
+				{Rule: "OPT-04", ObjectID: 5, Period: "2026-11-09", DoneAt: 1},
+				{Rule: "OPT-04", ObjectID: 5, Period: "2026-11-16", DoneAt: 2},
+				{Rule: "OPT-04", ObjectID: 5, Period: "2026-11-23"},
+				{Rule: "OPT-04", ObjectID: 6, Period: "2026-11-16", DoneAt: 3},
+				{Rule: "PRV-12", ObjectID: 5, Period: "2025", DoneAt: 4},
+				{Rule: "CMP-03", ObjectID: 7, DoneAt: 5},
+				{Rule: "LIC-11", ObjectID: 5, Period: "2025", DoneAt: 6},
+			} {
+				x.ID, x.Event, x.Owner = sms.ID(i+1), "e", "compliance"
+				if ok, err := tx.InsertDuty(ctx, x); err != nil || !ok {
+					return fmt.Errorf("%+v: %t, %w", x, ok, err)
+				}
+			}
+			list, err := tx.DutiesDone(ctx, []string{"OPT-04", "PRV-12", "CMP-03"})
+			var ids []sms.ID
+			for _, d := range list {
+				ids = append(ids, d.ID)
+			}
+			if !slices.Equal(ids, []sms.ID{2, 4, 5}) {
+				t.Errorf("%v", ids)
+			}
+			return err
 		})
 		if err != nil {
 			t.Error(err)

@@ -220,6 +220,7 @@ type Tx interface {
 	Decisions(ctx context.Context, ids []sms.ID, each func(sms.Decision)) error
 	Numbers(ctx context.Context, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error
 	Redecide(ctx context.Context, from sms.State, m *sms.Message) (bool, error)
+	PastDecisions(ctx context.Context, m *sms.Message) ([]*sms.Message, error)
 	SignatureUses(ctx context.Context, ids []sms.ID, each func(id sms.ID, day int64)) error
 	UseSignatures(ctx context.Context, ids []sms.ID, day int64) error
 	AppendLeaf(ctx context.Context, id sms.ID, kind string, at int64, hashes [][32]byte) error

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -289,17 +288,16 @@ func (b *batchRun) lockOld(ctx context.Context, i int) error {
 func (b *batchRun) decideShared(live []int) error {
 	b.shared = map[sharedKey]*shared{}
 	for _, i := range live {
+		if j := b.jobs[i]; j.approved != nil {
+			j.review = b.stillApproved(j)
+		}
 		for _, p := range b.jobs[i].parts {
 			b.share(p)
 			if len(b.order) < len(b.shared) {
 				b.order = append(b.order, p.shared)
 			}
 			for k := range p.recipients {
-				r := &p.recipients[k]
-				if r.carrier = r.prefix; len(b.facts.ported) > 0 {
-					r.carrier = cmp.Or(b.facts.ported[r.phone], r.prefix)
-				}
-				b.view(p, r.carrier)
+				b.view(p, b.network(&p.recipients[k]))
 			}
 		}
 	}

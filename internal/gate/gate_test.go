@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"github.com/zhunxin/zhunxin/internal/gate"
 	"github.com/zhunxin/zhunxin/internal/gate/gatetest"
 	"github.com/zhunxin/zhunxin/internal/registry"
+	"github.com/zhunxin/zhunxin/internal/rulebook"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 	"github.com/zhunxin/zhunxin/internal/store/storetest"
@@ -90,7 +92,10 @@ func TestMarketingNeedsConsentAndEndsWithTheRefusal(t *testing.T) {
 		expect(w.T, w.Send(gatetest.MKTText, gatetest.Member)[0], sms.Queued, "", "")
 		w.Refuse(gatetest.Member)
 		r := w.Send(gatetest.MKTText, gatetest.Member)[0]
-		expect(w.T, r, sms.Refused, sms.ConsentMissing, "CNS-01")
+		expect(w.T, r, sms.Refused, sms.ConsentMissing, "CNS-01") // the refusal ended the consent, and CNS comes before OPT
+		if !slices.ContainsFunc(r.Findings, func(f rulebook.Finding) bool { return f.Rule == "OPT-03" }) {
+			w.T.Errorf("the refusal itself is not told: %+v", r.Findings)
+		}
 		w.Agree(gatetest.Member) // a new list from the customer does not lift the refusal
 		expect(w.T, w.Send(gatetest.MKTText, gatetest.Member)[0], sms.Refused, sms.OptedOut, "OPT-03")
 		expect(w.T, w.Send(gatetest.OTPText, gatetest.Member)[0], sms.Queued, "", "")

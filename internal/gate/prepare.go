@@ -17,11 +17,12 @@ import (
 // job is a call on its way through a batch, with everything about it that needs
 // no lock: done before the transaction, and again only if the registry moved.
 type job struct {
-	call    *Call
-	redo    []*sms.Message // messages decided anew; then call is made of them
-	review  bool           // a person has approved it
-	payload [32]byte
-	done    func(outcome)
+	call     *Call
+	redo     []*sms.Message // messages decided anew; then call is made of them
+	review   bool           // a person has approved it
+	approved *approval      // what a person said of it before, if anything
+	payload  [32]byte
+	done     func(outcome)
 
 	*law     // that it was prepared under; nil before
 	app      *registry.Application

@@ -46,9 +46,11 @@ func TestRegisteredFactsDecide(t *testing.T) {
 		letter = func(p registry.Period, state string) registry.Authorisation {
 			return registry.Authorisation{ID: 93, SignatureID: gatetest.Signature, Grantor: "a group's mother", Period: p, State: state}
 		}
-		by      = func(c *registry.Channel) { c.UpstreamID = 91 }
-		foreign = func(s *registry.Signature) { s.Holder = "a group's mother" }
-		filing  = func(p registry.Period, state string, version int64) registry.TemplateFiling {
+		binding  = registry.Subcode{ID: 81, AccessCodeID: gatetest.Code, Digits: "01", PartyID: gatetest.Customer, SignatureID: gatetest.Signature, QualificationID: 71, ContractID: 61, State: registry.Pending}
+		contract = registry.Contract{ID: 61, PartyID: gatetest.Customer, CounterpartyID: gatetest.Agent, Number: "C1", Period: registry.Period{From: 1}, ChargeOn: "submission", State: registry.Pending}
+		by       = func(c *registry.Channel) { c.UpstreamID = 91 }
+		foreign  = func(s *registry.Signature) { s.Holder = "a group's mother" }
+		filing   = func(p registry.Period, state string, version int64) registry.TemplateFiling {
 			return registry.TemplateFiling{TemplateID: gatetest.TemplateOTP, Version: version, Carrier: sms.Unicom, State: state, Period: p}
 		}
 	)
@@ -72,6 +74,9 @@ func TestRegisteredFactsDecide(t *testing.T) {
 		"PORT-01 no approval":                      {[]any{code(func(c *registry.AccessCode) { c.Approval = "" })}, gatetest.OTPText, "PORT-01", false},
 		"PORT-01 an approval that ends":            {[]any{code(func(c *registry.AccessCode) { c.Period = soon })}, gatetest.OTPText, "", true},
 		"PORT-01 an approval that ended":           {[]any{code(func(c *registry.AccessCode) { c.Period = past })}, gatetest.OTPText, "PORT-01", false},
+		"PORT-01 an approval that waits":           {[]any{code(func(c *registry.AccessCode) { c.State = registry.Pending })}, gatetest.OTPText, "PORT-01", false},
+		"PORT-02 a contract that waits":            {[]any{contract}, gatetest.OTPText, "PORT-02", false},
+		"PORT-02 a binding that waits":             {[]any{binding}, gatetest.OTPText, "PORT-02", false},
 		"PORT-05 marketing on a service port":      {[]any{channel(func(c *registry.Channel) { c.Categories = "OTP,NOTICE" })}, gatetest.MKTText, "PORT-05", false},
 		"PORT-05 a code there":                     {[]any{channel(func(c *registry.Channel) { c.Categories = "OTP,NOTICE" })}, gatetest.OTPText, "", false},
 		"OPT-06 nobody says that replies come":     {[]any{channel(func(c *registry.Channel) { c.Options.Replies = false })}, gatetest.MKTText, "OPT-06", false},
@@ -81,6 +86,7 @@ func TestRegisteredFactsDecide(t *testing.T) {
 		"RN-03 with a letter":                      {[]any{signature(foreign), letter(soon, "active")}, gatetest.OTPText, "", true},
 		"RN-03 with a letter of another":           {[]any{signature(func(s *registry.Signature) { s.Holder = "a stranger" }), letter(soon, "active")}, gatetest.OTPText, "RN-03", false},
 		"RN-03 with one that ended":                {[]any{signature(foreign), letter(past, "active")}, gatetest.OTPText, "RN-03", false},
+		"RN-03 with one that waits":                {[]any{signature(foreign), letter(soon, "pending")}, gatetest.OTPText, "RN-03", false},
 		"RN-03 with one that was revoked":          {[]any{signature(foreign), letter(soon, "revoked")}, gatetest.OTPText, "RN-03", false},
 		"RN-05 a signature without qualification":  {[]any{signature(func(s *registry.Signature) { s.QualificationID = 0 })}, gatetest.MKTText, "RN-05", false},
 		"RN-06 a name that nobody called unique":   {[]any{signature(func(s *registry.Signature) { s.Unique = false })}, gatetest.OTPText, "RN-06", false},

@@ -136,17 +136,21 @@ func Chains(ctx context.Context, tx Reader, list []*sms.Message) ([]Opened, erro
 // Redecide passes stored messages without a permit, and queued ones whose
 // decision may rest on facts that have ended, through the gate as new decisions
 // on the facts and rules of this moment. approved says that a reviewer has
-// approved them: one fact, which overrides no other rule. It returns how many
-// were decided; those that moved meanwhile are left alone.
+// approved them: one fact, which overrides no other rule. Where he did so before, it counts
+// again for what he saw and nothing else. It returns how many were decided; those that moved meanwhile are left alone.
 func (g *Gate) Redecide(ctx context.Context, list []*sms.Message, approved bool) (int, error) {
 	if len(list) == 0 {
 		return 0, nil
 	}
 	var opened []Opened
+	var said map[sms.ID]*approval
 	err := g.store.Read(ctx, func(ctx context.Context, tx Tx) (err error) {
 		opened, err = Open(ctx, tx, g.keys, list, func(m *sms.Message, err error) {
 			g.cfg.Logger.Error("a stored message does not open and is left as it is", "message", m.ID, "err", err)
 		})
+		if err == nil && !approved {
+			said, err = g.approvals(ctx, tx, list)
+		}
 		return err
 	})
 	if err != nil {
@@ -158,6 +162,7 @@ func (g *Gate) Redecide(ctx context.Context, list []*sms.Message, approved bool)
 		jobs, outcomes := make([]*job, len(chunk)), make([]outcome, len(chunk))
 		for i := range chunk {
 			jobs[i] = again(&chunk[i], approved)
+			jobs[i].approved = said[chunk[i].Message.ID]
 			jobs[i].done = func(o outcome) { outcomes[i] = o }
 		}
 		g.run(context.WithoutCancel(ctx), jobs)

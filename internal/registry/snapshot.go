@@ -67,6 +67,7 @@ type Snapshot struct {
 	filings    map[filingKey]*Filing
 	tfilings   map[templateFilingKey]*TemplateFiling
 	authorised map[sms.ID][]*Authorisation // by signature
+	bindings   map[sms.ID]*Subcode         // in every state
 	bySig      map[sms.ID][]*Subcode
 	byDigits   map[digitsKey][]*Subcode
 	wordings   map[sms.ID][]*ApprovedWording // by party
@@ -125,6 +126,7 @@ func NewSnapshot(generation int64, t Tables) (*Snapshot, error) {
 		prices: map[priceKey][]Price{}, keys: map[[32]byte]*APIKey{}, logins: map[string]*SPAccount{}, allow: map[string][]netip.Prefix{},
 	}
 	s.RulePacks, s.additions, s.onChannels = t.RulePacks, t.index(), map[sms.ID][]*Measure{}
+	s.bindings = byID(t.Subcodes, func(c *Subcode) sms.ID { return c.ID })
 	for i := range t.Measures {
 		if m := &t.Measures[i]; m.Object == OfChannel {
 			s.onChannels[m.ObjectID] = append(s.onChannels[m.ObjectID], m)
@@ -379,10 +381,22 @@ func contains(list, item string) bool {
 	return false
 }
 
-// ValidContract returns the contract of the party with its parent, or nil.
+// Principal is whom a party contracts with, or nil: the one above it, past agents that only
+// refer (LIC-05).
+func (s *Snapshot) Principal(p *Party) *Party {
+	for _, x := range s.Chain(p.ParentID) { // p itself may not be stored yet
+		if !x.Refers() {
+			return x
+		}
+	}
+	return nil
+}
+
+// ValidContract returns the contract of the party with its principal, or nil.
 func (s *Snapshot) ValidContract(p *Party, at int64) *Contract {
+	with := s.Principal(p)
 	for _, c := range s.contracts[p.ID] {
-		if c.State == Active && c.CounterpartyID == p.ParentID && c.Holds(at) {
+		if c.State == Active && with != nil && c.CounterpartyID == with.ID && c.Holds(at) {
 			return c
 		}
 	}

@@ -47,6 +47,7 @@ const (
 	Draft    = "draft"
 	Review   = "review"
 	Retired  = "retired"
+	Released = "released"
 )
 
 // Where a signature comes from (SIG-03).
@@ -72,6 +73,10 @@ type Party struct {
 	CreatedAt  int64  `db:"created_at" json:"created_at,omitempty"`
 	UpdatedAt  int64  `db:"updated_at" json:"updated_at,omitempty"`
 }
+
+// Refers tells whether the party is an agent without a licence, which only refers and serves
+// customers (LIC-05).
+func (p *Party) Refers() bool { return p.Kind == Agent && p.AgentMode != Licensed }
 
 // Organ tells whether the party is an organ of the state or a public institution.
 func (p *Party) Organ() bool { return p.EntityType == "government" || p.EntityType == "institution" }
@@ -105,7 +110,8 @@ type AccessCode struct {
 	MaxLength int64  `db:"max_length" json:"max_length,omitempty" minimum:"0" maximum:"20" doc:"digits that a source number may have with sub-code and extension 批准位长"`
 	Use       string `db:"approved_use" json:"approved_use,omitempty" enum:",platform,own,public" doc:"批准用途: platform is for third parties' messages, own for the holder's, public for public-interest messages"`
 	Period
-	State string `db:"state" json:"state" enum:"active,frozen,revoked"`
+	State      string `db:"state" json:"state" enum:"pending,active,rejected,frozen,revoked"`
+	DocumentID sms.ID `db:"document_id" json:"document_id,omitempty" doc:"scan of the approval 码号批文: the code ends with it"`
 }
 
 // The approved uses of access codes.
@@ -128,7 +134,7 @@ type Contract struct {
 	Period
 	ChargeOn      string `db:"charge_on" json:"charge_on" enum:"submission,delivery"`
 	ReportTimeout int64  `db:"report_timeout_ms" json:"report_timeout_ms,omitempty"`
-	State         string `db:"state" json:"state"`
+	State         string `db:"state" json:"state" enum:"pending,active,rejected,revoked,closed"`
 	DocumentID    sms.ID `db:"document_id" json:"document_id,omitempty" doc:"its scan: the contract ends with it"`
 	Subprocessors string `db:"subprocessors" json:"subprocessors,omitempty" maxLength:"400" pattern:"^([0-9]+(,[0-9]+)*)?$" doc:"comma-separated ids of the parties to whom the processing may be passed on by this contract 同意的转委托方: upstreams, agents other than the counterparty (PRV-02)"`
 }
@@ -160,7 +166,8 @@ type Authorisation struct {
 	SignatureID sms.ID `db:"signature_id" json:"signature_id"`
 	Grantor     string `db:"grantor" json:"grantor" minLength:"1" maxLength:"200" doc:"who owns the mark or app: the signature's holder"`
 	Period
-	State string `db:"state" json:"state" enum:"pending,active,revoked"`
+	State      string `db:"state" json:"state" enum:"pending,active,rejected,revoked"`
+	DocumentID sms.ID `db:"document_id" json:"document_id,omitempty" doc:"its scan: the letter ends with it"`
 }
 
 // Filing 报备 is the state of a signature at one carrier.
@@ -201,7 +208,7 @@ type Subcode struct {
 	SignatureID     sms.ID `db:"signature_id" json:"signature_id,omitempty"`
 	QualificationID sms.ID `db:"qualification_id" json:"qualification_id"`
 	ContractID      sms.ID `db:"contract_id" json:"contract_id"`
-	State           string `db:"state" json:"state" enum:"active,released"`
+	State           string `db:"state" json:"state" enum:"pending,active,rejected,released"`
 	BoundAt         int64  `db:"bound_at" json:"bound_at,omitempty"`
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // Object is what a review is about: a signature, a version of a template, a licence, a
-// permit, a party.
+// permit, a party, an access code, a sub-code, a contract, a letter of authorisation.
 type Object interface {
 	kind() string
 	id() (sms.ID, int64)
@@ -53,6 +53,18 @@ func parse(kind string, proposal []byte) (o Object, err error) {
 	case rulebook.ObjectParty:
 		x := &Party{}
 		o, err = x, json.Unmarshal(proposal, &x.Party)
+	case rulebook.ObjectCode:
+		x := &AccessCode{}
+		o, err = x, json.Unmarshal(proposal, &x.AccessCode)
+	case rulebook.ObjectSubcode:
+		x := &Subcode{}
+		o, err = x, json.Unmarshal(proposal, &x.Subcode)
+	case rulebook.ObjectContract:
+		x := &Contract{}
+		o, err = x, json.Unmarshal(proposal, &x.Contract)
+	case rulebook.ObjectLetter:
+		x := &Letter{}
+		o, err = x, json.Unmarshal(proposal, &x.Authorisation)
 	default:
 		err = fmt.Errorf("nothing of the kind %s is reviewed", kind)
 	}
@@ -81,6 +93,22 @@ func find(snap *registry.Snapshot, kind string, id sms.ID, version int64) Object
 	case rulebook.ObjectParty:
 		if p := snap.Party[id]; p != nil {
 			return &Party{*p}
+		}
+	case rulebook.ObjectCode:
+		if c := snap.AccessCode[id]; c != nil {
+			return &AccessCode{AccessCode: *c}
+		}
+	case rulebook.ObjectSubcode:
+		if c := snap.Binding(id); c != nil {
+			return &Subcode{Subcode: *c}
+		}
+	case rulebook.ObjectContract:
+		if k := snap.Contract[id]; k != nil {
+			return &Contract{Contract: *k}
+		}
+	case rulebook.ObjectLetter:
+		if a := snap.Letter(id); a != nil {
+			return letter(snap, a)
 		}
 	}
 	return nil

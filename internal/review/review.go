@@ -1,5 +1,6 @@
-// Package review 审核 is the only way by which a signature, a wording, a licence, a permit or a party
-// becomes usable: somebody submits it, the rules judge it, and another person decides.
+// Package review 审核 is the only way by which a signature, a wording, a licence, a permit, a party, an
+// access code, a sub-code, a contract or a letter of authorisation becomes usable: somebody submits it,
+// the rules judge it, and another person decides.
 package review
 
 import (
@@ -36,6 +37,10 @@ var Within = map[string]time.Duration{
 	rulebook.ObjectLicence:   72 * time.Hour,
 	rulebook.ObjectPermit:    72 * time.Hour,
 	rulebook.ObjectParty:     72 * time.Hour,
+	rulebook.ObjectCode:      72 * time.Hour,
+	rulebook.ObjectSubcode:   72 * time.Hour,
+	rulebook.ObjectContract:  72 * time.Hour,
+	rulebook.ObjectLetter:    72 * time.Hour,
 }
 
 // MaxWaiting is the most cases of one party that may wait.

@@ -8,9 +8,11 @@ import (
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
-// Told is what the event feed says of a signature or of a version of a template whenever its
-// review moves: its kind of event is the kind of the object. Nothing of it is personal data.
+// Told is what the event feed says of a signature, a version of a template, an access code, a
+// sub-code, a contract or a letter of authorisation whenever its review moves: its kind of event
+// is the kind of the object. Nothing of it is personal data.
 type Told struct {
+	ObjectID    sms.ID       `json:"object_id,omitempty"` // of a kind without an id of its own here
 	SignatureID sms.ID       `json:"signature_id,omitempty"`
 	Text        string       `json:"text,omitempty"`
 	Source      string       `json:"source,omitempty"`
@@ -24,7 +26,7 @@ type Told struct {
 	At          int64        `json:"at"`
 }
 
-// tell tells the applications of a party what became of a signature or a wording. Of a change
+// tell tells the applications of a party what became of such an object. Of a change
 // that is rejected the old content stays in use: the event is of what was proposed.
 func (d *Desk) tell(ctx context.Context, tx Tx, snap *registry.Snapshot, o Object, party sms.ID, t Told) error {
 	id, version := o.id()
@@ -36,6 +38,14 @@ func (d *Desk) tell(ctx context.Context, tx Tx, snap *registry.Snapshot, o Objec
 		if x := snap.Template[id]; x != nil {
 			t.Name, t.Category = x.Name, x.Category
 		}
+	case *AccessCode:
+		t.ObjectID, t.Name = id, o.Code
+	case *Subcode:
+		t.ObjectID, t.Name = id, snap.AccessCode[o.AccessCodeID].Code+o.Digits
+	case *Contract:
+		t.ObjectID, t.Name = id, o.Number
+	case *Letter:
+		t.ObjectID, t.SignatureID = id, o.SignatureID
 	default:
 		return nil
 	}

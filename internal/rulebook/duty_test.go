@@ -1,6 +1,7 @@
 package rulebook_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +69,7 @@ func TestUnknownFactGivesRiseToADuty(t *testing.T) {
 func TestMonthsEndWithTheirLastDay(t *testing.T) {
 	t.Parallel()
 	got := owed(book(t), rulebook.EventYear, map[string]any{"year.codes": int64(1), "year.licences": int64(0), "year.customers": int64(1)}, midnight(2027, 12, 31))
-	if !got["PORT-01a"].Equal(midnight(2028, 4, 1)) || !got["PRV-12"].Equal(midnight(2029, 1, 1)) || len(got) != 3 {
+	if !got["PORT-01a"].Equal(midnight(2028, 4, 1)) || !got["PRV-12"].Equal(midnight(2029, 1, 1)) || !got["CNT-01a"].Equal(midnight(2029, 1, 1)) || len(got) != 4 {
 		t.Errorf("%v", got)
 	}
 }
@@ -153,5 +154,27 @@ func TestDutyIsCheckedWhenItIsRead(t *testing.T) {
 		if _, err := rulebook.Load(append(builtin(t), []byte(changed))...); err == nil || changed == dutyPack {
 			t.Errorf("%s → %s is taken", from, to)
 		}
+	}
+}
+
+// CNT-01a: the house pack that the documentation shows for words of one's own is one.
+func TestDocumentedHousePackIsTaken(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, found := strings.Cut(string(doc), "```yaml\npack: house\n")
+	text, _, ends := strings.Cut(text, "```")
+	packs, err := rulebook.Builtin()
+	if err != nil || !found || !ends {
+		t.Fatal(found, ends, err)
+	}
+	b, err := rulebook.Load(append(packs, []byte("pack: house\n"+text))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, ok := b.Rule("HSE-01"); !ok || r.Outcome != rulebook.Block {
+		t.Errorf("%+v", r)
 	}
 }

@@ -257,9 +257,6 @@ var factTable = [numFacts]Info{
 	ChannelClose:         {"channel.mkt_close", "int", StageChannel, int64(1440), "minute of the day at which it ends, 1440 when it says nothing"},
 }
 
-// FactTable lists every fixed fact.
-func FactTable() []Info { return append([]Info(nil), factTable[:]...) }
-
 // Facts are the values for one evaluation. Windows of recipient events have
 // facts too: count.<window>.
 type Facts struct {

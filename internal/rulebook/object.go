@@ -31,6 +31,10 @@ const (
 	ObjectPermit    = "permit"
 	ObjectTraffic   = "traffic"
 	ObjectParty     = "party"
+	ObjectCode      = "access_code"
+	ObjectSubcode   = "subcode"
+	ObjectContract  = "contract"
+	ObjectLetter    = "authorisation" // for a signature that belongs to somebody else
 	ObjectConsent   = "consent"
 	ObjectSample    = "sample"
 	ObjectMoney     = "money" // that is posted by hand
@@ -142,6 +146,40 @@ var objectFacts = map[string][]Info{
 		{Name: "permit.own_name", Lawful: true, Doc: "it names the party that registers it"},
 		{Name: "permit.elsewhere", Lawful: int64(0), Doc: "other parties that have registered the same number"},
 		{Name: "permit.scan", Lawful: true, Doc: "its scan is on file"},
+	},
+	ObjectCode: {
+		{Name: "access_code.approval", Lawful: true, Doc: "the number of its approval is entered"},
+		{Name: "access_code.number", Lawful: "10690000", Doc: "the code"},
+		{Name: "access_code.length", Lawful: int64(8), Doc: "digits of it"},
+		{Name: "access_code.max_length", Lawful: int64(20), Doc: "digits of a whole source number that are approved, 0 when nobody says"},
+		{Name: "access_code.use", Lawful: "platform", Doc: "approved use: platform, own or public; empty when nobody says"},
+		{Name: "access_code.ended", Lawful: false, Doc: "its term, or its scan's, is over"},
+		{Name: "access_code.elsewhere", Lawful: int64(0), Doc: "other codes in use with the same number at the carrier"},
+		{Name: "access_code.scan", Lawful: true, Doc: "a scan of the approval is on file"},
+		{Name: "access_code.referral", Lawful: false, Doc: "its holder is an agent that only refers"},
+	},
+	ObjectSubcode: {
+		{Name: "subcode.code", Lawful: true, Doc: "its access code is approved and in force"},
+		{Name: "subcode.signature", Lawful: true, Doc: "the signature is the party's own"},
+		{Name: "subcode.contract", Lawful: true, Doc: "the contract is the party's own, approved and in force"},
+		{Name: "subcode.referral", Lawful: false, Doc: "the party is an agent that only refers"},
+		{Name: "subcode.taken", Lawful: int64(0), Doc: "other bindings in use of the digits under the access code"},
+		{Name: "subcode.siblings", Lawful: int64(0), Doc: "other sub-codes in use of the signature under the access code"},
+		{Name: "subcode.qualification", Lawful: true, Doc: "it has the qualification of its signature"},
+		{Name: "subcode.qualification_elsewhere", Lawful: int64(0), Doc: "signatures of other parties with the same qualification"},
+		{Name: "subcode.length", Lawful: int64(10), Doc: "digits of access code and sub-code"},
+		{Name: "subcode.max_length", Lawful: int64(20), Doc: "digits of a whole source number that are approved, 0 when nobody says"},
+	},
+	ObjectContract: {
+		{Name: "contract.principal", Lawful: true, Doc: "it is with the party above, past agents that only refer"},
+		{Name: "contract.ended", Lawful: false, Doc: "its term, or its scan's, is over"},
+		{Name: "contract.scan", Lawful: true, Doc: "its scan is on file"},
+	},
+	ObjectLetter: {
+		{Name: "authorisation.holder", Lawful: true, Doc: "its grantor holds the mark or app of the signature"},
+		{Name: "authorisation.ended", Lawful: false, Doc: "its term, or its scan's, is over"},
+		{Name: "authorisation.days", Lawful: int64(365), Doc: "of its term"},
+		{Name: "authorisation.scan", Lawful: true, Doc: "its scan is on file"},
 	},
 	objectCampaign: campaignFacts,
 	ObjectLicence: {

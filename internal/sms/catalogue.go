@@ -86,6 +86,7 @@ const (
 	FilingState         Code = "FILING_STATE"
 	DocumentType        Code = "DOCUMENT_TYPE"
 	PartyIncomplete     Code = "PARTY_INCOMPLETE"
+	ContractInvalid     Code = "CONTRACT_INVALID"
 	TextSymbols         Code = "TEXT_SYMBOLS"
 	OTPForm             Code = "OTP_FORM"
 	NoticeForm          Code = "NOTICE_FORM"
@@ -232,6 +233,7 @@ var catalogue = []Entry{
 	{FilingState, 409, 9, "ZX:0041", "报备不能从现在的状态变为这一状态", "the filing can't go from its present state to this one", false},
 	{DocumentType, 422, 9, "ZX:0042", "只接受 PDF、PNG 和 JPEG 文件", "only PDF, PNG and JPEG are taken", false},
 	{PartyIncomplete, 422, 9, "ZX:I001", "主体的实名材料不完整，不能启用", "the party's identity is not complete: it can't be made active", false},
+	{ContractInvalid, 422, 9, "ZX:L010", "合同不是与上级主体订立，已到期，或没有扫描件", "the contract is not with the party above, has ended, or has no scan", false},
 	{TextSymbols, 422, 1, "ZX:T003", "正文含有运营商不接受的装饰符号，请删去", "the text holds decorative signs that carriers refuse; leave them out", false},
 	{OTPForm, 422, 1, "ZX:T006", "验证码短信须写明验证码，且不得含链接、联系方式或退订用语", "a verification code says that it is one and holds no link, contact or words of refusal", false},
 	{NoticeForm, 422, 1, "ZX:T007", "通知短信不得带退订用语，含推广内容的须按营销短信发送", "a notice holds no words of refusal; what promotes is sent as marketing", false},

@@ -47,7 +47,8 @@ type DB struct {
 	rest   func()   // ends that, and what indexes events
 	file   *os.File // SQLite: to sync it; closed last, for closing it drops SQLite's locks on it
 
-	lag *lag // SQLite: events that are in no index yet
+	lag  *lag  // SQLite: events that are in no index yet
+	ways *ways // SQLite: what its writer knows of messages under way
 
 	foldFailures, indexFailures atomic.Int64
 
@@ -88,7 +89,7 @@ func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), w.Close(), r.Close(), f.Close())
 	}
 	var err error
-	d := &DB{dialect: SQLite, now: now, path: path, write: w, read: r, folder: f, lag: newLag()}
+	d := &DB{dialect: SQLite, now: now, path: path, write: w, read: r, folder: f, lag: newLag(), ways: newWays(waysKept)}
 	if d.writer, err = w.Conn(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
 	}
@@ -196,9 +197,10 @@ type Tx struct {
 		ExecContext(context.Context, string, ...any) (sql.Result, error)
 		QueryContext(context.Context, string, ...any) (*sql.Rows, error)
 	}
-	lite  *lite.Conn // SQLite: the writer
-	after []func()
-	end   []func(committed bool)
+	lite    *lite.Conn // SQLite: the writer
+	watched bool       // see ways
+	after   []func()
+	end     []func(committed bool)
 }
 
 // AfterCommit registers what runs once the transaction is on disk.

@@ -71,6 +71,27 @@ func (t *Tx) DocumentsOf(ctx context.Context, party sms.ID) ([]*document.Documen
 	return t.documents(ctx, "WHERE party_id = ? AND state = 'stored' ORDER BY id DESC LIMIT ?", int64(party), int64(document.MaxOfParty))
 }
 
+// PapersHeld tells of a party, or of all when it is 0, which kinds of papers hold at a moment,
+// and until when the last of each does; 0 is without an end.
+func (t *Tx) PapersHeld(ctx context.Context, party sms.ID, kinds []string, at int64, each func(party sms.ID, kind string, until int64)) error {
+	where, args := "", []any{at}
+	if party != 0 {
+		where, args = " AND party_id = ?", append(args, int64(party))
+	}
+	for _, k := range kinds {
+		args = append(args, k)
+	}
+	return t.Query(ctx, "SELECT party_id, kind, CASE WHEN MIN(valid_to) = 0 THEN 0 ELSE MAX(valid_to) END FROM document WHERE state = 'stored' AND (valid_to = 0 OR valid_to > ?)"+where+
+		" AND kind IN ("+marks(len(kinds))+") GROUP BY party_id, kind", args, func(r *sql.Rows) error {
+		var id sms.ID
+		var kind string
+		var until int64
+		err := r.Scan(&id, &kind, &until)
+		each(id, kind, until)
+		return err
+	})
+}
+
 // ExpiringDocuments lists those that end before a moment, what ends first in front.
 func (t *Tx) ExpiringDocuments(ctx context.Context, before int64, limit int) ([]*document.Document, error) {
 	return t.documents(ctx, "WHERE valid_to > 0 AND valid_to < ? AND state = 'stored' ORDER BY valid_to, id LIMIT ?", before, int64(limit))

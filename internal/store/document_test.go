@@ -2,10 +2,14 @@ package store_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/document"
+	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 	"github.com/zhunxin/zhunxin/internal/store/storetest"
@@ -81,6 +85,45 @@ func TestDocuments(t *testing.T) {
 			}
 			if list, err := tx.Views(ctx, 10, 5); err != nil || len(list) != 1 || list[0] != v {
 				t.Errorf("%v, %v", list, err)
+			}
+			return nil
+		})
+	})
+}
+
+// Of each kind of paper that a party has the one that holds longest counts, once it is stored.
+func TestPapersHeld(t *testing.T) {
+	t.Parallel()
+	storetest.Both(t, time.Now, func(t *testing.T, db *store.DB) {
+		party(t, db)
+		write(t, db, func(ctx context.Context, tx *store.Tx) error {
+			if err := tx.Put(ctx, registry.Party{ID: 2, GroupID: 2, Kind: registry.Customer, Name: "B", State: registry.Active}); err != nil {
+				return err
+			}
+			for i, x := range []document.Document{
+				{PartyID: 1, Kind: "contract", ValidTo: 300, State: document.Stored},
+				{PartyID: 1, Kind: "contract", ValidTo: 500, State: document.Stored},
+				{PartyID: 1, Kind: "handler_id", ValidTo: 500, State: document.Stored},
+				{PartyID: 1, Kind: "handler_id", State: document.Stored},
+				{PartyID: 1, Kind: "other", State: document.Stored},
+				{PartyID: 1, Kind: "impact_assessment", State: document.Uploading},
+				{PartyID: 2, Kind: "impact_assessment", ValidTo: 100, State: document.Stored},
+				{PartyID: 2, Kind: "contract", ValidTo: 101, State: document.Stored},
+			} {
+				x.ID, x.Media = sms.ID(i+1), "image/png"
+				if err := tx.PutDocument(ctx, &x); err != nil {
+					return err
+				}
+			}
+			for of, want := range map[sms.ID]string{0: "1 contract 500|1 handler_id 0|2 contract 101", 1: "1 contract 500|1 handler_id 0", 2: "2 contract 101"} {
+				var got []string
+				err := tx.PapersHeld(ctx, of, []string{"contract", "handler_id", "impact_assessment"}, 100, func(party sms.ID, kind string, until int64) {
+					got = append(got, fmt.Sprint(party, " ", kind, " ", until))
+				})
+				slices.Sort(got)
+				if err != nil || strings.Join(got, "|") != want {
+					t.Errorf("of %s: %v, %v", of, got, err)
+				}
 			}
 			return nil
 		})

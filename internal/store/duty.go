@@ -58,6 +58,15 @@ func (t *Tx) Duties(ctx context.Context, f duty.Filter, limit int) (out []duty.T
 	return out, tDuty.some(ctx, t, &out, "WHERE "+strings.Join(where, " AND ")+" ORDER BY id LIMIT ?", append(args, int64(limit))...)
 }
 
+// DutiesDone lists, of rules whose tasks come again, the newest one of each object that was done.
+func (t *Tx) DutiesDone(ctx context.Context, rules []string) (out []duty.Task, err error) {
+	args := make([]any, len(rules))
+	for i, r := range rules {
+		args[i] = r
+	}
+	return out, tDuty.some(ctx, t, &out, "WHERE id IN (SELECT MAX(id) FROM duty WHERE done_at <> 0 AND period <> '' AND rule IN ("+marks(len(rules))+") GROUP BY rule, object_id) ORDER BY id", args...)
+}
+
 // FinishDuty marks an open task as done; false when it was done before.
 func (t *Tx) FinishDuty(ctx context.Context, d duty.Task) (bool, error) {
 	n, err := t.ExecCount(ctx, "UPDATE duty SET done_at = ?, done_by = ?, note = ?, evidence = ?, remind_at = 0 WHERE id = ? AND done_at = 0",

@@ -71,6 +71,7 @@ func (t *Tx) InsertMessages(ctx context.Context, list []*sms.Message) error {
 			int64(m.Units), int64(m.Segments), int64(m.Held), int64(m.Captured), m.Ref, m.Extension, int64(m.Via), int64(m.PDU), int64(m.ChannelID), int64(m.ConsentID),
 			m.ReleaseAt, m.NotAfter, m.Journal, m.ValidUntil, m.CreatedAt, m.UpdatedAt, int64(m.LeafID), int64(m.LeafPos))
 	}
+	t.ways().inserted(list)
 	return t.insert(ctx, "INSERT INTO message("+messageColumns+") VALUES ", messageWidth, "", args)
 }
 
@@ -207,6 +208,7 @@ func (t *Tx) ApplyChanges(ctx context.Context, list []sms.Change) (int, error) {
 		c := &list[i]
 		args = append(args, int64(c.ID), string(c.From), string(c.To), c.Reason, int64(c.Held), int64(c.Captured), int64(c.ChannelID), c.At)
 	}
+	t.ways().moved(list)
 	return t.update(ctx, []string{"mid", "old", "new", "why", "h", "c", "ch", "at"}, []string{integer, text, text, text, integer, integer, integer, integer},
 		"UPDATE message SET state = v.new, reason = v.why, held = v.h, captured = v.c, channel_id = v.ch, updated_at = v.at FROM v WHERE message.id = v.mid AND message.state = v.old", args)
 }
@@ -219,6 +221,7 @@ func (t *Tx) Redecide(ctx context.Context, from sms.State, m *sms.Message) (bool
 	if err != nil {
 		return false, err
 	}
+	t.ways().drop(m.ID)
 	n, err := t.ExecCount(ctx, `UPDATE message SET decision_id = ?, carrier = ?, category = ?, class = ?, signature_id = ?, template_id = ?, state = ?, decided = ?, code = ?,
 		rule = ?, reason = ?, units = ?, segments = ?, held = ?, channel_id = ?, consent_id = ?, release_at = ?, not_after = ?, journal = ?, valid_until = ?, updated_at = ?,
 		leaf_id = ?, leaf_pos = ? WHERE id = ? AND state = ?`,

@@ -87,6 +87,59 @@ func TestReviewCases(t *testing.T) {
 	})
 }
 
+// A carrier's number is in use once, however many apply for it; codes, contracts and letters keep
+// their scans, and a binding is found in every state.
+func TestRightsInTheirStates(t *testing.T) {
+	t.Parallel()
+	storetest.Both(t, time.Now, func(t *testing.T, db *store.DB) {
+		party(t, db)
+		put := func(objects ...any) error {
+			return db.Write(t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error {
+				for _, o := range objects {
+					if err := tx.Put(ctx, o); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		code := func(id sms.ID, state string) registry.AccessCode {
+			return registry.AccessCode{ID: id, PartyID: 1, Carrier: sms.Mobile, Code: "10690000", State: state, DocumentID: 77}
+		}
+		if err := put(
+			code(20, registry.Pending), code(21, registry.Rejected), code(22, registry.Revoked), code(23, registry.Frozen),
+			registry.Contract{ID: 30, PartyID: 1, CounterpartyID: 1, State: registry.Pending, DocumentID: 78},
+			registry.Signature{ID: 40, PartyID: 1, Text: "示例", State: registry.Approved},
+			registry.Authorisation{ID: 41, SignatureID: 40, Grantor: "x", State: registry.Pending, DocumentID: 79},
+			registry.Subcode{ID: 50, AccessCodeID: 23, Digits: "1", PartyID: 1, SignatureID: 40, ContractID: 30, State: registry.Active},
+			registry.Subcode{ID: 51, AccessCodeID: 23, Digits: "1", PartyID: 1, SignatureID: 40, ContractID: 30, State: registry.Pending},
+		); err != nil {
+			t.Fatal(err)
+		}
+		for name, o := range map[string]any{"the number": code(20, registry.Active), "the digits": registry.Subcode{ID: 51, AccessCodeID: 23, Digits: "1", PartyID: 1, SignatureID: 40, ContractID: 30, State: registry.Active}} {
+			if err := put(o); !store.Conflict(err) {
+				t.Errorf("%s is in use twice: %v", name, err)
+			}
+		}
+		write(t, db, func(ctx context.Context, tx *store.Tx) error {
+			snap, err := tx.Registry(ctx)
+			if err != nil {
+				return err
+			}
+			if c, k, l := snap.AccessCode[20], snap.Contract[30], snap.Letter(41); c.DocumentID != 77 || k.DocumentID != 78 || l.DocumentID != 79 {
+				t.Errorf("%+v %+v %+v", c, k, l)
+			}
+			if n := snap.AccessCodeElsewhere(snap.AccessCode[20]); n != 1 {
+				t.Errorf("%d others are in use", n)
+			}
+			if all, letters := snap.BindingsOf(1), snap.LettersOf(1); len(all) != 2 || snap.Binding(51).State != registry.Pending || len(snap.SubcodesOf(40)) != 1 || len(letters) != 1 || len(snap.AccessCodesOf(1)) != 4 {
+				t.Errorf("%v %v", all, letters)
+			}
+			return nil
+		})
+	})
+}
+
 // A handler is counted once for each other enterprise, and not for closed ones.
 func TestHandlersElsewhere(t *testing.T) {
 	t.Parallel()

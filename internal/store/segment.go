@@ -25,10 +25,12 @@ func (t *Tx) PutSegments(ctx context.Context, list []sms.Segment) error {
 		s := &list[i]
 		args = append(args, int64(s.MessageID), int64(s.No), int64(s.ChannelID), string(s.State), s.Source, int64(s.Attempt), s.Epoch, s.SubmitAt)
 	}
-	return t.insert(ctx, "INSERT INTO segment(message_id, no, channel_id, state, source, attempt, epoch, submit_at) VALUES ", 8,
+	err := t.insert(ctx, "INSERT INTO segment(message_id, no, channel_id, state, source, attempt, epoch, submit_at) VALUES ", 8,
 		` ON CONFLICT(message_id, no) DO UPDATE SET channel_id = excluded.channel_id, state = excluded.state, source = excluded.source,
 		attempt = segment.attempt + 1, epoch = excluded.epoch, submit_at = excluded.submit_at, upstream_id = '', result = 0, stat = '', answer_at = 0, report_at = 0,
 		submit_leaf = 0, submit_pos = 0, report_leaf = 0, report_pos = 0`, args)
+	t.ways().put(list)
+	return err
 }
 
 // RetireSegments keeps refused attempts aside before they are made again.
@@ -66,6 +68,7 @@ func (t *Tx) AnswerSegments(ctx context.Context, list []sms.Segment) error {
 	}
 	_, err := t.update(ctx, []string{"mid", "n", "st", "up", "res", "stat", "at", "leaf", "pos"}, []string{integer, integer, text, text, integer, text, integer, integer, integer},
 		"UPDATE segment SET state = v.st, upstream_id = v.up, result = v.res, stat = v.stat, answer_at = v.at, submit_leaf = v.leaf, submit_pos = v.pos FROM v WHERE message_id = v.mid AND no = v.n", args)
+	t.ways().answered(list)
 	return err
 }
 
@@ -78,6 +81,7 @@ func (t *Tx) ReportSegments(ctx context.Context, list []sms.Segment) error {
 	}
 	_, err := t.update(ctx, []string{"mid", "n", "st", "stat", "at", "leaf", "pos"}, []string{integer, integer, text, text, integer, integer, integer},
 		"UPDATE segment SET state = v.st, stat = v.stat, report_at = v.at, report_leaf = v.leaf, report_pos = v.pos FROM v WHERE message_id = v.mid AND no = v.n", args)
+	t.ways().reported(list)
 	return err
 }
 
@@ -114,50 +118,6 @@ func textArgs(texts []string) []any {
 		list[i] = s
 	}
 	return list
-}
-
-// Underway locks and reads messages that were submitted, in order of id, each with
-// its segments in order. Of a message only those fields are filled in that booking an
-// answer or a report takes, and of a segment all but what its report brings.
-func (t *Tx) Underway(ctx context.Context, ids []sms.ID, each func(m *sms.Message, segments []sms.Segment)) error {
-	list := idArgs(ids)
-	if t.d.dialect == Postgres { // rows that another transaction changed are read anew only after the lock
-		err := t.in(ctx, "SELECT id FROM message WHERE id IN (%s) ORDER BY id FOR UPDATE", nil, list, nil, func(*sql.Rows) error { return nil })
-		if err != nil {
-			return err
-		}
-	}
-	var m *sms.Message
-	var segments []sms.Segment
-	var x sms.Message
-	var s sms.Segment
-	var phone, commit sql.RawBytes
-	dest := []any{
-		&x.ID, &x.DecisionID, &x.ApplicationID, &phone, &x.Carrier, &x.State, &x.Code, &x.Reason, &commit, &x.Units, &x.Segments, &x.Held, &x.Captured,
-		&x.Ref, &x.Via, &x.PDU, &x.ChannelID, &x.NotAfter, &s.No, &s.ChannelID, &s.State, &s.UpstreamID, &s.Source, &s.Result, &s.Stat, &s.Attempt, &s.Epoch, &s.SubmitAt,
-		&s.AnswerAt, &s.SubmitLeaf, &s.SubmitPos,
-	}
-	err := t.inEach(ctx, `SELECT m.id, m.decision_id, m.application_id, m.phone_id, m.carrier, m.state, m.code, m.reason, m.phone_commit, m.units, m.segments, m.held, m.captured,
-		m.ref, m.via, m.pdu, m.channel_id, m.not_after, s.no, s.channel_id, s.state, s.upstream_id, s.source, s.result, s.stat, s.attempt, s.epoch, s.submit_at,
-		s.answer_at, s.submit_leaf, s.submit_pos
-		FROM message m JOIN segment s ON s.message_id = m.id WHERE m.id IN (%s) AND s.no <= m.segments ORDER BY m.id, s.no`, nil, list, nil, dest, func() error {
-		if m == nil || m.ID != x.ID {
-			if m != nil {
-				each(m, segments)
-			}
-			y := x
-			copy(y.PhoneID[:], phone)
-			copy(y.PhoneCommit[:], commit)
-			m, segments = &y, make([]sms.Segment, 0, y.Segments)
-		}
-		s.MessageID = x.ID
-		segments = append(segments, s)
-		return nil
-	})
-	if err == nil && m != nil {
-		each(m, segments)
-	}
-	return err
 }
 
 // InDoubtFor lists the segments in doubt of a channel that went to a phone from

@@ -106,9 +106,7 @@ func T2(s string) (f [2]byte)   { copy(f[:], s); return f }
 func T5(s string) (f [5]byte)   { copy(f[:], s); return f }
 func T6(s string) (f [6]byte)   { copy(f[:], s); return f }
 func T7(s string) (f [7]byte)   { copy(f[:], s); return f }
-func T8(s string) (f [8]byte)   { copy(f[:], s); return f }
 func T10(s string) (f [10]byte) { copy(f[:], s); return f }
 func T14(s string) (f [14]byte) { copy(f[:], s); return f }
-func T16(s string) (f [16]byte) { copy(f[:], s); return f }
 func T21(s string) (f [21]byte) { copy(f[:], s); return f }
 func T32(s string) (f [32]byte) { copy(f[:], s); return f }

@@ -34,20 +34,12 @@ func (a *API) admin() {
 		OperationID: "setup", Method: http.MethodPost, Path: "/v1/setup", Summary: "First administrator 首次设置", Tags: []string{"admin"},
 		Description: "Takes the one-time token that the first start printed, once.",
 	}, a.setup)
-	put(a, "access-codes", "Access code 接入码", func(o *registry.AccessCode, id sms.ID, _ int64) { o.ID = id },
-		func(registry.AccessCode) string { return "freeze" })
-	put(a, "contracts", "Contract 合同", func(o *registry.Contract, id sms.ID, _ int64) { o.ID = id },
-		func(registry.Contract) string { return "freeze" })
-	putAs(a, anyone, "authorisations", "Letter of authorisation for a signature 授权委托书", func(o *registry.Authorisation, id sms.ID, _ int64) { o.ID = id },
-		func(registry.Authorisation) string { return "filing" })
 	putAs(a, anyone, "template-filings", "Filing of a template at a carrier 模板报备", func(o *registry.TemplateFiling, id sms.ID, now int64) { o.TemplateID, o.UpdatedAt = id, now },
 		func(registry.TemplateFiling) string { return "filing" })
 	put(a, "link-hosts", "Host of short links 短链域名", func(o *registry.LinkHost, id sms.ID, _ int64) { o.ID = id },
 		func(registry.LinkHost) string { return "" })
 	put(a, "rivals", "Name of a rival 竞争对手名称", func(o *registry.Rival, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
 		func(registry.Rival) string { return "" })
-	put(a, "subcodes", "Sub-code 子端口", func(o *registry.Subcode, id sms.ID, now int64) { o.ID, o.BoundAt = id, now },
-		func(registry.Subcode) string { return "freeze" })
 	put(a, "templates", "Template 模板", func(o *registry.Template, id sms.ID, now int64) { o.ID, o.CreatedAt = id, now },
 		func(registry.Template) string { return "template" })
 	put(a, "accounts", "Account 账户", func(o *registry.Account, id sms.ID, _ int64) {

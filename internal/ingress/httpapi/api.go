@@ -47,6 +47,7 @@ type Tx interface {
 	Secrets(ctx context.Context, group sms.ID, ids [][16]byte, each func(id [16]byte, sealed []byte) error) error
 	campaign.Tx
 	gate.Reader
+	assess.Tx
 	review.Tx
 	document.Tx
 	Views(ctx context.Context, id sms.ID, limit int) ([]document.View, error)
@@ -216,6 +217,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.measures()
 	a.applying()
 	a.permits()
+	a.rights()
 	a.contacts()
 	a.documents()
 	a.admin()

@@ -94,10 +94,7 @@ func (a *API) assessed(ctx context.Context, party sms.ID) (*AssessmentOut, error
 		return nil, sms.Errorf(sms.Busy, "", "%d assessments are being made: ask again", cap(a.assessing))
 	}
 	f := assess.Facts{At: a.Now(), Registry: c.snap, Keep: a.Retention, Named: operatorAdmin(c)}
-	err := a.Store.Read(ctx, func(ctx context.Context, tx Tx) (err error) {
-		f.Marketing, err = assess.Look(ctx, tx, c.snap, party)
-		return err
-	})
+	err := a.Store.Read(ctx, func(ctx context.Context, tx Tx) error { return a.Assess.Gather(ctx, tx, &f, party) })
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ import (
 
 // UploadIn is a scan; its bytes are the request's body, read as they come.
 type UploadIn struct {
-	Kind    string `query:"kind" required:"true" enum:"business_licence,representative_id,handler_id,contract,processing_agreement,impact_assessment,authorisation,telecom_licence,industry_permit,consent_form,trademark,app_record,other"`
+	Kind    string `query:"kind" required:"true" enum:"business_licence,representative_id,handler_id,contract,processing_agreement,impact_assessment,authorisation,telecom_licence,code_approval,industry_permit,consent_form,trademark,app_record,other"`
 	Party   string `query:"party" maxLength:"20" doc:"only the operator's staff may name another than its own"`
 	ValidTo int64  `query:"valid_to" minimum:"0" doc:"epoch milliseconds at which it expires, 0 is never"`
 
@@ -228,15 +228,10 @@ func (a *API) views(ctx context.Context, in *MessageIn) (*ViewsOut, error) {
 	return out, err
 }
 
-// fits tells whether an object goes with what is on file: a contract ends no later than its
-// scan, whose a template is, and for what, stays as its wordings were judged, and links stand
-// on hosts of the party's own domain.
+// fits tells whether an object goes with what is on file: whose a template is, and for what,
+// stays as its wordings were judged, and links stand on hosts of the party's own domain.
 func fits(ctx context.Context, tx Tx, object any) error {
 	switch o := object.(type) {
-	case *registry.Contract:
-		if o.DocumentID != 0 {
-			return document.Bound(ctx, tx, o.DocumentID, o.PartyID, document.Contract, &o.To)
-		}
 	case *registry.LinkHost:
 		snap, err := tx.Registry(ctx)
 		if err != nil {

@@ -98,14 +98,7 @@ func (a *API) viewPermit(ctx context.Context, tx Tx, p *registry.Permit, staff b
 	if err == nil {
 		v.Review, err = a.viewCase(last, staff)
 	}
-	switch {
-	case v.Review != nil && (v.Review.State == review.Waiting || v.State != registry.Active):
-		v.Next = v.Review.Next
-	case v.State != registry.Active:
-		v.Next = NextStep{"operator", "已停用，恢复须重新审核", "It is stopped: it is submitted for a review to have it back"}
-	default:
-		v.Next = NextStep{"nobody", "", ""}
-	}
+	v.Next = nextOfRight(v.State, v.Review)
 	return v, err
 }
 

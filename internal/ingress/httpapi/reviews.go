@@ -25,7 +25,7 @@ type NextStep struct {
 // CaseView is a review as its parties see it.
 type CaseView struct {
 	ID          sms.ID             `json:"id"`
-	Kind        string             `json:"kind" enum:"signature,template,licence,permit,party"`
+	Kind        string             `json:"kind" enum:"signature,template,licence,permit,party,access_code,subcode,contract,authorisation"`
 	ObjectID    sms.ID             `json:"object_id"`
 	Version     int64              `json:"version,omitempty" doc:"of a template"`
 	PartyID     sms.ID             `json:"party_id"`
@@ -180,7 +180,7 @@ type ReviewOut struct{ Body CaseView }
 
 // QueueIn asks for what waits.
 type QueueIn struct {
-	Kind  string `query:"kind" enum:",signature,template,licence,permit,party" doc:"empty is all"`
+	Kind  string `query:"kind" enum:",signature,template,licence,permit,party,access_code,subcode,contract,authorisation" doc:"empty is all"`
 	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }
 
@@ -231,7 +231,11 @@ func (a *API) adminReviewed() {
 	identity := adminOp("put-identity", http.MethodPut, "/v1/admin/parties/{id}/identity", "Who stands behind a party 主体实名信息")
 	identity.Description = "Names, address and telephone are sealed; they stand in filing sheets alone. Needs a person of the staff."
 	operation(a, ScopeAdmin, identity, a.putIdentity)
-	for path, kind := range map[string]string{"signatures": rulebook.ObjectSignature, "licences": rulebook.ObjectLicence, "permits": rulebook.ObjectPermit, "parties": rulebook.ObjectParty} {
+	a.adminRights()
+	for path, kind := range map[string]string{
+		"signatures": rulebook.ObjectSignature, "licences": rulebook.ObjectLicence, "permits": rulebook.ObjectPermit, "parties": rulebook.ObjectParty,
+		"access-codes": rulebook.ObjectCode, "subcodes": rulebook.ObjectSubcode, "contracts": rulebook.ObjectContract, "authorisations": rulebook.ObjectLetter,
+	} {
 		operation(a, ScopeAdmin, reviewOp("review-"+path, "/v1/admin/"+path+"/{id}/review"), func(ctx context.Context, in *ReviewIn) (*ReviewOut, error) {
 			return a.decide(ctx, kind, in.ID, 0, &in.Body)
 		})

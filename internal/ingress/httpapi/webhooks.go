@@ -19,7 +19,7 @@ type WebhookIn struct {
 		URL    string `json:"url" minLength:"1" maxLength:"500"`
 		Format string `json:"format,omitempty" enum:",aliyun,tencent,twilio" doc:"empty is our own; aliyun: SmsReport, SmsUp, SignSmsReport, TemplateSmsReport; tencent: status and reply callbacks; twilio: status callbacks and incoming messages. Kinds that a format does not have are not posted"`
 		KeyID  sms.ID `json:"key_id,omitempty" doc:"with twilio: the key that signs whose secret makes X-Twilio-Signature"`
-		Kinds  string `json:"kinds,omitempty" pattern:"^(|(report|mo|optout|signature|template|measure|campaign|duty)(,(report|mo|optout|signature|template|measure|campaign|duty))*)$" doc:"comma-separated: report, mo, optout, signature, template, measure, campaign, and of the operator's applications duty; empty is all"`
+		Kinds  string `json:"kinds,omitempty" pattern:"^(|(report|mo|optout|signature|template|access_code|subcode|contract|authorisation|measure|campaign|duty)(,(report|mo|optout|signature|template|access_code|subcode|contract|authorisation|measure|campaign|duty))*)$" doc:"comma-separated: report, mo, optout, signature, template, access_code, subcode, contract, authorisation, measure, campaign, and of the operator's applications duty; empty is all"`
 		State  string `json:"state,omitempty" enum:"active,paused" default:"active"`
 		Rotate bool   `json:"rotate_secret,omitempty" doc:"make a new secret"`
 	}

@@ -115,9 +115,6 @@ func (m *Mix) Names() []string { return m.names }
 // Carrier is the one of that name, or nil.
 func (m *Mix) Carrier(name string) *Carrier { return m.carriers[name] }
 
-// ScriptDone is closed when the script has run its last step; one that repeats never has.
-func (m *Mix) ScriptDone() <-chan struct{} { return m.done }
-
 // Stop ends the script and then every carrier.
 func (m *Mix) Stop(ctx context.Context) error {
 	m.halt()

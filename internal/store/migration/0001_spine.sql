@@ -96,9 +96,11 @@ CREATE TABLE access_code (
   approved_use TEXT NOT NULL DEFAULT '',   -- '' | platform | own | public
   valid_from  INTEGER NOT NULL,
   valid_to    INTEGER NOT NULL,
-  state       TEXT NOT NULL
+  state       TEXT NOT NULL,               -- pending | active | rejected | frozen | revoked
+  document_id INTEGER
 ) STRICT;
-CREATE UNIQUE INDEX access_code_key ON access_code(carrier, code);
+-- An application for somebody else's number is not kept out, only its approval.
+CREATE UNIQUE INDEX access_code_key ON access_code(carrier, code) WHERE state IN ('active', 'frozen');
 
 CREATE TABLE contract (
   id                INTEGER PRIMARY KEY,
@@ -109,7 +111,7 @@ CREATE TABLE contract (
   valid_to          INTEGER NOT NULL,
   charge_on         TEXT NOT NULL,         -- submission | delivery
   report_timeout_ms INTEGER NOT NULL,
-  state             TEXT NOT NULL,
+  state             TEXT NOT NULL,         -- pending | active | rejected | revoked | closed
   document_id       INTEGER,
   subprocessors     TEXT NOT NULL DEFAULT '' -- to whom the processing may be passed on, ids
 ) STRICT;
@@ -143,7 +145,7 @@ CREATE TABLE authorisation (
   grantor      TEXT NOT NULL,
   valid_from   INTEGER NOT NULL,
   valid_to     INTEGER NOT NULL,
-  state        TEXT NOT NULL,              -- pending | active | revoked
+  state        TEXT NOT NULL,              -- pending | active | rejected | revoked
   document_id  INTEGER
 ) STRICT;
 CREATE INDEX authorisation_signature ON authorisation(signature_id);
@@ -173,7 +175,7 @@ CREATE TABLE subcode (
   signature_id     INTEGER NOT NULL REFERENCES signature(id),
   qualification_id INTEGER NOT NULL,
   contract_id      INTEGER NOT NULL REFERENCES contract(id),
-  state            TEXT NOT NULL,          -- active | released
+  state            TEXT NOT NULL,          -- pending | active | rejected | released
   bound_at         INTEGER NOT NULL,
   released_at      INTEGER
 ) STRICT;
@@ -321,7 +323,7 @@ CREATE INDEX mark_party ON mark(party_id, id);
 -- What waits for a second person before it is used, and what came of it.
 CREATE TABLE review (
   id           INTEGER PRIMARY KEY,
-  kind         TEXT NOT NULL,              -- signature | template | licence | permit | party
+  kind         TEXT NOT NULL,              -- signature | template | licence | permit | party | access_code | contract | authorisation | subcode
   object_id    INTEGER NOT NULL,
   version      INTEGER NOT NULL,           -- of a template, else 0
   party_id     INTEGER NOT NULL REFERENCES party(id),
