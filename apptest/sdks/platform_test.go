@@ -109,7 +109,7 @@ func build(t *testing.T) string {
 // serve starts the node; rate is how many requests a second one key may make.
 func (p *platform) serve(t *testing.T, rate int, first bool) (token string) {
 	t.Helper()
-	env := []string{"ZHUNXIN_DATA=" + p.dir, "ZHUNXIN_HTTP__LISTEN=127.0.0.1:0", "ZHUNXIN_CMPP__LISTEN=127.0.0.1:0", "ZHUNXIN_LOG__LEVEL=error", "ZHUNXIN_HTTP__RATE=" + strconv.Itoa(rate)}
+	env := []string{"ZHUNXIN_DATA=" + p.dir, "ZHUNXIN_HTTP__LISTEN=127.0.0.1:0", "ZHUNXIN_CMPP__LISTEN=127.0.0.1:0", "ZHUNXIN_LOG__LEVEL=error", "ZHUNXIN_WEBHOOK__PRIVATE=true", "ZHUNXIN_HTTP__RATE=" + strconv.Itoa(rate)}
 	var lines *bufio.Scanner
 	p.node, lines = launch(t, env, p.binary, "serve")
 	patterns := []string{`API and /docs on (http://\S+)$`}

@@ -103,6 +103,12 @@ func TestOfficialSDKs(t *testing.T) {
 				func(t *testing.T, p *program) { u.t, u.p = t, p; u.story(50 + i) },
 				func(t *testing.T) { u.t = t; u.throttled() }))
 		}
+		for i, sdk := range twilioSDKs {
+			u, name := &twilioUser{twilioSDK: sdk, s: s, key: s.own(t, "Twilio "+sdk.name)}, "Twilio "+sdk.name
+			t.Run(name, one(name, sdk.run,
+				func(t *testing.T, p *program) { u.t, u.p = t, p; u.story(70 + i) },
+				func(t *testing.T) { u.t = t; u.throttled() }))
+		}
 	})
 	s.node.stop(t)
 	s.serve(t, 1, false)

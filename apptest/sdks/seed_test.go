@@ -23,9 +23,12 @@ type account struct {
 // shop is a customer with all that it sends with.
 type shop struct {
 	*platform
+	operator string
 	party    string
 	customer string // key of the customer's own
 	otp, mkt string // numbers of its templates
+	service  string // id of its signature
+	content  string // id of its template of codes
 	money    string // its account that has some
 	poor     string // an application without money
 }
@@ -48,12 +51,13 @@ func open(t *testing.T) *shop {
 		"party_id": first.PartyID, "number": "B2-20260001", "uscc": "91110000000000001A", "scope": "B25", "provinces": "*", "valid_to": until, "state": "active",
 	})
 	p.approve(t, "licences/"+licence)
-	s := &shop{platform: p}
+	s := &shop{platform: p, operator: first.PartyID}
 	contract := s.join(t, first.PartyID, until)
 	s.pay(t, first.PartyID)
 	s.customer = p.ask(t, p.admin, http.MethodPost, "/v1/admin/keys", object{"application_id": s.poor, "scopes": "apply,read,consent"}).Key
 	s.sign(t, first.PartyID, contract, gateway, until)
-	s.otp, s.mkt = s.template(t, "OTP", otpBody), s.template(t, "MKT", mktBody)
+	s.content = s.template(t, "OTP", otpBody)
+	s.otp, s.mkt = number(t, s.content), number(t, s.template(t, "MKT", mktBody))
 	return s
 }
 
@@ -121,6 +125,7 @@ func (s *shop) pay(t *testing.T, operator string) {
 func (s *shop) sign(t *testing.T, operator, contract string, gateway string, until int64) {
 	t.Helper()
 	sig := s.ask(t, s.customer, http.MethodPost, "/v1/signatures", object{"text": signature, "source": "company_short"})
+	s.service = sig.ID
 	s.approve(t, "signatures/"+sig.ID)
 	s.ask(t, s.admin, http.MethodPut, "/v1/admin/filings/"+sig.ID, object{"carrier": "mobile", "state": "submitted"})
 	s.ask(t, s.reviewer, http.MethodPut, "/v1/admin/filings/"+sig.ID, object{"carrier": "mobile", "state": "approved", "reference": "BA-2026-0001", "valid_to": until})
@@ -132,14 +137,13 @@ func (s *shop) sign(t *testing.T, operator, contract string, gateway string, unt
 	})
 }
 
-// template is applied for by the customer, approved, and filed with the carrier; its number is
-// what the SDKs name it by.
+// template is applied for by the customer, approved, and filed with the carrier.
 func (s *shop) template(t *testing.T, category, body string) string {
 	t.Helper()
 	id := s.ask(t, s.customer, http.MethodPost, "/v1/templates", object{"category": category, "name": category, "body": body}).ID
 	s.approve(t, "template-versions/"+id+"/1")
 	s.ask(t, s.admin, http.MethodPut, "/v1/admin/template-filings/"+id, object{"version": 1, "carrier": "mobile", "state": "approved", "reference": "MB-2026-0001"})
-	return number(t, id)
+	return id
 }
 
 // number is what an object is called in the clouds' APIs: its id without the node.
@@ -155,7 +159,7 @@ func number(t *testing.T, id string) string {
 // key makes one that signs.
 func (s *shop) key(t *testing.T, application string) account {
 	t.Helper()
-	k := s.ask(t, s.admin, http.MethodPost, "/v1/admin/keys", object{"application_id": application, "scopes": "send,read", "signs": true})
+	k := s.ask(t, s.admin, http.MethodPost, "/v1/admin/keys", object{"application_id": application, "scopes": "send,read,apply,consent", "signs": true})
 	if k.AccessID == "" || k.Secret == "" {
 		t.Fatalf("%+v", k)
 	}

@@ -72,7 +72,7 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	mux := http.NewServeMux()
 	guard := &admission.Guard{Now: p.Now, Rate: p.Config.HTTP.Rate}
 	clouds := dialect.New(dialect.Config{
-		Gate: p.Gate, Guard: guard, Store: cloudStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Codes: p.Codes, Now: p.Now, Clock: time.Now, MaxBody: p.Config.HTTP.MaxBody, Settle: p.settle(), Logger: p.Logger,
+		Gate: p.Gate, Guard: guard, Store: cloudStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Codes: p.Codes, Now: p.Now, Clock: time.Now, MaxBody: p.Config.HTTP.MaxBody, ScanTimeout: p.Config.HTTP.ScanTimeout, Settle: p.settle(), Logger: p.Logger,
 	})
 	httpapi.New(httpapi.Config{
 		Failed: clouds.Failed,

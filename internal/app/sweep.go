@@ -121,11 +121,12 @@ func (p *Platform) timeouts(ctx context.Context) error {
 	return p.expireQueued(ctx, snap, late)
 }
 
-// forgetUploads removes what came of scans whose upload did not end.
+// forgetUploads removes what came of scans whose upload did not end, and those that no application
+// named.
 func (p *Platform) forgetUploads(ctx context.Context, now int64) error {
 	var ids []sms.ID
 	err := p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
-		ids, err = tx.AbandonedDocuments(ctx, now-document.UploadsLast.Milliseconds(), sweepChunk)
+		ids, err = tx.AbandonedDocuments(ctx, now-document.UploadsLast.Milliseconds(), now-document.HeldLast.Milliseconds(), sweepChunk)
 		return err
 	})
 	if err != nil {

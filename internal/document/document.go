@@ -42,6 +42,7 @@ const (
 	MaxOfParty  = 500
 	chunkBytes  = 128 << 10
 	UploadsLast = time.Hour // an upload that has not ended by then is forgotten
+	HeldLast    = 24 * time.Hour // and so is what no application has named by then
 )
 
 // Evidence kinds.
@@ -53,6 +54,7 @@ const (
 // States.
 const (
 	Uploading = "uploading"
+	Held      = "held" // it came before the application that says what it is
 	Stored    = "stored"
 )
 
@@ -69,6 +71,7 @@ type Document struct {
 	KeyID     sms.ID
 	StaffID   sms.ID // 0: a customer's key
 	CreatedAt int64
+	Name      string // of what came before its application
 }
 
 // Holds tells whether it is there and has not expired at a moment.
@@ -93,6 +96,8 @@ type Tx interface {
 	PutDocument(ctx context.Context, d *Document) error
 	PutChunk(ctx context.Context, id sms.ID, no int, sealed []byte) (bool, error)
 	FinishDocument(ctx context.Context, d *Document) (bool, error)
+	FileDocument(ctx context.Context, d *Document) (bool, error)
+	NamedDocument(ctx context.Context, party sms.ID, name string) (*Document, error)
 	DropDocument(ctx context.Context, id sms.ID) error
 	Document(ctx context.Context, id sms.ID) (*Document, error)
 	CountDocuments(ctx context.Context, party sms.ID) (int, error)
@@ -126,7 +131,8 @@ func mediaOf(b []byte) string {
 }
 
 // Save takes a scan in from a reader. No transaction is held while the reader is waited
-// for: each piece has its own, and nobody sees the document before its end is there.
+// for: each piece has its own, and nobody sees the document before its end is there. One of no
+// kind has a name, and is held until File says what it is.
 func (s *Shelf) Save(ctx context.Context, d Document, r io.Reader) (_ Document, err error) {
 	buf := make([]byte, chunkBytes)
 	n, err := read(r, buf)
@@ -177,6 +183,10 @@ func read(r io.Reader, buf []byte) (int, error) {
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return n, nil
 	}
+	var known *sms.Error
+	if errors.As(err, &known) { // the reader says why it ends here
+		return 0, known
+	}
 	return 0, sms.Errorf(sms.BadRequest, "body", "it did not come to its end")
 }
 
@@ -193,7 +203,7 @@ func (s *Shelf) begin(ctx context.Context, tx Tx, d *Document) error {
 		return sms.Errorf(sms.BadRequest, "query.party", "a party has at most %d documents", MaxOfParty)
 	case d.ValidTo != 0 && d.ValidTo <= d.CreatedAt:
 		return sms.Errorf(sms.BadRequest, "query.valid_to", "it has expired")
-	case !slices.Contains(Kinds, d.Kind):
+	case !slices.Contains(Kinds, d.Kind) && (d.Kind != "" || d.Name == ""):
 		return sms.Errorf(sms.BadRequest, "query.kind", "the kinds are %v", Kinds)
 	}
 	return tx.PutDocument(ctx, d)
@@ -204,14 +214,56 @@ func (s *Shelf) finish(ctx context.Context, tx Tx, d *Document) error {
 	if err != nil {
 		return err
 	}
-	d.State = Stored
+	if d.State = Stored; d.Kind == "" {
+		d.State = Held
+	}
 	if ok, err := tx.FinishDocument(ctx, d); err != nil || !ok {
 		if err == nil {
 			err = sms.Errorf(sms.RateLimited, "body", "the upload took too long")
 		}
 		return err
 	}
-	return evlog.Append(ctx, tx, s.IDs, now.UnixMilli(), leaf.New(KindDocument, int64(d.ID), now.UnixMilli(),
+	if d.State == Held {
+		return nil
+	}
+	return s.record(ctx, tx, d, now.UnixMilli())
+}
+
+// File makes what came by a name a document of a kind. One that is filed already is the same
+// again, and nothing else.
+func (s *Shelf) File(ctx context.Context, tx Tx, party sms.ID, name, kind string, validTo int64) (*Document, error) {
+	d, err := tx.NamedDocument(ctx, party, name)
+	if err != nil {
+		return nil, err
+	}
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at := now.UnixMilli()
+	switch {
+	case d == nil:
+		return nil, sms.Errorf(sms.NotFound, "", "no file came by the name %.64q: send it first", name)
+	case validTo != 0 && validTo <= at:
+		return nil, sms.Errorf(sms.BadRequest, "", "the paper %.64q has expired", name)
+	case d.State == Stored && d.Kind == kind && (validTo == 0 || validTo == d.ValidTo):
+		return d, nil
+	case d.State == Stored:
+		return nil, sms.Errorf(sms.BadRequest, "", "the file %.64q is on record as something else, or with another end: send the new one", name)
+	}
+	d.Kind, d.ValidTo, d.State = kind, validTo, Stored
+	if ok, err := tx.FileDocument(ctx, d); err != nil || !ok {
+		if err == nil {
+			err = sms.Errorf(sms.NotFound, "", "the file %.64q was waited for too long: send it again", name)
+		}
+		return nil, err
+	}
+	return d, s.record(ctx, tx, d, at)
+}
+
+// record writes a document into the log.
+func (s *Shelf) record(ctx context.Context, tx Tx, d *Document, at int64) error {
+	return evlog.Append(ctx, tx, s.IDs, at, leaf.New(KindDocument, int64(d.ID), at,
 		leaf.Int("party", int64(d.PartyID)),
 		leaf.Str("kind", d.Kind),
 		leaf.Hash("content", d.SHA256),

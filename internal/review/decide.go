@@ -134,6 +134,9 @@ func Allowed(found []rulebook.Finding, confirmed []string) error {
 func (d *Desk) apply(ctx context.Context, tx Tx, snap *registry.Snapshot, o Object, c *Case) (revoke bool, err error) {
 	was := o.stored(snap)
 	if c.State == Rejected {
+		if err := forget(ctx, tx, o); err != nil {
+			return false, err
+		}
 		if editable(was) && o.refused() != was {
 			return false, put(ctx, tx, snap, o, o.refused(), c.ReviewedAt)
 		}

@@ -10,21 +10,6 @@ import (
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
-// Identity is who stands behind a party (RN-01). Names, address and telephone are sealed.
-type Identity struct {
-	PartyID        sms.ID
-	Representative []byte
-	Handler        []byte
-	HandlerHash    [16]byte // of the handler's identity number
-	Address        []byte
-	Contact        []byte
-	Digest         [16]byte // of representative and handler …
-	Approved       [16]byte // … and what it was at the last approval
-	Registered     [16]byte // hash of the party's name, USCC and type at the last approval
-	CheckedAt      int64    // when the public register was looked at
-	UpdatedAt      int64
-}
-
 // never is more days than any rule allows.
 const never = 36_500
 
@@ -81,12 +66,9 @@ func (p *Party) judge(ctx context.Context, tx Tx, book *rulebook.Book, snap *reg
 	for _, d := range list {
 		has[d.Kind] = has[d.Kind] || d.Holds(at)
 	}
-	i, err := tx.Identity(ctx, p.ID)
+	i, err := identity(ctx, tx, p.ID)
 	if err != nil {
 		return nil, err
-	}
-	if i == nil {
-		i = &Identity{}
 	}
 	elsewhere := 0
 	if i.HandlerHash != ([16]byte{}) {
@@ -119,7 +101,7 @@ func (p *Party) changed(i *Identity) bool {
 }
 
 func (p *Party) approved(ctx context.Context, tx Tx, _ *registry.Snapshot, c *Case) error {
-	i, err := tx.Identity(ctx, p.ID)
+	i, err := identity(ctx, tx, p.ID)
 	if err != nil {
 		return err
 	}
@@ -127,39 +109,9 @@ func (p *Party) approved(ctx context.Context, tx Tx, _ *registry.Snapshot, c *Ca
 	if err := tx.Put(ctx, p.in(registry.Active)); err != nil {
 		return err
 	}
-	if i == nil {
-		i = &Identity{PartyID: p.ID, UpdatedAt: c.ReviewedAt}
+	i.Proposed, i.Approved, i.Registered = false, i.Digest, p.registered()
+	if err := tx.PutIdentity(ctx, i); err != nil {
+		return err
 	}
-	i.Approved, i.Registered = i.Digest, p.registered()
-	return tx.PutIdentity(ctx, i)
-}
-
-// Identify stores who stands behind a party. One that is active is reviewed anew and goes
-// on until then.
-func (d *Desk) Identify(ctx context.Context, tx Tx, party sms.ID, change func(*Identity), by Author) (*Identity, *Case, error) {
-	if err := tx.LockReviews(ctx); err != nil { // else two changes at once, or a change and an approval, overwrite each other
-		return nil, nil, err
-	}
-	snap, now, err := begin(ctx, tx)
-	if err != nil {
-		return nil, nil, err
-	}
-	p := snap.Party[party]
-	if p == nil {
-		return nil, nil, sms.Errorf(sms.NotFound, "path.id", "no party has this id")
-	}
-	i, err := tx.Identity(ctx, party)
-	if err != nil {
-		return nil, nil, err
-	}
-	if i == nil {
-		i = &Identity{PartyID: party}
-	}
-	change(i)
-	i.UpdatedAt = now.UnixMilli()
-	if err := tx.PutIdentity(ctx, i); err != nil || p.State != registry.Active {
-		return i, nil, err
-	}
-	c, err := d.Submit(ctx, tx, &Party{*p}, by)
-	return i, c, err
+	return tx.DropProposal(ctx, p.ID)
 }

@@ -89,8 +89,9 @@ type Tx interface {
 	CountWaiting(ctx context.Context, party sms.ID) (int, error)
 	Document(ctx context.Context, id sms.ID) (*document.Document, error)
 	DocumentsOf(ctx context.Context, party sms.ID) ([]*document.Document, error)
-	Identity(ctx context.Context, party sms.ID) (*Identity, error)
+	Identity(ctx context.Context, party sms.ID, proposed bool) (*Identity, error)
 	PutIdentity(ctx context.Context, i *Identity) error
+	DropProposal(ctx context.Context, party sms.ID) error
 	HandlersElsewhere(ctx context.Context, handler [16]byte, uscc string) (int, error)
 	Revoke(ctx context.Context, r sms.Revocation) (int64, error)
 	InsertEvents(ctx context.Context, list []sms.Event) error
@@ -201,8 +202,10 @@ func (d *Desk) replace(ctx context.Context, tx Tx, o Object, state string, now t
 		return err
 	}
 	old.State, old.ReviewedAt = state, now.UnixMilli()
-	_, err = tx.CloseCase(ctx, old)
+	if _, err := tx.CloseCase(ctx, old); err != nil || state == Replaced {
 	return err
+	}
+	return forget(ctx, tx, o)
 }
 
 // Stop makes an object unusable, or stores one that is. It needs nobody else's consent.

@@ -10,12 +10,12 @@ import (
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
-const documentColumns = "id, party_id, kind, media, size, sha256, valid_to, state, key_id, staff_id, created_at"
+const documentColumns = "id, party_id, kind, media, size, sha256, valid_to, state, key_id, staff_id, created_at, name"
 
 // PutDocument stores a document whose content is about to come.
 func (t *Tx) PutDocument(ctx context.Context, d *document.Document) error {
-	return t.Exec(ctx, "INSERT INTO document("+documentColumns+") VALUES ("+marks(11)+")",
-		int64(d.ID), int64(d.PartyID), d.Kind, d.Media, d.Size, d.SHA256[:], d.ValidTo, d.State, int64(d.KeyID), int64(d.StaffID), d.CreatedAt)
+	return t.Exec(ctx, "INSERT INTO document("+documentColumns+") VALUES ("+marks(12)+")",
+		int64(d.ID), int64(d.PartyID), d.Kind, d.Media, d.Size, d.SHA256[:], d.ValidTo, d.State, int64(d.KeyID), int64(d.StaffID), d.CreatedAt, d.Name)
 }
 
 // PutChunk stores a sealed piece; false means that the upload is not under way any more.
@@ -30,19 +30,30 @@ func (t *Tx) FinishDocument(ctx context.Context, d *document.Document) (bool, er
 	return n == 1, err
 }
 
-// DropDocument forgets an upload that came to no end.
+// FileDocument makes one that is held a document of a kind.
+func (t *Tx) FileDocument(ctx context.Context, d *document.Document) (bool, error) {
+	n, err := t.ExecCount(ctx, "UPDATE document SET state = ?, kind = ?, valid_to = ? WHERE id = ? AND state = 'held'", d.State, d.Kind, d.ValidTo, int64(d.ID))
+	return n == 1, err
+}
+
+// NamedDocument is a party's newest of a name, held or stored, or nil.
+func (t *Tx) NamedDocument(ctx context.Context, party sms.ID, name string) (*document.Document, error) {
+	return first(t.documents(ctx, "WHERE party_id = ? AND name = ? AND name <> '' AND state <> 'uploading' ORDER BY id DESC LIMIT 1", int64(party), name))
+}
+
+// DropDocument forgets an upload that came to no end, or that nobody named.
 func (t *Tx) DropDocument(ctx context.Context, id sms.ID) error {
-	if err := t.Exec(ctx, "DELETE FROM document_chunk WHERE document_id = (SELECT id FROM document WHERE id = ? AND state = 'uploading')", int64(id)); err != nil {
+	if err := t.Exec(ctx, "DELETE FROM document_chunk WHERE document_id = (SELECT id FROM document WHERE id = ? AND state <> 'stored')", int64(id)); err != nil {
 		return err
 	}
-	return t.Exec(ctx, "DELETE FROM document WHERE id = ? AND state = 'uploading'", int64(id))
+	return t.Exec(ctx, "DELETE FROM document WHERE id = ? AND state <> 'stored'", int64(id))
 }
 
 func (t *Tx) documents(ctx context.Context, tail string, args ...any) (out []*document.Document, err error) {
 	err = t.Query(ctx, "SELECT "+documentColumns+" FROM document "+tail, args, func(r *sql.Rows) error {
 		d := &document.Document{}
 		var sum []byte
-		err := r.Scan(&d.ID, &d.PartyID, &d.Kind, &d.Media, &d.Size, &sum, &d.ValidTo, &d.State, &d.KeyID, &d.StaffID, &d.CreatedAt)
+		err := r.Scan(&d.ID, &d.PartyID, &d.Kind, &d.Media, &d.Size, &sum, &d.ValidTo, &d.State, &d.KeyID, &d.StaffID, &d.CreatedAt, &d.Name)
 		copy(d.SHA256[:], sum)
 		out = append(out, d)
 		return err
@@ -52,11 +63,7 @@ func (t *Tx) documents(ctx context.Context, tail string, args ...any) (out []*do
 
 // Document is one, without its content, or nil.
 func (t *Tx) Document(ctx context.Context, id sms.ID) (*document.Document, error) {
-	list, err := t.documents(ctx, "WHERE id = ?", int64(id))
-	if err != nil || len(list) == 0 {
-		return nil, err
-	}
-	return list[0], nil
+	return first(t.documents(ctx, "WHERE id = ?", int64(id)))
 }
 
 // DocumentsOf lists a party's, newest first.
@@ -90,9 +97,10 @@ func (t *Tx) ExpiringDocuments(ctx context.Context, before int64, limit int) ([]
 	return t.documents(ctx, "WHERE valid_to > 0 AND valid_to < ? AND state = 'stored' ORDER BY valid_to, id LIMIT ?", before, int64(limit))
 }
 
-// AbandonedDocuments lists uploads that began before a moment and have not ended.
-func (t *Tx) AbandonedDocuments(ctx context.Context, before int64, limit int) (ids []sms.ID, err error) {
-	list, err := t.documents(ctx, "WHERE state = 'uploading' AND created_at < ? ORDER BY created_at LIMIT ?", before, int64(limit))
+// AbandonedDocuments lists uploads that began before a moment and have not ended, and those that
+// began before another and that nobody has named.
+func (t *Tx) AbandonedDocuments(ctx context.Context, before, held int64, limit int) (ids []sms.ID, err error) {
+	list, err := t.documents(ctx, "WHERE state <> 'stored' AND (state = 'uploading' AND created_at < ? OR state = 'held' AND created_at < ?) ORDER BY created_at LIMIT ?", before, held, int64(limit))
 	for _, d := range list {
 		ids = append(ids, d.ID)
 	}

@@ -56,7 +56,7 @@ func (t *Tx) cases(ctx context.Context, tail string, args ...any) (out []*review
 	return out, err
 }
 
-func first(list []*review.Case, err error) (*review.Case, error) {
+func first[T any](list []*T, err error) (*T, error) {
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}

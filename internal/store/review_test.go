@@ -163,12 +163,41 @@ func TestHandlersElsewhere(t *testing.T) {
 					t.Errorf("beside %s: %d, %v", uscc, n, err)
 				}
 			}
-			i, err := tx.Identity(ctx, 2)
+			i, err := tx.Identity(ctx, 2, false)
 			if err != nil || i == nil || i.HandlerHash != handler || i.Digest != [16]byte{2} || i.Approved != [16]byte{3} || i.Registered != [16]byte{6} || i.CheckedAt != 4 || i.UpdatedAt != 5 || len(i.Handler) != 1 || len(i.Contact) != 0 {
 				t.Errorf("%+v, %v", i, err)
 			}
-			if i, err := tx.Identity(ctx, 1); err != nil || i != nil {
+			if i, err := tx.Identity(ctx, 1, false); err != nil || i != nil {
 				t.Errorf("%+v, %v", i, err)
+			}
+			return nil
+		})
+	})
+}
+
+// Who is to stand behind a party is kept beside who does, and forgotten alone.
+func TestProposedIdentity(t *testing.T) {
+	t.Parallel()
+	storetest.Both(t, time.Now, func(t *testing.T, db *store.DB) {
+		party(t, db)
+		write(t, db, func(ctx context.Context, tx *store.Tx) error {
+			for proposed, name := range map[bool]string{false: "is", true: "is to be"} {
+				if err := tx.PutIdentity(ctx, &review.Identity{PartyID: 1, Proposed: proposed, Handler: []byte(name)}); err != nil {
+					return err
+				}
+			}
+			for proposed, name := range map[bool]string{false: "is", true: "is to be"} {
+				if i, err := tx.Identity(ctx, 1, proposed); err != nil || i == nil || i.Proposed != proposed || string(i.Handler) != name {
+					t.Errorf("%+v, %v", i, err)
+				}
+			}
+			if err := tx.DropProposal(ctx, 1); err != nil {
+				return err
+			}
+			for proposed, there := range map[bool]bool{false: true, true: false} {
+				if i, err := tx.Identity(ctx, 1, proposed); err != nil || (i != nil) != there {
+					t.Errorf("%t: %+v, %v", proposed, i, err)
+				}
 			}
 			return nil
 		})

@@ -55,7 +55,7 @@ type elsewhere struct {
 
 func (e elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	r.URL.Scheme, r.URL.Host = "http", e.host
+	r.URL.Scheme, r.URL.Host = "http", e.host // "https" where there is TLS
 	for name, value := range e.headers {
 		r.Header.Set(name, value)
 	}
@@ -86,8 +86,14 @@ func main() {
 }
 
 func (c *command) run() (a answer, err error) {
-	base := &client.Client{Credentials: client.NewCredentials(c.Username, c.Password), HTTPClient: &http.Client{Timeout: time.Minute, Transport: elsewhere{c.Host, c.Headers}}}
-	base.SetAccountSid(c.Account)
+	host, username, password, account := c.Host, c.Username, c.Password, c.Account
+	transport := elsewhere{host: host}
+	transport.headers = c.Headers
+	base := &client.Client{
+		Credentials: client.NewCredentials(username, password),
+		HTTPClient:  &http.Client{Timeout: time.Minute, Transport: transport},
+	}
+	base.SetAccountSid(account)
 	rest := twilio.NewRestClientWithParams(twilio.ClientParams{Client: base})
 	var m *api.ApiV2010Message
 	switch c.Do {

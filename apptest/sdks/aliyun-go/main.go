@@ -23,6 +23,11 @@ type call struct {
 	Params, OutID, Biz, Day  string
 	Headers                  map[string]*string
 	Algorithm                string
+
+	Set           json.RawMessage // of an action that is called by its name
+	Name, Content string          // of a file
+
+	said json.RawMessage
 }
 
 // told is what the SDK gave: Thrown is the code of an error.
@@ -36,6 +41,8 @@ type told struct {
 	ErrCode string `json:"err_code,omitempty"`
 	OutID   string `json:"out_id,omitempty"`
 	Content string `json:"content,omitempty"`
+
+	Said json.RawMessage `json:"said,omitempty"` // of an action that was called by its name
 }
 
 func main() {
@@ -46,6 +53,7 @@ func main() {
 			log.Fatal(err)
 		}
 		t, err := c.run()
+		t.Said = c.said
 		if err != nil {
 			t = told{Thrown: err.Error()}
 			var fault *tea.SDKError
@@ -120,7 +128,7 @@ func (c *call) run() (t told, err error) {
 		}
 		return t, nil
 	}
-	return t, errors.New("unknown call " + c.Do)
+	return c.more(client)
 }
 
 // algorithm is the SDK's own unless another is asked for.

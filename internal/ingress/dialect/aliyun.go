@@ -53,6 +53,18 @@ var aliyunActions = map[string]aliyunAction{
 	"QuerySmsTemplateList": {admission.Read, aliyunTemplates},
 	"GetSmsTemplateList":   {admission.Read, aliyunTemplatesFound},
 
+	"SubmitSmsQualification":      {admission.Apply, aliyunSubmitQualification},
+	"UpdateSmsQualification":      {admission.Apply, aliyunUpdateQualification},
+	"DeleteSmsQualification":      {admission.Apply, aliyunDeleteQualification},
+	"QuerySmsQualificationRecord": {admission.Read, aliyunQualifications},
+	"QuerySingleSmsQualification": {admission.Read, aliyunQualification},
+	"GetQualificationOssInfo":     {admission.Apply, aliyunQualificationForm},
+	"GetOSSInfoForUploadFile":     {admission.Apply, aliyunFileForm},
+	"CreateSmsTrademark":          {admission.Apply, aliyunNewTrademark},
+	"QuerySmsTrademark":           {admission.Read, aliyunTrademarks},
+	"CreateSmsAppIcpRecord":       {admission.Apply, aliyunNewApp},
+	"QuerySmsAppIcpRecord":        {admission.Read, aliyunApps},
+
 	"QuerySendStatistics": {admission.Read, aliyunStatistics},
 }
 
@@ -104,7 +116,7 @@ func (aliyun) refuse(w http.ResponseWriter, r *request, err error) {
 	known := &sms.Error{Code: sms.Internal}
 	errors.As(err, &known)
 	w.Header().Set(headerCode, string(known.Code))
-	code, status := cloudOf(err, known.Code).Aliyun, gateway[known.Code]
+	code, status := cloudOf(err, known.Code).Aliyun, statusOf(err, known.Code)
 	if r.Claim == nil && status == 0 { // it could not even be read
 		code, status = "InvalidParameter", http.StatusBadRequest
 		if strings.Contains(known.Detail, websign.ErrMissing.Error()) {

@@ -78,10 +78,7 @@ func aliyunSigning(r *request) (*signing, error) {
 	if err := remarked(p); err != nil {
 		return nil, err
 	}
-	if err := lacking(p, "POST /v1/signatures takes mark and registration", "AuthorizationLetterId", "TrademarkId", "AppIcpRecordId"); err != nil {
-		return nil, err
-	}
-	if err := lacking(p, "send files as SignFileList, or by POST /v1/documents", "MoreData"); err != nil {
+	if err := lacking(p, "POST /v1/signatures takes the holder, and the operator registers the letter", "AuthorizationLetterId"); err != nil {
 		return nil, err
 	}
 	qualification, err := strconv.ParseInt("0"+p["QualificationId"], 10, 64)
@@ -99,6 +96,12 @@ func aliyunSigning(r *request) (*signing, error) {
 	default:
 		return nil, withdrawnSource("SignSource")
 	}
+	if in.number, err = marked(p, in.source); err != nil {
+		return nil, err
+	}
+	if in.papers, err = moreData(p); err != nil {
+		return nil, err
+	}
 	for i := 1; p["SignFileList."+strconv.Itoa(i)+".FileContents"] != ""; i++ {
 		field := "SignFileList." + strconv.Itoa(i) + ".FileContents"
 		if in.scans, err = scanOf(in.scans, field, "other", p[field]); err != nil { // what paper it is, nobody says
@@ -106,6 +109,21 @@ func aliyunSigning(r *request) (*signing, error) {
 		}
 	}
 	return in, r.qualified(qualification)
+}
+
+// moreData reads the names of files that came before.
+func moreData(p map[string]string) (out []paper, err error) {
+	if p["MoreData"] == "" {
+		return nil, nil
+	}
+	var names []string
+	if err := decodeJSON([]byte(p["MoreData"]), &names); err != nil || len(names) > maxScans {
+		return nil, sms.Errorf(sms.BadRequest, "MoreData", "it is a JSON list of at most %d names of files", maxScans)
+	}
+	for _, name := range names {
+		out = append(out, paper{field: "MoreData", name: name, kind: "other"})
+	}
+	return out, nil
 }
 
 func aliyunNewSign(ctx context.Context, s *Server, r *request) (any, error) {
@@ -219,6 +237,8 @@ type aliyunSignDetail struct {
 	CreateDate                   string
 	OrderID                      string `json:"OrderId,omitempty" xml:"OrderId,omitempty"`
 	QualificationID              int64  `json:"QualificationId" xml:"QualificationId"`
+	TrademarkID                  int64  `json:"TrademarkId,omitempty" xml:"TrademarkId,omitempty"`
+	AppIcpRecordID               int64  `json:"AppIcpRecordId,omitempty" xml:"AppIcpRecordId,omitempty"`
 	ThirdParty                   bool
 	AuthorizationLetterAuditPass bool
 	RegisterResult               int
@@ -239,6 +259,9 @@ func aliyunSignDetails(ctx context.Context, s *Server, r *request) (any, error) 
 	out.AuthorizationLetterAuditPass = out.ThirdParty && snap.Authorisation(x, now) != nil
 	if c != nil {
 		out.OrderID = c.ID.String()
+	}
+	if out.TrademarkID, out.AppIcpRecordID, err = s.markOf(ctx, x); err != nil {
+		return nil, err
 	}
 	var all []int
 	for _, carrier := range snap.FiledWith(x.ID) {

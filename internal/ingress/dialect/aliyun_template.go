@@ -43,13 +43,14 @@ func aliyunWording(r *request) (*wording, error) {
 	if err == nil {
 		err = remarked(p)
 	}
+	var papers []paper
 	if err == nil {
-		err = lacking(p, "send files by POST /v1/documents", "MoreData")
+		papers, err = moreData(p)
 	}
 	if name := p["RelatedSignName"]; err == nil && name != "" {
 		_, err = signatureBy(r.who.Snap, r.who.App.PartyID, name)
 	}
-	in := &wording{name: p["TemplateName"], content: p["TemplateContent"], kind: kind}
+	in := &wording{name: p["TemplateName"], content: p["TemplateContent"], kind: kind, papers: papers}
 	in.body = func(c sms.Category) (string, error) { return aliyunBody(c, in.content, p["TemplateRule"]) }
 	return in, err
 }

@@ -18,6 +18,9 @@ type signing struct {
 	source string // companyName, registry.App, registry.Trademark
 	third  bool   // it is somebody else's
 	scans  []scan
+	papers []paper
+	number int64          // of the mark that it rests on, 0 when it names none
+	mark   *registry.Mark // that
 	// old finds the one that is to be changed; nil applies for a new one.
 	old func(*registry.Snapshot) (*registry.Signature, error)
 }
@@ -38,8 +41,14 @@ func (s *Server) applySign(ctx context.Context, r *request, key string, in *sign
 		if err != nil {
 			return err
 		}
+		if err := in.rest(ctx, s, tx, r.who.App.PartyID); err != nil {
+			return err
+		}
 		sig, err := in.signature(s, snap, r.who.App.PartyID)
 		if err != nil {
+			return err
+		}
+		if _, err := s.file(ctx, tx, r, in.papers); err != nil {
 			return err
 		}
 		c, err := s.desk.ApplySignature(ctx, tx, *sig, by)
@@ -54,8 +63,8 @@ func (s *Server) applySign(ctx context.Context, r *request, key string, in *sign
 	})
 }
 
-// signature is the object that is submitted. What the clouds have no field for, name and number
-// of a mark or app and whose that is, a change keeps.
+// signature is the object that is submitted. Of what it says nothing, name and number of a mark or
+// app and whose that is, a change keeps.
 func (in *signing) signature(s *Server, snap *registry.Snapshot, party sms.ID) (*registry.Signature, error) {
 	now := s.Now().UnixMilli()
 	same := snap.SignatureOf(party, in.text)
@@ -102,12 +111,20 @@ func (in *signing) rests(x *registry.Signature, name string) error {
 	if x.Source != source { // what proved the old source proves nothing of another
 		x.Source, x.Mark, x.Registration, x.Holder = source, "", "", ""
 	}
+	if m := in.mark; m != nil {
+		if x.Mark, x.Registration, x.Holder = m.Name, m.Registration, ""; m.Holder != name {
+			x.Holder = m.Holder
+		}
+	}
+	if in.mark != nil && in.third != x.Foreign(name) {
+		return as(sms.Errorf(sms.BadRequest, "ThirdParty", "the mark or app is registered to %s, and your party is %s: ThirdParty says whether that is somebody else", in.mark.Holder, name), "isv.INVALID_PARAMETERS", "")
+	}
 	if in.third && !x.Foreign(name) {
 		return as(sms.Errorf(sms.BadRequest, "ThirdParty, SignPurpose", "whose it is, this interface has no field for: POST /v1/signatures takes holder, and the operator registers the holder's letter of authorisation"),
 			"isv.INVALID_PARAMETERS", "InvalidParameterValue.InvalidSignPurpose")
 	}
 	if in.source != companyName && x.Registration == "" {
-		return as(sms.Errorf(sms.SignatureForm, "SignSource, SignType", "a trademark needs its number, an app that of its ICP record, which this interface has no field for: POST /v1/signatures takes mark and registration"),
+		return as(sms.Errorf(sms.SignatureForm, "SignSource, SignType", "a trademark needs its number, an app that of its ICP record, which TrademarkId or AppIcpRecordId name, or mark and registration of POST /v1/signatures"),
 			"isv.SIGN_SOURCE_ILLEGAL", "FailedOperation.SignatureIncorrectOrUnapproved")
 	}
 	return nil
@@ -155,6 +172,7 @@ type wording struct {
 	content string
 	kind    int   // as Aliyun counts in requests: 0 code, 1 notice, 2 marketing
 	number  int64 // of the template that is to be changed, 0 applies for a new one
+	papers  []paper
 	// body writes the content with our variables.
 	body func(sms.Category) (string, error)
 }
@@ -187,7 +205,7 @@ func (in *wording) check() error {
 	if bad == nil {
 		return nil
 	}
-	return &told{bad, wordFor(bad.Code)}
+	return &told{err: bad, cloud: wordFor(bad.Code)}
 }
 
 // applyWording submits a wording of a template of the caller's party.
@@ -212,6 +230,9 @@ func (s *Server) applyWording(ctx context.Context, r *request, key string, in *w
 			return err
 		}
 		if v.Body, err = in.body(t.Category); err != nil {
+			return err
+		}
+		if _, err := s.file(ctx, tx, r, in.papers); err != nil {
 			return err
 		}
 		c, err := s.desk.ApplyWording(ctx, tx, t, v, by)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/zhunxin/zhunxin/internal/document"
 	"github.com/zhunxin/zhunxin/internal/gate"
+	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/review"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/vault"
@@ -24,6 +25,8 @@ type registryTx interface {
 	review.Tx
 	document.Tx
 	LastCase(ctx context.Context, kind string, object sms.ID, version int64) (*review.Case, error)
+	PutMark(ctx context.Context, m *registry.Mark) error
+	Marks(ctx context.Context, party sms.ID) ([]*registry.Mark, error)
 	Answer(ctx context.Context, account sms.ID, key string, sealed []byte) error
 }
 
@@ -40,8 +43,9 @@ func (s scanStore) Read(ctx context.Context, fn func(context.Context, document.T
 
 // told is an error with the clouds' own word for it, where these have one in an action alone.
 type told struct {
-	err   *sms.Error
-	cloud sms.Cloud
+	err    *sms.Error
+	cloud  sms.Cloud
+	status int // of HTTP at Aliyun, where its documents have one; 0 is none
 }
 
 func (e *told) Error() string { return e.err.Error() }
@@ -49,7 +53,21 @@ func (e *told) Unwrap() error { return e.err }
 
 // as gives an error the clouds' words.
 func as(err *sms.Error, aliyun, tencent string) error {
-	return &told{err, sms.Cloud{Aliyun: aliyun, Tencent: tencent}}
+	return &told{err: err, cloud: sms.Cloud{Aliyun: aliyun, Tencent: tencent}}
+}
+
+// fault gives an error the word of Aliyun's that its SDKs make an exception of.
+func fault(err *sms.Error, aliyun string, status int) error {
+	return &told{err: err, cloud: sms.Cloud{Aliyun: aliyun}, status: status}
+}
+
+// statusOf is the HTTP status that Aliyun answers an error with, 0 for 200.
+func statusOf(err error, code sms.Code) int {
+	var t *told
+	if errors.As(err, &t) && t.status != 0 {
+		return t.status
+	}
+	return gateway[code]
 }
 
 func cloudOf(err error, code sms.Code) sms.Cloud {

@@ -76,6 +76,8 @@ type Config struct {
 	// shifted.
 	Clock   func() time.Time
 	MaxBody int
+	// ScanTimeout is how long a file may take to come.
+	ScanTimeout time.Duration
 	// Settle is how long an event may take from its id to its commit.
 	Settle time.Duration
 	Logger *slog.Logger
@@ -126,6 +128,10 @@ type tongue interface {
 // ServeHTTP answers a request that is signed as a cloud's SDK does it; any other is not found.
 func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	r := &request{http: hr, id: newRequestID(), header: w.Header()}
+	if formLike(hr) {
+		s.upload(w, r)
+		return
+	}
 	signed := signedOf(hr)
 	body, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, int64(s.MaxBody)))
 	signed.Body, r.body = body, body

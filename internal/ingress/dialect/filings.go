@@ -68,7 +68,7 @@ func blocked(r *request, c *review.Case) error {
 	}
 	r.header.Set(headerRule, f.Rule)
 	why := sms.Errorf(f.Code, "", "%s", joined(reason, f.Rule, strings.Join(f.Articles, "、"), remedy, sep))
-	return &told{why, wordFor(f.Code)}
+	return &told{err: why, cloud: wordFor(f.Code)}
 }
 
 // wordFor is what the clouds call a reason for which a signature or wording is not taken.

@@ -225,9 +225,9 @@ func tencentSigns(ctx context.Context, s *Server, r *request) (any, error) {
 		DescribeSignListStatusSet []tencentSign
 		tencentMeta
 	}{DescribeSignListStatusSet: []tencentSign{}}
-	approved := 0
-	if party.State == registry.Active {
-		approved = 1
+	q, err := s.qualificationOf(ctx, party.ID)
+	if err != nil {
+		return nil, err
 	}
 	for i, x := range list {
 		st := standingOf(x.State)
@@ -238,7 +238,7 @@ func tencentSigns(ctx context.Context, s *Server, r *request) (any, error) {
 		}
 		out.DescribeSignListStatusSet = append(out.DescribeSignListStatusSet, tencentSign{
 			SignID: x.ID.Short(), International: in.International, StatusCode: tencentStanding(st, filed), ReviewReply: reply, SignName: x.Text, CreateTime: x.CreatedAt / 1000,
-			QualificationID: party.ID.Short(), QualificationName: party.Name, QualificationStatusCode: approved,
+			QualificationID: party.ID.Short(), QualificationName: party.Name, QualificationStatusCode: q.tencent(),
 		})
 	}
 	return out, nil

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/review"
@@ -48,9 +47,8 @@ func (a *API) putIdentity(ctx context.Context, in *IdentityIn) (*IdentityOut, er
 		if err := a.record(ctx, tx, c.key, "put identity", id, id); err != nil {
 			return err
 		}
-		var sealErr error
-		i, x, err := a.desk.Identify(ctx, tx, id, func(i *review.Identity) { sealErr = a.sealIdentity(i, in) }, review.Author{Key: c.key.ID, Staff: by.ID})
-		if err := errors.Join(err, sealErr); err != nil {
+		i, x, err := a.desk.Identify(ctx, tx, id, func(i *review.Identity) error { return a.sayWho(i, in) }, review.Author{Key: c.key.ID, Staff: by.ID})
+		if err != nil {
 			return err
 		}
 		b := &out.Body
@@ -61,26 +59,13 @@ func (a *API) putIdentity(ctx context.Context, in *IdentityIn) (*IdentityOut, er
 	return out, err
 }
 
-// sealIdentity changes what was given.
-func (a *API) sealIdentity(i *review.Identity, in *IdentityIn) error {
+// sayWho changes what was given.
+func (a *API) sayWho(i *review.Identity, in *IdentityIn) error {
 	b := &in.Body
-	for _, x := range []struct {
-		dest  *[]byte
-		given string
-	}{{&i.Representative, b.Representative}, {&i.Handler, b.Handler}, {&i.Address, b.Address}, {&i.Contact, b.Contact}} {
-		if x.given != "" {
-			*x.dest = a.Keys.Seal(vault.PurposePerson, []byte(x.given))
-		}
-	}
-	if b.HandlerID != "" {
-		i.HandlerHash = a.Keys.IdentityHash(b.HandlerID)
-	}
 	if b.Checked {
 		i.CheckedAt = a.Now().UnixMilli()
 	}
-	representative, err := a.openPerson(i.Representative)
-	i.Digest = a.Keys.IdentityHash(representative + "\x00" + string(i.HandlerHash[:]))
-	return err
+	return i.Name(a.Keys, &review.People{Representative: b.Representative, Handler: b.Handler, HandlerID: b.HandlerID, Address: b.Address, Contact: b.Contact})
 }
 
 // openPerson opens a sealed name; nothing is nothing.
@@ -100,7 +85,7 @@ func (a *API) namePeople(ctx context.Context, tx Tx, rows []registry.SheetRow) e
 			rows[i].Representative, rows[i].Handler = last.Representative, last.Handler
 			continue
 		}
-		identity, err := tx.Identity(ctx, rows[i].Party.ID)
+		identity, err := tx.Identity(ctx, rows[i].Party.ID, false)
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,8 @@ CREATE TABLE party (
 
 -- Who stands behind a party (RN-01): people's names, addresses and telephones are sealed.
 CREATE TABLE party_identity (
-  party_id       INTEGER PRIMARY KEY REFERENCES party(id),
+  party_id       INTEGER NOT NULL REFERENCES party(id),
+  proposed       INTEGER NOT NULL,         -- 1: a change of an active party's, until it is approved
   representative BLOB NOT NULL,            -- sealed: legal representative
   handler        BLOB NOT NULL,            -- sealed: who handles the account 经办人
   handler_hash   BLOB NOT NULL,            -- keyed hash of the handler's identity number (RN-02)
@@ -32,7 +33,8 @@ CREATE TABLE party_identity (
   approved       BLOB NOT NULL,            -- … and what it was at the last approval (RN-07)
   registered     BLOB NOT NULL,            -- hash of the party's name, USCC and type at the last approval
   checked_at     INTEGER NOT NULL,         -- when the public register was looked at
-  updated_at     INTEGER NOT NULL
+  updated_at     INTEGER NOT NULL,
+  PRIMARY KEY (party_id, proposed)
 ) STRICT;
 CREATE INDEX party_identity_handler ON party_identity(handler_hash);
 
@@ -274,14 +276,16 @@ CREATE TABLE document (
   size        INTEGER NOT NULL,
   sha256      BLOB NOT NULL,               -- of the content
   valid_to    INTEGER NOT NULL,            -- 0 is no end
-  state       TEXT NOT NULL,               -- uploading | stored
+  state       TEXT NOT NULL,               -- uploading | held | stored
   key_id      INTEGER NOT NULL,            -- by what key it came
   staff_id    INTEGER NOT NULL,            -- and whose that is, 0 is the customer's
-  created_at  INTEGER NOT NULL
+  created_at  INTEGER NOT NULL,
+  name        TEXT NOT NULL                -- of what came before the application that says what it is, else ''
 ) STRICT;
 CREATE INDEX document_party ON document(party_id, kind, id);
 CREATE INDEX document_expiry ON document(valid_to) WHERE valid_to > 0;
-CREATE INDEX document_uploading ON document(created_at) WHERE state = 'uploading';
+CREATE INDEX document_uploading ON document(created_at) WHERE state <> 'stored';
+CREATE INDEX document_name ON document(party_id, name, id) WHERE name <> '';
 
 CREATE TABLE document_chunk (
   document_id INTEGER NOT NULL REFERENCES document(id),
@@ -299,6 +303,22 @@ CREATE TABLE document_view (
   at          INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX document_view_document ON document_view(document_id, id);
+
+-- Trademarks and recorded apps that a party told of before it applied for signatures of their names.
+CREATE TABLE mark (
+  id           INTEGER PRIMARY KEY,
+  party_id     INTEGER NOT NULL REFERENCES party(id),
+  source       TEXT NOT NULL,              -- trademark | app
+  name         TEXT NOT NULL,
+  registration TEXT NOT NULL,              -- number of the trademark, or of the app's ICP record
+  holder       TEXT NOT NULL,              -- whom it is registered to
+  address      TEXT NOT NULL,              -- of the app in a store
+  valid_from   INTEGER NOT NULL,           -- of an app: when it was recorded
+  valid_to     INTEGER NOT NULL,           -- 0 is no end
+  document_id  INTEGER NOT NULL REFERENCES document(id),
+  created_at   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX mark_party ON mark(party_id, id);
 
 -- What waits for a second person before it is used, and what came of it.
 CREATE TABLE review (
