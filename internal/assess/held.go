@@ -230,7 +230,7 @@ func (v *view) judgePapers(p *registry.Party, kind string, name lang) *finding {
 	}
 	holding := 0
 	for _, x := range v.below(p) {
-		if with := v.principal(x); x.Kind != registry.Customer || x.State != registry.Active || p.Kind == registry.Agent && (with == nil || with.ID != p.ID) {
+		if with := v.snap.Principal(x); x.Kind != registry.Customer || x.State != registry.Active || p.Kind == registry.Agent && (with == nil || with.ID != p.ID) {
 			continue
 		}
 		if until, ok := v.paper(x.ID, kind); ok {
