@@ -29,13 +29,13 @@ import (
 
 // newcomer is a customer whom the operator has registered, with the operator's own papers and a key,
 // and who has said nothing of itself yet.
-func (n *node) newcomer(admin, name, uscc string) (party sms.ID, k signing) {
+func (n *node) newcomer(admin, reviewer, name, uscc string) (party sms.ID, k signing) {
 	n.t.Helper()
 	var out reviewed
 	n.as(admin, http.MethodPut, "/v1/admin/parties/new", map[string]any{"kind": "customer", "parent_id": n.operator(), "name": name, "uscc": uscc, "entity_type": "company", "state": "active"}, &out)
 	mine := n.key
 	n.key = admin
-	n.put("contracts", "new", map[string]any{"party_id": out.ID, "counterparty_id": n.operator(), "number": "C9", "charge_on": "submission", "state": "active", "valid_to": n.period().To})
+	n.granted(reviewer, "contracts", map[string]any{"party_id": out.ID, "counterparty_id": n.operator(), "number": "C9", "charge_on": "submission", "state": "active", "valid_to": n.period().To})
 	for _, kind := range []string{"contract", "processing_agreement", "impact_assessment"} {
 		if d := n.upload(admin, kind, out.ID, 0, "%PDF-1.7"); d.ID == 0 {
 			n.t.Fatalf("%s: %+v", kind, d)
@@ -158,7 +158,7 @@ func (n *node) isQualified(client *dysms.Client, state, remark string) (order in
 func TestAliyunQualification(t *testing.T) {
 	everywhere(t, func(n *node) {
 		admin, reviewer, _ := n.staffed()
-		party, k := n.newcomer(admin, "示例甲商城", "91110000000000007A")
+		party, k := n.newcomer(admin, reviewer, "示例甲商城", "91110000000000007A")
 		client, path := n.aliyun(k, nil), "parties/"+party.String()
 		f := n.formOf(client)
 		submit := submitting(f, func(name string) *string { return n.picture(f, name) })
@@ -282,9 +282,9 @@ func (n *node) changedQualification(client *dysms.Client, party sms.ID, admin, r
 // What is refused of a qualification changes nothing, and what is another's does not exist.
 func TestAliyunQualificationRefusals(t *testing.T) {
 	n := start(t, config.Default())
-	admin, _, _ := n.staffed()
+	admin, reviewer, _ := n.staffed()
 	others, reader := n.application(), n.aliyun(n.signing("read,send"), nil)
-	party, k := n.newcomer(admin, "示例甲商城", "91110000000000007A")
+	party, k := n.newcomer(admin, reviewer, "示例甲商城", "91110000000000007A")
 	client := n.aliyun(k, nil)
 	f := n.formOf(client)
 	good := submitting(f, func(name string) *string { return n.picture(f, name) })
@@ -334,7 +334,7 @@ func TestAliyunQualificationRefusals(t *testing.T) {
 func TestAliyunQualificationOnce(t *testing.T) {
 	n := start(t, config.Default())
 	admin, reviewer, _ := n.staffed()
-	party, k := n.newcomer(admin, "示例甲商城", "91110000000000007A")
+	party, k := n.newcomer(admin, reviewer, "示例甲商城", "91110000000000007A")
 	client := n.aliyun(k, nil)
 	f := n.formOf(client)
 	submit := submitting(f, func(name string) *string { return n.picture(f, name) })
@@ -395,9 +395,9 @@ func TestAliyunQualificationOnce(t *testing.T) {
 // it is said to be; it is forgotten if nobody names it.
 func TestAliyunUploads(t *testing.T) {
 	n := start(t, config.Default())
-	admin, _, _ := n.staffed()
+	admin, reviewer, _ := n.staffed()
 	other := n.formOf(n.aliyun(n.signing("apply,read"), nil))
-	party, k := n.newcomer(admin, "示例甲商城", "91110000000000007A")
+	party, k := n.newcomer(admin, reviewer, "示例甲商城", "91110000000000007A")
 	client := n.aliyun(k, nil)
 	f := n.formOf(client)
 	png := []byte("\x89PNG\r\n\x1a\nx")
@@ -480,7 +480,7 @@ func TestAliyunMarks(t *testing.T) {
 	everywhere(t, func(n *node) {
 		admin, reviewer, _ := n.staffed()
 		others := n.aliyun(n.signing("apply,read"), nil)
-		party, k := n.newcomer(admin, "示例甲商城", "91110000000000007A")
+		party, k := n.newcomer(admin, reviewer, "示例甲商城", "91110000000000007A")
 		client := n.aliyun(k, nil)
 		f := n.formOf(client)
 		trademark := &dysms.CreateSmsTrademarkRequest{
@@ -576,7 +576,7 @@ func TestAliyunMarks(t *testing.T) {
 func TestTencentQualificationStatus(t *testing.T) {
 	n := start(t, config.Default())
 	admin, reviewer, _ := n.staffed()
-	party, k := n.newcomer(admin, "示例甲商城", "91110000000000007A")
+	party, k := n.newcomer(admin, reviewer, "示例甲商城", "91110000000000007A")
 	cloud, client := n.tencent(k, nil), n.aliyun(k, nil)
 	if got := must[*dysms.CreateSmsSignResponse](n)(client.CreateSmsSign(&dysms.CreateSmsSignRequest{SignName: dara.String("示例甲"), SignSource: dara.Int32(0)})).Body; *got.Code != "OK" {
 		t.Fatalf("%v", got)

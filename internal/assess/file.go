@@ -61,7 +61,7 @@ func (c *Catalogue) Gather(ctx context.Context, tx Tx, f *Facts, party sms.ID) (
 	if err != nil {
 		return err
 	}
-	i, err := tx.Identity(ctx, party)
+	i, err := tx.Identity(ctx, party, false)
 	if err != nil {
 		return err
 	}

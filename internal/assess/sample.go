@@ -17,7 +17,7 @@ type Tx interface {
 	Duties(ctx context.Context, f duty.Filter, limit int) ([]duty.Task, error)
 	DutiesDone(ctx context.Context, rules []string) ([]duty.Task, error)
 	PapersHeld(ctx context.Context, party sms.ID, kinds []string, at int64, each func(party sms.ID, kind string, until int64)) error
-	Identity(ctx context.Context, party sms.ID) (*review.Identity, error)
+	Identity(ctx context.Context, party sms.ID, proposed bool) (*review.Identity, error)
 	HandlersElsewhere(ctx context.Context, handler [16]byte, uscc string) (int, error)
 	ListMessages(ctx context.Context, application, before sms.ID, limit int) ([]*sms.Message, error)
 	Grants(ctx context.Context, group sms.ID, ids [][16]byte, each func(consent.Grant)) error
