@@ -447,6 +447,12 @@ func TestAliyunUploads(t *testing.T) {
 			t.Errorf("a policy %s: %d %s", name, status, said)
 		}
 	}
+	free := signed(`{"expiration":"` + time.Now().Add(time.Minute).UTC().Format(time.RFC3339) + `"}`)
+	for _, key := range []string{other.path + "/a.png", "a.png"} {
+		if status, said := n.post(f, "", png, append(free, "key", key)...); status != 403 || !strings.Contains(said, "<Code>AccessDenied</Code>") {
+			t.Errorf("%s by a policy that names no files: %d %s", key, status, said)
+		}
+	}
 	count := func() (held int) {
 		t.Helper()
 		n.row("SELECT COUNT(*) FROM document WHERE party_id = ? AND state = 'held'", &held, int64(party))
