@@ -89,7 +89,7 @@ func (u *qualifying) review(path, verdict string) {
 func (u *qualifying) join(operator string) {
 	t, s := u.t, u.s
 	u.party = s.put(t, "parties", object{"kind": "customer", "parent_id": operator, "name": "示例新店有限公司", "uscc": u.uscc, "entity_type": "company", "state": "active"})
-	s.put(t, "contracts", object{"party_id": u.party, "counterparty_id": operator, "number": "HT-" + u.uscc, "charge_on": "submission", "state": "active", "valid_to": time.Now().AddDate(1, 0, 0).UnixMilli()})
+	s.grant(t, "contracts", object{"party_id": u.party, "counterparty_id": operator, "number": "HT-" + u.uscc, "charge_on": "submission", "state": "active", "valid_to": time.Now().AddDate(1, 0, 0).UnixMilli()}, "LIC-10b")
 	for _, kind := range []string{"contract", "processing_agreement", "impact_assessment"} {
 		s.ask(t, s.admin, http.MethodPost, "/v1/documents?kind="+kind+"&party="+u.party, []byte("%PDF-1.7"))
 	}

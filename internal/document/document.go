@@ -41,7 +41,7 @@ const (
 	MaxBytes    = 10 << 20
 	MaxOfParty  = 500
 	chunkBytes  = 128 << 10
-	UploadsLast = time.Hour // an upload that has not ended by then is forgotten
+	UploadsLast = time.Hour      // an upload that has not ended by then is forgotten
 	HeldLast    = 24 * time.Hour // and so is what no application has named by then
 )
 

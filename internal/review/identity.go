@@ -105,7 +105,15 @@ func (d *Desk) Identify(ctx context.Context, tx Tx, party sms.ID, change func(*I
 	if err != nil || p.State != registry.Active {
 		return i, nil, err
 	}
-	c, err := d.Submit(ctx, tx, &Party{*p}, by)
+	o := Object(&Party{*p})
+	waits, err := tx.WaitingCase(ctx, rulebook.ObjectParty, party, 0)
+	if err == nil && waits != nil { // what else was proposed of it stays proposed
+		o, err = parse(waits.Kind, waits.Proposal)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := d.Submit(ctx, tx, o, by)
 	return i, c, err
 }
 
@@ -152,16 +160,12 @@ func forget(ctx context.Context, tx Tx, o Object) error {
 }
 
 // Judged tells what stands against something that waits, as it is now.
-func (d *Desk) Judged(ctx context.Context, tx Tx, c *Case) ([]rulebook.Finding, error) {
+func Judged(ctx context.Context, tx Tx, book *rulebook.Book, c *Case) ([]rulebook.Finding, error) {
 	o, err := parse(c.Kind, c.Proposal)
 	if err != nil {
 		return nil, err
 	}
 	snap, now, err := begin(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	book, err := d.InForce(ctx)
 	if err != nil {
 		return nil, err
 	}

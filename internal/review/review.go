@@ -203,7 +203,7 @@ func (d *Desk) replace(ctx context.Context, tx Tx, o Object, state string, now t
 	}
 	old.State, old.ReviewedAt = state, now.UnixMilli()
 	if _, err := tx.CloseCase(ctx, old); err != nil || state == Replaced {
-	return err
+		return err
 	}
 	return forget(ctx, tx, o)
 }

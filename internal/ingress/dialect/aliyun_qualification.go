@@ -367,6 +367,10 @@ func (q *qualification) tencent() int {
 
 // qualificationOf reads it; nil is none yet.
 func (s *Server) qualificationOf(ctx context.Context, party sms.ID) (q *qualification, err error) {
+	book, err := s.Gate.RulesInForce(ctx)
+	if err != nil {
+		return nil, err
+	}
 	err = s.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		snap, err := tx.Registry(ctx)
 		if err != nil {
@@ -380,7 +384,7 @@ func (s *Server) qualificationOf(ctx context.Context, party sms.ID) (q *qualific
 		if last == nil && x.State == registry.Pending {
 			return nil
 		}
-		if err := s.stands(ctx, tx, x); err != nil {
+		if err := x.stands(ctx, tx, book); err != nil {
 			return err
 		}
 		papers, err := tx.DocumentsOf(ctx, party)
@@ -403,7 +407,7 @@ func (s *Server) qualificationOf(ctx context.Context, party sms.ID) (q *qualific
 }
 
 // stands tells how far it has come, and why no further.
-func (s *Server) stands(ctx context.Context, tx Tx, q *qualification) error {
+func (q *qualification) stands(ctx context.Context, tx Tx, book *rulebook.Book) error {
 	active := q.State == registry.Active
 	var state string
 	if q.last != nil {
@@ -432,7 +436,7 @@ func (s *Server) stands(ctx context.Context, tx Tx, q *qualification) error {
 		q.remark += q.last.Reason
 		return nil
 	}
-	found, err := s.desk.Judged(ctx, tx, q.last)
+	found, err := review.Judged(ctx, tx, book, q.last)
 	if err != nil {
 		return err
 	}
