@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/zhunxin/zhunxin/evidence/bundle"
+	"github.com/zhunxin/zhunxin/internal/consent"
 	"github.com/zhunxin/zhunxin/internal/sms"
 	"github.com/zhunxin/zhunxin/internal/store"
 )
@@ -99,7 +101,6 @@ func TestSignedConsentEventIsProved(t *testing.T) {
 		var proof struct {
 			bundle.Event
 			PublicKey []byte `json:"public_key"`
-			Code      sms.Code
 		}
 		ask := map[string]any{"id": got.ID, "to": member}
 		if n.do(http.MethodPost, "/v1/consents/events/proof", ask, &proof); proof.Statement != statement || !ed25519.Verify(proof.PublicKey, []byte(statement), proof.Signature) {
@@ -123,15 +124,51 @@ func TestSignedConsentEventIsProved(t *testing.T) {
 		if raw, err := json.Marshal(proof.Signature); err != nil || strings.Contains(string(pack), strings.Trim(string(raw), `"`)) {
 			n.t.Error("the pack holds the signature, by which every number can be tried", err)
 		}
-		for name, ask := range map[string]map[string]any{"another number": {"id": got.ID, "to": "14200000077"}, "another id": {"id": r.MessageID, "to": member}} {
-			if n.do(http.MethodPost, "/v1/consents/events/proof", ask, &proof); proof.Code != sms.NotFound {
-				n.t.Errorf("%s: %+v", name, proof)
+		notFound := func(name string, ask map[string]any, key string) {
+			n.t.Helper()
+			var p struct{ Code sms.Code }
+			if n.do(http.MethodPost, "/v1/consents/events/proof", ask, &p, "Authorization", "Bearer "+key); p.Code != sms.NotFound {
+				n.t.Errorf("%s: %q", name, p.Code)
 			}
 		}
-		if n.do(http.MethodPost, "/v1/consents/events/proof", ask, &proof, "Authorization", "Bearer "+n.stranger()); proof.Code != sms.NotFound {
-			n.t.Errorf("a stranger: %+v", proof)
-		}
+		notFound("another number", map[string]any{"id": got.ID, "to": "14200000077"}, n.key)
+		notFound("another id", map[string]any{"id": r.MessageID, "to": member}, n.key)
+		notFound("a stranger", ask, n.stranger())
+		notFound("another application of the same party", ask, n.sister())
+		n.provedBy(got.ID)
 	})
+}
+
+// sister is a key of another application of the customer.
+func (n *node) sister() string {
+	n.t.Helper()
+	own := *n.registry().Application[n.application()]
+	own.ID, own.Name = n.IDs.Next(), "sister"
+	n.insert(own)
+	var out struct{ Key string }
+	n.do(http.MethodPost, "/v1/admin/keys", map[string]any{"application_id": own.ID, "scopes": "consent"}, &out, "Authorization", "Bearer "+n.adminKey())
+	return out.Key
+}
+
+// provedBy looks whether a consent names the record of its signed event as its proof.
+func (n *node) provedBy(id sms.ID) {
+	n.t.Helper()
+	var proof []byte
+	proved := false
+	err := n.DB.Read(n.t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.One(ctx, "SELECT proof_hash FROM consent WHERE id = ?", []any{int64(id)}, &proof); err != nil {
+			return err
+		}
+		list, err := tx.RecordsOf(ctx, id, 10)
+		for _, r := range list {
+			h := r.Record.Hash()
+			proved = proved || r.Record.Kind == consent.KindSigned && bytes.Equal(h[:], proof)
+		}
+		return err
+	})
+	if err != nil || !proved {
+		n.t.Errorf("the consent's proof is not its event's record: %x, %v", proof, err)
+	}
 }
 
 // An event counts once, whoever sends it again; under its id nothing else is said; what is not

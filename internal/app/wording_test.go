@@ -35,6 +35,8 @@ func TestWordingsThatAReviewerConfirms(t *testing.T) {
 		}
 		const plain, rival = "尊敬的会员，今日全场八折，拒收请回复R", "尊敬的会员，比示例超市便宜，拒收请回复R"
 		expect("no form", marketing(plain), "CNS-09")
+		n.upload(shop, "trademark", 0, n.period().To, "%PDF-1.7 a certificate")
+		expect("another paper", marketing(plain), "CNS-09")
 		n.upload(shop, "consent_form", 0, n.period().To, "%PDF-1.7 a form")
 		expect("a form", marketing(plain))
 		expect("nobody's rival", marketing(rival))

@@ -113,6 +113,7 @@ func TestPartsAreBounded(t *testing.T) {
 		"rows":  {"to\n" + strings.Repeat("14200000001\n", 11), sms.BodyTooLarge},
 		"line":  {"to\n" + strings.Repeat("1", maxLine+1), sms.BadRequest},
 		"lines": {strings.Repeat("\n", 3), sms.BadRequest},
+		"none":  {"to\n", sms.BadRequest},
 	} {
 		err := newReader(t, CSV, "会员日全场八折").rowsOf(strings.NewReader(in.text), 10, none)
 		known, ok := err.(*sms.Error) //nolint:errorlint // it gives it bare
