@@ -149,7 +149,6 @@ type link struct {
 	owner owner
 	set   limits
 	pacer *Pacer
-	crowd *crowd // nil: the window alone counts
 	log   *slog.Logger
 	now   func() time.Time
 	start time.Time
@@ -171,8 +170,6 @@ type link struct {
 	open      map[Sequence]*request
 	lastSeq   uint32
 	inbound   int
-	shared    int  // slots of the crowd's that it has
-	asked     bool // the crowd owes it some
 	back      backOff
 	pausedAt  time.Duration // since when the reader waits for a slot; 0 if not
 	resumedAt time.Duration // end of the last long pause
@@ -210,7 +207,6 @@ func (l *link) run() {
 	l.fail(l.readLoop())
 	parts.Wait()
 	l.settle()
-	l.giveSpare()
 	l.owner.onClosed(l.reason())
 	close(l.done)
 }
@@ -386,14 +382,13 @@ func (l *link) grown(start int) {
 // the result is NoAnswer, without.
 func (l *link) answer(m message) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.inbound--
 	if m.result != NoAnswer {
 		l.postLocked(m)
 	}
 	l.room.Signal()
 	l.checkIdle()
-	l.mu.Unlock()
-	l.giveSpare()
 }
 
 // answerer makes the function that answers one message, once, from anywhere.

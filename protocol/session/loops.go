@@ -180,14 +180,14 @@ func (l *link) answered(ev *event) {
 // the peer, which cannot be heard meanwhile, is forgiven.
 const longPause = time.Second
 
-// takeSlot waits until the owner has answered enough of the peer's messages, and of all
-// peers' (crowd): the window is of each connection, and kept by not reading. CMPP 3.0 §7.1.
+// takeSlot waits until the owner has answered enough of the peer's messages: the window is
+// of each connection, and kept by not reading. CMPP 3.0 §7.1.
 func (l *link) takeSlot() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.mayRead() {
+	if l.inbound >= l.set.inbound {
 		l.pausedAt = max(l.elapsed(), 1)
-		for !l.closed && !l.mayRead() {
+		for l.inbound >= l.set.inbound && !l.closed {
 			l.room.Wait()
 		}
 		if now := l.elapsed(); now-l.pausedAt > longPause {
@@ -195,11 +195,8 @@ func (l *link) takeSlot() bool {
 		}
 		l.pausedAt = 0
 	}
-	if l.closed {
-		return false
-	}
 	l.inbound++
-	return true
+	return !l.closed
 }
 
 // writeLoop writes everything that is queued in one call, and again whatever

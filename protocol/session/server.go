@@ -116,7 +116,6 @@ type Server struct {
 	admit   admitFunc
 	ids     atomic.Uint64
 	numbers atomic.Uint64 // of delivers
-	crowd   crowd
 	parts   sync.WaitGroup
 	halt    context.CancelFunc
 
@@ -135,7 +134,7 @@ func serve(ctx context.Context, ln net.Listener, cfg ServerConfig, h ServerHandl
 	s := &Server{
 		cfg: cfg.withDefaults(), handler: h, admit: admit, halt: halt, lns: []net.Listener{ln},
 		conns: make(map[net.Conn]bool), perIP: make(map[netip.Addr]int),
-		peers: make(map[uint64]*Peer), accounts: make(map[string]*sharedAccount), crowd: crowd{free: sharedSlots},
+		peers: make(map[uint64]*Peer), accounts: make(map[string]*sharedAccount),
 	}
 	s.parts.Go(func() { s.acceptLoop(ln) })
 	s.parts.Go(func() {
@@ -339,7 +338,6 @@ func (s *Server) servePeer(conn net.Conn, br *bufio.Reader, remote netip.Addr, a
 		window: window, inbound: window, heartbeat: s.cfg.Heartbeat, heartbeatTries: s.cfg.HeartbeatTries,
 		response: s.cfg.ResponseTimeout, write: s.cfg.WriteTimeout, idle: s.cfg.Idle, drainsInbound: true,
 	}, nil, s.cfg.Logger, s.cfg.Now)
-	p.link.crowd = &s.crowd
 	s.mu.Lock()
 	s.peers[p.id] = p
 	closing := s.closing
