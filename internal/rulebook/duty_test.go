@@ -160,7 +160,7 @@ func TestDutyIsCheckedWhenItIsRead(t *testing.T) {
 // CNT-01a: the house pack that the documentation shows for words of one's own is one.
 func TestDocumentedHousePackIsTaken(t *testing.T) {
 	t.Parallel()
-	doc, err := os.ReadFile("../../docs/rules.md")
+	doc, err := os.ReadFile("../../docs/rulebook.md")
 	if err != nil {
 		t.Fatal(err)
 	}
