@@ -137,7 +137,8 @@ func Chains(ctx context.Context, tx Reader, list []*sms.Message) ([]Opened, erro
 // decision may rest on facts that have ended, through the gate as new decisions
 // on the facts and rules of this moment. approved says that a reviewer has
 // approved them: one fact, which overrides no other rule. Where he did so before, it counts
-// again for what he saw and nothing else. It returns how many were decided; those that moved meanwhile are left alone.
+// again for what he saw and nothing else. It returns how many were decided; those
+// that moved meanwhile are left alone.
 func (g *Gate) Redecide(ctx context.Context, list []*sms.Message, approved bool) (int, error) {
 	if len(list) == 0 {
 		return 0, nil
