@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,6 +77,7 @@ func (b *Bench) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(gcPercent) // the generator should take little of what it measures
 	b.ups, err = b.carriers(ctx, offset, logger)
 	if err != nil {
 		return err
@@ -255,7 +257,7 @@ func (b *Bench) sender(ctx context.Context, c *child, rec *load.Recorder, offset
 	}
 	s := &load.HTTP{
 		Recorder: rec, Base: "http://" + c.Ready.HTTP, Key: c.Ready.Key, Recipients: b.Recipients, Parallel: b.Parallel, Offset: offset, ByRef: b.Ingress == "aliyun",
-		Client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: b.Parallel * 2}},
+		Pipes: load.NewPipes(c.Ready.HTTP, b.Parallel), Client: &http.Client{Timeout: time.Minute},
 	}
 	var sender load.Sender = s
 	if b.Ingress == "aliyun" {
@@ -273,7 +275,7 @@ func (b *Bench) sender(ctx context.Context, c *child, rec *load.Recorder, offset
 			fmt.Fprintln(os.Stderr, "event feed:", err)
 		}
 	}()
-	return sender, func() { cancel(); <-done }, nil
+	return sender, func() { cancel(); <-done; s.Pipes.Close() }, nil
 }
 
 // settle waits until everything accepted has its end, or patience does.

@@ -7,8 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"io"
-	"net/http"
+	"errors"
 	"net/url"
 	"strings"
 	"time"
@@ -52,34 +51,20 @@ func (a *Aliyun) request(ctx context.Context, m *Message) (code, biz string, err
 	query := strings.ReplaceAll(url.Values{
 		"PhoneNumbers": {m.Number}, "SignName": {a.SignName}, "TemplateCode": {a.Templates[m.Kind]}, "TemplateParam": {a.Params[m.Kind]},
 	}.Encode(), "+", "%20")
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Base+"/?"+query, nil)
-	if err != nil {
-		return "", "", err
-	}
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:]) // never fails
 	empty := sha256.Sum256(nil)
 	content, once, date := hex.EncodeToString(empty[:]), hex.EncodeToString(nonce[:]), time.Now().UTC().Format("2006-01-02T15:04:05Z")
-	canonical := sha256.Sum256([]byte("POST\n/\n" + query + "\nhost:" + req.URL.Host + "\nx-acs-action:SendSms\nx-acs-content-sha256:" + content +
+	canonical := sha256.Sum256([]byte("POST\n/\n" + query + "\nhost:" + a.Pipes.address + "\nx-acs-action:SendSms\nx-acs-content-sha256:" + content +
 		"\nx-acs-date:" + date + "\nx-acs-signature-nonce:" + once + "\nx-acs-version:2017-05-25\n\n" + acs3Signed + "\n" + content))
 	mac := hmac.New(sha256.New, []byte(a.Secret))
 	mac.Write([]byte(acs3 + "\n" + hex.EncodeToString(canonical[:])))
-	for name, v := range map[string]string{
-		"x-acs-action": "SendSms", "x-acs-version": "2017-05-25", "x-acs-date": date, "x-acs-signature-nonce": once, "x-acs-content-sha256": content,
-		"Authorization": acs3 + " Credential=" + a.ID + ",SignedHeaders=" + acs3Signed + ",Signature=" + hex.EncodeToString(mac.Sum(nil)),
-	} {
-		req.Header.Set(name, v)
-	}
-	resp, err := a.Client.Do(req)
-	if err != nil {
-		return "", "", err
-	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return "", "", err
+	header := [][2]string{
+		{"x-acs-action", "SendSms"}, {"x-acs-version", "2017-05-25"}, {"x-acs-date", date}, {"x-acs-signature-nonce", once}, {"x-acs-content-sha256", content},
+		{"Authorization", acs3 + " Credential=" + a.ID + ",SignedHeaders=" + acs3Signed + ",Signature=" + hex.EncodeToString(mac.Sum(nil))},
 	}
 	var out struct{ Code, BizID string }
-	err = json.Unmarshal(raw, &out)
-	return out.Code, out.BizID, err
+	var bad error
+	err = a.Pipes.do(ctx, "/?"+query, header, nil, func(_ int, body []byte) { bad = json.Unmarshal(body, &out) })
+	return out.Code, out.BizID, errors.Join(err, bad)
 }

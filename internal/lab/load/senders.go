@@ -1,11 +1,9 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -20,16 +18,18 @@ type CMPP struct {
 	Recorder *Recorder
 	Source   string
 
-	mu    sync.Mutex
-	turn  int
 	conns []*session.Client
-	ready *sync.Cond
 	open  sync.WaitGroup
+
+	mu    sync.Mutex
+	free  []*session.Client        // those that may have credit, in whose order they are used
+	known map[*session.Client]bool // those in it
+	ready *sync.Cond
 }
 
 // DialCMPP logs connections in.
 func DialCMPP(ctx context.Context, cfg session.ClientConfig, connections int, source string, r *Recorder) (*CMPP, error) {
-	c := &CMPP{Recorder: r, Source: source}
+	c := &CMPP{Recorder: r, Source: source, known: map[*session.Client]bool{}}
 	c.ready = sync.NewCond(&c.mu)
 	for i := range connections {
 		s, err := session.DialCMPP(ctx, cfg, c)
@@ -37,6 +37,7 @@ func DialCMPP(ctx context.Context, cfg session.ClientConfig, connections int, so
 			return nil, fmt.Errorf("connection %d: %w", i+1, err)
 		}
 		c.conns = append(c.conns, s)
+		c.OnCredit(s)
 	}
 	return c, nil
 }
@@ -72,15 +73,20 @@ func (c *CMPP) Send(_ context.Context, list []Message) {
 	}
 }
 
+// pick takes the sessions in turn. One without credit is left out until it tells of some: to
+// ask each of many again and again would be most of what the generator does.
 func (c *CMPP) pick() *session.Client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		for range c.conns {
-			c.turn++
-			if s := c.conns[c.turn%len(c.conns)]; s.Credit() > 0 {
+		for len(c.free) > 0 {
+			s := c.free[0]
+			c.free = c.free[1:]
+			if s.Credit() > 0 {
+				c.free = append(c.free, s)
 				return s
 			}
+			delete(c.known, s)
 		}
 		c.ready.Wait()
 	}
@@ -106,14 +112,18 @@ func (c *CMPP) OnReport(_ *session.Client, r session.Report, ack func(bool)) {
 func (c *CMPP) OnMO(_ *session.Client, _ session.MO, ack func(bool)) { ack(true) }
 
 // OnCredit implements session.ClientHandler.
-func (c *CMPP) OnCredit(*session.Client) {
+func (c *CMPP) OnCredit(s *session.Client) {
 	c.mu.Lock()
-	c.ready.Broadcast()
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	if !c.known[s] {
+		c.known[s] = true
+		c.free = append(c.free, s)
+		c.ready.Signal()
+	}
 }
 
 // OnClose implements session.ClientHandler.
-func (c *CMPP) OnClose(*session.Client, error) { c.OnCredit(nil) }
+func (c *CMPP) OnClose(*session.Client, error) {}
 
 // HTTP sends by the REST API. Recipients of one request share their text.
 type HTTP struct {
@@ -122,7 +132,8 @@ type HTTP struct {
 	Key        string
 	Recipients int
 	Parallel   int
-	Client     *http.Client
+	Pipes      *Pipes
+	Client     *http.Client // of the event feed
 	// Offset is that of the platform's clock.
 	Offset time.Duration
 	// ByRef has messages known by what their reference begins with, not by their id.
@@ -175,27 +186,17 @@ func (h *HTTP) request(ctx context.Context, list []*Message) {
 		fail()
 		return
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.Base+"/v1/messages", bytes.NewReader(b))
-	if err != nil {
-		fail()
-		return
-	}
-	req.Header.Set("Authorization", "Bearer "+h.Key)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := h.Client.Do(req)
-	if err != nil {
-		fail()
-		return
-	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
 	var out struct {
 		Results []struct {
 			MessageID string `json:"message_id"`
 			State     string `json:"state"`
 		} `json:"results"`
 	}
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK || json.Unmarshal(raw, &out) != nil || len(out.Results) != len(list) {
+	good := false
+	err = h.Pipes.do(ctx, "/v1/messages", [][2]string{{"Authorization", "Bearer " + h.Key}, {"Content-Type", "application/json"}}, b, func(status int, body []byte) {
+		good = status == http.StatusOK && json.Unmarshal(body, &out) == nil && len(out.Results) == len(list)
+	})
+	if err != nil || !good {
 		fail()
 		return
 	}
