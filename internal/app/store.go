@@ -35,6 +35,9 @@ func (s GateStore) Read(ctx context.Context, fn func(context.Context, gate.Tx) e
 	return s.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 }
 
+// Generation is the committed generation of the registry, if the store knows it.
+func (s GateStore) Generation() (int64, bool) { return s.DB.Generation() }
+
 // riskStore is the store as the watch over traffic sees it.
 type riskStore struct{ db *store.DB }
 

@@ -231,6 +231,8 @@ type Tx interface {
 type Store interface {
 	Write(ctx context.Context, fn func(context.Context, Tx) error) error
 	Read(ctx context.Context, fn func(context.Context, Tx) error) error
+	// Generation is the committed one, if the store knows it without reading.
+	Generation() (generation int64, known bool)
 }
 
 // KindDecision is the evidence of a decision.

@@ -126,6 +126,11 @@ func (g *Gate) usable(ctx context.Context, tx LawTx) (*law, error) {
 
 // read is the law as of now, compiled outside of any transaction if it must be.
 func (g *Gate) read(ctx context.Context) (*law, error) {
+	if generation, known := g.store.Generation(); known {
+		if old := g.law.Load(); old != nil && old.snap.Generation == generation {
+			return old, nil
+		}
+	}
 	var l *law
 	var e *edition.Edition
 	var texts *edition.Texts

@@ -47,8 +47,9 @@ type DB struct {
 	rest   func()   // ends that, and what indexes events
 	file   *os.File // SQLite: to sync it; closed last, for closing it drops SQLite's locks on it
 
-	lag  *lag  // SQLite: events that are in no index yet
-	ways *ways // SQLite: what its writer knows of messages under way
+	lag   *lag         // SQLite: events that are in no index yet
+	ways  *ways        // SQLite: what its writer knows of messages under way
+	facts atomic.Int64 // SQLite: the committed generation, see DB.Generation
 
 	foldFailures, indexFailures atomic.Int64
 
@@ -97,6 +98,9 @@ func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
 	}
 	if d.file, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
+	}
+	if err := d.Read(ctx, d.readGeneration); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
 	}
 	living, stop := context.WithCancel(context.Background())
@@ -375,10 +379,7 @@ func Missing(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 // One scans the only row into dest, or returns sql.ErrNoRows.
 func (t *Tx) One(ctx context.Context, query string, args []any, dest ...any) error {
 	found := false
-	err := t.Query(ctx, query, args, func(r *sql.Rows) error {
-		found = true
-		return r.Scan(dest...)
-	})
+	err := t.each(ctx, query, args, dest, func() error { found = true; return nil })
 	if err == nil && !found {
 		err = sql.ErrNoRows
 	}

@@ -22,8 +22,17 @@ func (t *Tx) Counter(ctx context.Context, name string) (int64, error) {
 	return v, nil
 }
 
-func (t *Tx) bump(ctx context.Context, name string) error {
-	return t.Exec(ctx, "UPDATE counter SET value = value + 1 WHERE name = ?", name)
+// MoveGeneration says that the registry is another one now. The counter's row is locked
+// from here to the commit, so that changes that call it first come one after the other.
+func (t *Tx) MoveGeneration(ctx context.Context) error {
+	if t.lite != nil {
+		t.onEnd(func(committed bool) {
+			if committed {
+				t.d.facts.Add(1)
+			}
+		})
+	}
+	return t.Exec(ctx, "UPDATE counter SET value = value + 1 WHERE name = ?", counterFacts)
 }
 
 // Journal reads the newest number of the revocation journal.
@@ -31,6 +40,18 @@ func (t *Tx) Journal(ctx context.Context) (int64, error) { return t.Counter(ctx,
 
 // Generation reads the generation of the registry's facts.
 func (t *Tx) Generation(ctx context.Context) (int64, error) { return t.Counter(ctx, counterFacts) }
+
+// Generation is the committed generation of the registry's facts where it is known without
+// reading: on SQLite, whose file one process has to itself.
+func (d *DB) Generation() (generation int64, known bool) {
+	return d.facts.Load(), d.dialect == SQLite
+}
+
+func (d *DB) readGeneration(ctx context.Context, tx *Tx) error {
+	generation, err := tx.Generation(ctx)
+	d.facts.Store(generation)
+	return err
+}
 
 // Revoke appends to the journal. The counter row is locked from here to the
 // commit, so numbers are in commit order: call it last.

@@ -26,5 +26,5 @@ func (t *Tx) changeMeasure(ctx context.Context, query string, args ...any) (bool
 	if err != nil || n == 0 {
 		return false, err
 	}
-	return true, t.bump(ctx, counterFacts)
+	return true, t.MoveGeneration(ctx)
 }

@@ -18,7 +18,7 @@ func (t *Tx) PutSegmentTable(ctx context.Context, id sms.ID, at int64, data []by
 	if err := t.Exec(ctx, "INSERT INTO segment_table(id, at, data) VALUES (?, ?, ?)", int64(id), at, data); err != nil {
 		return fmt.Errorf("store the table of number segments: %w", err)
 	}
-	return t.bump(ctx, counterFacts)
+	return t.MoveGeneration(ctx)
 }
 
 // DropSegmentTable goes back to the program's own.
@@ -26,7 +26,7 @@ func (t *Tx) DropSegmentTable(ctx context.Context) error {
 	if err := t.Exec(ctx, "DELETE FROM segment_table"); err != nil {
 		return err
 	}
-	return t.bump(ctx, counterFacts)
+	return t.MoveGeneration(ctx)
 }
 
 // SegmentTable reads the stored table.

@@ -93,7 +93,7 @@ func (t *Tx) Erase(ctx context.Context, phone [16]byte, group sms.ID) (bool, err
 	if err := t.Exec(ctx, "UPDATE person_request SET content = ?, copy_until = 0 WHERE phone_id = ? AND group_id = ? AND copy_until <> 0", []byte{}, phone[:], int64(group)); err != nil {
 		return false, err
 	}
-	if err := t.bump(ctx, counterFacts); err != nil {
+	if err := t.MoveGeneration(ctx); err != nil {
 		return false, err
 	}
 	return true, t.Exec(ctx, "DELETE FROM person WHERE phone_id = ? AND NOT EXISTS (SELECT 1 FROM person_secret s WHERE s.phone_id = person.phone_id)", phone[:])

@@ -10,10 +10,6 @@ import (
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
 
-// MoveGeneration says that the registry is another one now. The counter's row is locked
-// from here to the commit, so that changes that call it first come one after the other.
-func (t *Tx) MoveGeneration(ctx context.Context) error { return t.bump(ctx, counterFacts) }
-
 // InsertRulePack stores a proposed pack with its text and its scenarios.
 func (t *Tx) InsertRulePack(ctx context.Context, p registry.RulePack, text, cases []byte) error {
 	err := t.Exec(ctx, `INSERT INTO rule_pack(id, name, version, layer, text, cases, hash, cases_hash, note, state, proposed_by, proposed_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,

@@ -305,5 +305,5 @@ func (t *Tx) Put(ctx context.Context, object any) error {
 	if err != nil {
 		return err
 	}
-	return t.bump(ctx, counterFacts)
+	return t.MoveGeneration(ctx)
 }
