@@ -15,6 +15,10 @@ const (
 	foldRows   = 100_000     // changed since the last time: some hundred megabytes of log
 	foldAfter  = time.Minute // or so long after a change
 	foldPasses = 2           // beside the writer, before the last one in its turn
+
+	flushPiece = 1 << 20                // written out at once
+	flushFree  = 100 * time.Microsecond // nothing of the piece was changed
+	flushPause = 2                      // times as long as it took
 )
 
 // fold keeps the log short until ctx ends.
@@ -48,7 +52,7 @@ func (d *DB) foldOnce(ctx context.Context) error {
 		if _, err := d.pass(ctx); err != nil {
 			return err
 		}
-		if err := d.file.Sync(); err != nil {
+		if err := d.flushSlowly(ctx); err != nil {
 			return fmt.Errorf("sync the database's file: %w", err)
 		}
 	}
@@ -61,6 +65,31 @@ func (d *DB) foldOnce(ctx context.Context) error {
 		err = errors.New("a reader holds the log")
 	}
 	return err
+}
+
+// flushSlowly syncs the file. What is changed goes to the disk piece by piece, with pauses:
+// when it all goes at once, the commits' own syncs wait behind it, ten times as long as else.
+func (d *DB) flushSlowly(ctx context.Context) error {
+	info, err := d.file.Stat()
+	if err != nil {
+		return err
+	}
+	for at := int64(0); at < info.Size(); at += flushPiece {
+		began := time.Now()
+		if err := flush(d.file, at, flushPiece); err != nil {
+			return err
+		}
+		took := time.Since(began)
+		if took < flushFree {
+			continue
+		}
+		select {
+		case <-time.After(flushPause * took):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return d.file.Sync()
 }
 
 // pass folds what the log holds now, and tells whether that was all.
