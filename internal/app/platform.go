@@ -179,7 +179,7 @@ func (p *Platform) join() {
 		Busy:    func() bool { return p.Receiver.Backlog() > reportBacklog },
 	}, GateStore{p.DB}, p.Shelf, p.Keys, p.IDs)
 	p.Receiver = &inbound.Receiver{
-		Store: InboundStore{p.DB}, Gather: 2 * gather, IDs: p.IDs, Keys: p.Keys, Codes: p.Codes, InForce: p.Gate.InForce, Now: p.Now, Logger: p.Logger,
+		Store: InboundStore{p.DB}, Gather: 10 * gather, IDs: p.IDs, Keys: p.Keys, Codes: p.Codes, InForce: p.Gate.InForce, Now: p.Now, Logger: p.Logger,
 		OnReports: p.reported, OnMO: p.told, OnEnded: p.ended,
 	}
 	p.Lists = &consent.Importer{Store: listStore{p.DB}, Keys: p.Keys, IDs: p.IDs, InForce: p.Gate.RulesInForce}
@@ -195,7 +195,8 @@ func (p *Platform) join() {
 	}, p.Worker.SetLines)
 }
 
-// gather is how long answers and reports wait for company in their transactions.
+// gather is how long answers wait for company in their transactions. Reports, for which nobody
+// waits, may wait ten times as long.
 const gather = 2 * time.Millisecond
 
 // reportBacklog is how many reports may wait before the gate steps back for them.

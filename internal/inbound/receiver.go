@@ -43,7 +43,7 @@ type Receiver struct {
 	InForce func(ctx context.Context) (*registry.Snapshot, *rulebook.Book, error)
 	Now     func() time.Time
 	Logger  *slog.Logger
-	Gather  time.Duration // how long reports wait for company in their transaction
+	Gather  time.Duration // how long reports wait for company in their transaction while some comes
 	// OnEnded, if set, gets the ends of a channel's segments after their commit.
 	OnEnded func(channel sms.ID, list []Ended)
 	// OnReports gets what customers were told of reports, after the commit; OnMO is
@@ -140,27 +140,55 @@ func (x *Receiver) MO(channel sms.ID, m session.MO, ack func(ok bool)) {
 func (x *Receiver) Run(ctx context.Context) {
 	x.init()
 	var parts sync.WaitGroup
-	parts.Go(func() { x.loop(ctx, x.wakeup[0], x.Gather, x.storeReports) })
-	parts.Go(func() { x.loop(ctx, x.wakeup[1], 0, x.storeMOs) }) // one may be an opt-out
+	parts.Go(func() { x.watchReports(ctx) })
+	parts.Go(func() { x.watchMOs(ctx) })
 	parts.Go(func() { x.watchParts(ctx) })
 	parts.Wait()
 }
 
-func (x *Receiver) loop(ctx context.Context, wake chan struct{}, gather time.Duration, store func(context.Context)) {
-	for {
+func (x *Receiver) watchReports(ctx context.Context) {
+	for ctx.Err() == nil {
 		select {
-		case <-wake:
-			if gather > 0 {
-				select {
-				case <-time.After(gather):
-				case <-ctx.Done():
-				}
-			}
-			store(context.WithoutCancel(ctx))
+		case <-x.wakeup[0]:
 		case <-ctx.Done():
-			store(context.WithoutCancel(ctx))
+		}
+		for x.Backlog() > 0 && ctx.Err() == nil {
+			x.gather(ctx)
+			x.storeReports(context.WithoutCancel(ctx))
+		}
+	}
+	for x.Backlog() > 0 {
+		x.storeReports(context.WithoutCancel(ctx))
+	}
+}
+
+// gatherStep is within how long a report must follow another to be worth waiting for: a
+// carrier whose window is full sends none until it has an answer.
+const gatherStep = 4 * time.Millisecond
+
+// gather waits for as many reports as a transaction takes, as long as they come.
+func (x *Receiver) gather(ctx context.Context) {
+	n := x.Backlog()
+	for waited := time.Duration(0); waited < x.Gather && n < batchReport; waited += gatherStep {
+		select {
+		case <-time.After(gatherStep):
+		case <-ctx.Done():
 			return
 		}
+		was := n
+		if n = x.Backlog(); n == was {
+			return
+		}
+	}
+}
+
+func (x *Receiver) watchMOs(ctx context.Context) { // they don't wait: one may be an opt-out
+	for ctx.Err() == nil {
+		select {
+		case <-x.wakeup[1]:
+		case <-ctx.Done():
+		}
+		x.storeMOs(context.WithoutCancel(ctx))
 	}
 }
 
@@ -183,11 +211,10 @@ func (x *Receiver) Backlog() int {
 	return len(x.reports)
 }
 
+// storeReports stores what one transaction takes.
 func (x *Receiver) storeReports(ctx context.Context) {
-	for byChannel := x.takeReports(); len(byChannel) > 0; byChannel = x.takeReports() {
-		for channel, list := range byChannel {
-			x.storeChannel(ctx, channel, list)
-		}
+	for channel, list := range x.takeReports() {
+		x.storeChannel(ctx, channel, list)
 	}
 }
 
