@@ -12,7 +12,8 @@ import (
 // second core.
 const (
 	foldLook   = 200 * time.Millisecond
-	foldRows   = 100_000     // changed since the last time: some hundred megabytes of log
+	passRows   = 20_000      // changed since the last pass
+	foldRows   = 100_000     // changed since the log began: some hundred megabytes of it
 	foldAfter  = time.Minute // or so long after a change
 	foldPasses = 2           // beside the writer, before the last one in its turn
 
@@ -21,11 +22,12 @@ const (
 	flushPause = 2                      // times as long as it took
 )
 
-// fold keeps the log short until ctx ends.
+// fold keeps the log short until ctx ends. Its passes are many and short: one holds a core,
+// which everything else then lacks.
 func (d *DB) fold(ctx context.Context) {
 	tick := time.NewTicker(foldLook)
 	defer tick.Stop()
-	folded, last := int64(0), time.Now()
+	folded, passed, last := int64(0), int64(0), time.Now()
 	for {
 		select {
 		case <-tick.C:
@@ -33,14 +35,31 @@ func (d *DB) fold(ctx context.Context) {
 			return
 		}
 		rows := d.Rows()
-		if rows-folded < foldRows && (rows == folded || time.Since(last) < foldAfter) {
-			continue
+		whole := rows-folded >= foldRows || rows != folded && time.Since(last) >= foldAfter
+		var err error
+		switch {
+		case whole:
+			err = d.foldOnce(ctx)
+			folded, passed, last = rows, rows, time.Now()
+		case rows-passed >= passRows:
+			err = d.beside(ctx)
+			passed = rows
 		}
-		if err := d.foldOnce(ctx); err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil {
 			d.foldFailures.Add(1)
 		}
-		folded, last = rows, time.Now()
 	}
+}
+
+// beside folds what is there, beside the writer, and syncs it.
+func (d *DB) beside(ctx context.Context) error {
+	if _, err := d.pass(ctx); err != nil {
+		return err
+	}
+	if err := d.flushSlowly(ctx); err != nil {
+		return fmt.Errorf("sync the database's file: %w", err)
+	}
+	return nil
 }
 
 // foldOnce folds what is there and then what came meanwhile, beside the writer; the
@@ -49,11 +68,8 @@ func (d *DB) fold(ctx context.Context) {
 // so most of it is synced before.
 func (d *DB) foldOnce(ctx context.Context) error {
 	for range foldPasses {
-		if _, err := d.pass(ctx); err != nil {
+		if err := d.beside(ctx); err != nil {
 			return err
-		}
-		if err := d.flushSlowly(ctx); err != nil {
-			return fmt.Errorf("sync the database's file: %w", err)
 		}
 	}
 	if err := d.turns.take(ctx, TurnIndex); err != nil {
