@@ -52,7 +52,11 @@ func Open(path string, pragmas ...string) (*Conn, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	defer libc.Xfree(c.tls, name)
-	rc := sqlite3.Xsqlite3_open_v2(c.tls, name, c.out, sqlite3.SQLITE_OPEN_READWRITE|sqlite3.SQLITE_OPEN_CREATE|sqlite3.SQLITE_OPEN_NOMUTEX, 0)
+	files, err := system()
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	rc := sqlite3.Xsqlite3_open_v2(c.tls, name, c.out, sqlite3.SQLITE_OPEN_READWRITE|sqlite3.SQLITE_OPEN_CREATE|sqlite3.SQLITE_OPEN_NOMUTEX, files)
 	c.db = c.pointer(0) // also after most errors
 	if rc != sqlite3.SQLITE_OK {
 		return nil, errors.Join(c.error(rc), c.Close())
