@@ -60,7 +60,11 @@ func (a *Aliyun) request(ctx context.Context, m *Message) (code, biz string, err
 	mac := hmac.New(sha256.New, []byte(a.Secret))
 	mac.Write([]byte(acs3 + "\n" + hex.EncodeToString(canonical[:])))
 	header := [][2]string{
-		{"x-acs-action", "SendSms"}, {"x-acs-version", "2017-05-25"}, {"x-acs-date", date}, {"x-acs-signature-nonce", once}, {"x-acs-content-sha256", content},
+		{"x-acs-action", "SendSms"},
+		{"x-acs-version", "2017-05-25"},
+		{"x-acs-date", date},
+		{"x-acs-signature-nonce", once},
+		{"x-acs-content-sha256", content},
 		{"Authorization", acs3 + " Credential=" + a.ID + ",SignedHeaders=" + acs3Signed + ",Signature=" + hex.EncodeToString(mac.Sum(nil))},
 	}
 	var out struct{ Code, BizID string }
