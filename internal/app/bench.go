@@ -32,7 +32,7 @@ type Bench struct {
 	Connections int           `help:"CMPP connections of the customer." default:"10"`
 	Window      int           `help:"Unanswered PDUs of a connection." default:"256"`
 	Recipients  int           `help:"HTTP: recipients of a request." default:"100"`
-	Parallel    int           `help:"HTTP, Aliyun's dialect: requests at a time." default:"256"`
+	Parallel    int           `help:"HTTP, Aliyun's dialect: requests at a time." default:"512"`
 	Numbers     int           `help:"Distinct numbers, each with a consent." default:"1000000"`
 	Old         int           `help:"Old messages in the store." default:"2000000"`
 	Only        string        `help:"One kind instead of the mix: otp, notice or mkt." enum:",otp,notice,mkt" default:""`
