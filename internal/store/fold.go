@@ -17,7 +17,8 @@ const (
 	foldAfter  = time.Minute // or so long after a change
 	foldPasses = 2           // beside the writer, before the last one in its turn
 
-	flushPiece = 1 << 20                // written out at once
+	flushPiece = 1 << 20                // bytes written out at once at the least
+	flushMost  = 1 << 14                // pieces of a file
 	flushFree  = 100 * time.Microsecond // nothing of the piece was changed
 	flushPause = 2                      // times as long as it took
 )
@@ -90,9 +91,10 @@ func (d *DB) flushSlowly(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for at := int64(0); at < info.Size(); at += flushPiece {
+	piece := max(flushPiece, info.Size()/flushMost)
+	for at := int64(0); at < info.Size(); at += piece {
 		began := time.Now()
-		if err := flush(d.file, at, flushPiece); err != nil {
+		if err := flush(d.file, at, piece); err != nil {
 			return err
 		}
 		took := time.Since(began)

@@ -39,31 +39,30 @@ func NewPipes(address string, most int) *Pipes {
 
 // do makes a request and gives the answer's status and body to read.
 func (p *Pipes) do(ctx context.Context, path string, header [][2]string, body []byte, read func(status int, body []byte)) error {
-	c := <-p.free
-	err := p.with(ctx, &c, path, header, body, read)
-	if err != nil && c != nil {
-		_ = c.conn.Close() // the error that matters is known
-		c = nil
-	}
-	p.free <- c
-	return err
-}
-
-func (p *Pipes) with(ctx context.Context, c **pipe, path string, header [][2]string, body []byte, read func(status int, body []byte)) error {
-	if *c == nil {
+	x := <-p.free
+	defer func() { p.free <- x }()
+	if x == nil {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.address)
 		if err != nil {
 			return err
 		}
-		*c = &pipe{conn: conn, in: bufio.NewReader(conn)}
+		x = &pipe{conn: conn, in: bufio.NewReader(conn)}
 	}
-	x := *c
+	err := x.exchange(ctx, p.address, path, header, body, read)
+	if err != nil {
+		_ = x.conn.Close() // the error that matters is known
+		x = nil
+	}
+	return err
+}
+
+func (x *pipe) exchange(ctx context.Context, host, path string, header [][2]string, body []byte, read func(status int, body []byte)) error {
 	if err := x.conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { _ = x.conn.SetDeadline(time.Unix(1, 0)) })() // it fails on a closed one
 	x.out.Reset()
-	x.out.WriteString("POST " + path + " HTTP/1.1\r\nHost: " + p.address + "\r\n")
+	x.out.WriteString("POST " + path + " HTTP/1.1\r\nHost: " + host + "\r\n")
 	for _, h := range header {
 		x.out.WriteString(h[0] + ": " + h[1] + "\r\n")
 	}

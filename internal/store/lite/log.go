@@ -35,7 +35,9 @@ type logFile struct {
 // logs are the open logs, by SQLite's pointer to the file.
 var logs struct {
 	sync.RWMutex
-	of map[uintptr]*logFile
+	of      map[uintptr]*logFile
+	under   uintptr // methods that every log has of SQLite's own; 0 before the first
+	methods uintptr // those, with ours in place of some. They don't change any more
 }
 
 func logOf(file uintptr) *logFile {
@@ -74,6 +76,9 @@ var system = sync.OnceValues(func() (name uintptr, err error) {
 	if own == 0 || p == 0 {
 		return 0, errNoMemory
 	}
+	if logs.methods = libc.Xmalloc(tls, types.Size_t(unsafe.Sizeof(sqlite3.Tsqlite3_io_methods{}))); logs.methods == 0 {
+		return 0, errNoMemory
+	}
 	logs.of = map[uintptr]*logFile{}
 	ours := as[sqlite3.Tsqlite3_vfs](p)
 	*ours = *as[sqlite3.Tsqlite3_vfs](own)
@@ -84,11 +89,6 @@ var system = sync.OnceValues(func() (name uintptr, err error) {
 	return name, nil
 })
 
-// methods are those of a log above SQLite's own ones, which are the same for every log.
-var methods = sync.OnceValue(func() uintptr {
-	return libc.Xmalloc(libc.NewTLS(), types.Size_t(unsafe.Sizeof(sqlite3.Tsqlite3_io_methods{})))
-})
-
 func openFile(tls *libc.TLS, _, name, file uintptr, flags int32, out uintptr) int32 {
 	own := sqlite3.Xsqlite3_vfs_find(tls, 0)
 	rc := behind[openFunc](as[sqlite3.Tsqlite3_vfs](own).FxOpen)(tls, own, name, file, flags, out)
@@ -96,18 +96,19 @@ func openFile(tls *libc.TLS, _, name, file uintptr, flags int32, out uintptr) in
 		return rc
 	}
 	f := as[sqlite3.Tsqlite3_file](file)
-	l := &logFile{under: as[sqlite3.Tsqlite3_io_methods](f.FpMethods), next: -1}
 	logs.Lock()
 	defer logs.Unlock()
-	p := methods()
-	if p == 0 {
-		return rc // it works without
+	if logs.under == 0 {
+		logs.under = f.FpMethods
+		m := as[sqlite3.Tsqlite3_io_methods](logs.methods)
+		*m = *as[sqlite3.Tsqlite3_io_methods](logs.under)
+		m.FxClose, m.FxRead, m.FxWrite = pointerTo(closeFunc(closeLog)), pointerTo(bytesFunc(readLog)), pointerTo(bytesFunc(writeLog))
+		m.FxTruncate, m.FxSync, m.FxFileSize = pointerTo(sizeFunc(truncateLog)), pointerTo(flagsFunc(syncLog)), pointerTo(tellFunc(sizeLog))
 	}
-	m := as[sqlite3.Tsqlite3_io_methods](p)
-	*m = *l.under
-	m.FxClose, m.FxRead, m.FxWrite = pointerTo(closeFunc(closeLog)), pointerTo(bytesFunc(readLog)), pointerTo(bytesFunc(writeLog))
-	m.FxTruncate, m.FxSync, m.FxFileSize = pointerTo(sizeFunc(truncateLog)), pointerTo(flagsFunc(syncLog)), pointerTo(tellFunc(sizeLog))
-	logs.of[file], f.FpMethods = l, p
+	if f.FpMethods == logs.under { // else nothing is gathered
+		logs.of[file] = &logFile{under: as[sqlite3.Tsqlite3_io_methods](logs.under), next: -1}
+		f.FpMethods = logs.methods
+	}
 	return rc
 }
 
