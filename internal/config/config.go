@@ -106,7 +106,7 @@ type Proxy struct {
 type Gate struct {
 	BatchRecipients int           `koanf:"batch_recipients" doc:"recipients that one transaction decides"`
 	BatchWait       time.Duration `koanf:"batch_wait" doc:"how long a first call waits for company"`
-	Queue           int           `koanf:"queue" doc:"recipients that may wait for their decision; more are answered busy"`
+	Queue           int           `koanf:"queue" doc:"recipients that may wait for their decision, of one application at most three times what is left free; more are answered busy"`
 	Workers         int           `koanf:"workers" doc:"postgres: transactions at a time"`
 	IdempotencyKept time.Duration `koanf:"idempotency_kept" doc:"how long an Idempotency-Key is remembered"`
 }

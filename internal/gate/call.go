@@ -60,6 +60,10 @@ type Call struct {
 	// Reviewed says that a person has approved what the campaign says to everybody.
 	Reviewed bool
 
+	// Line is what the call came by, such as a connection, nil for nothing in particular. It
+	// can be compared. Calls of one line keep their order, and lines take turns.
+	Line any
+
 	// Via is the protocol login that the call came by, 0 for HTTP. PDU is the id
 	// that its PDU is, or was, answered with; 0 when that is the message's own.
 	Via sms.ID

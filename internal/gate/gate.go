@@ -50,8 +50,8 @@ type Gate struct {
 	uses  uses
 
 	mu      sync.Mutex
-	urgent  []*job // calls with a verification code
-	normal  []*job
+	urgent  queue // calls with a verification code
+	normal  queue
 	waiting int // recipients
 	closed  bool
 	wake    chan struct{}
@@ -126,18 +126,24 @@ func (g *Gate) enqueue(call *Call, done func(outcome)) {
 		g.mu.Unlock()
 		refuse("the platform is stopping")
 		return
-	case g.waiting+n > g.cfg.QueueRecipients || g.cfg.Busy != nil && g.cfg.Busy():
+	case g.cfg.Busy != nil && g.cfg.Busy():
 		g.mu.Unlock()
 		g.stats.Busy.Add(1)
-		refuse("%d recipients wait for their decision", g.cfg.QueueRecipients)
+		refuse("what was accepted before is sent first")
+		return
+	case g.full(call.Application, n):
+		waiting := g.waiting
+		g.mu.Unlock()
+		g.stats.Busy.Add(1)
+		refuse("%d recipients wait for their decision", waiting)
 		return
 	}
 	g.waiting += n
 	g.stats.Waiting.Store(int64(g.waiting))
 	if urgent(j.call) {
-		g.urgent = append(g.urgent, j)
+		g.urgent.push(j)
 	} else {
-		g.normal = append(g.normal, j)
+		g.normal.push(j)
 	}
 	g.mu.Unlock()
 	select {
@@ -146,7 +152,22 @@ func (g *Gate) enqueue(call *Call, done func(outcome)) {
 	}
 }
 
-func urgent(c *Call) bool { return len(c.Parts) > 0 && c.Parts[0].Category == sms.OTP }
+// full tells whether an application may not add n recipients to those that wait. Who has
+// none waiting gets in while there is room at all.
+func (g *Gate) full(application sms.ID, n int) bool {
+	own := g.urgent.waiting(application) + g.normal.waiting(application)
+	free := g.cfg.QueueRecipients - g.waiting
+	return n > free || own+n > share*free
+}
+
+// urgent tells whether a call is known to hold a verification code before it is read.
+func urgent(c *Call) bool {
+	if len(c.Parts) == 0 {
+		return false
+	}
+	p := &c.Parts[0]
+	return p.Category == sms.OTP || p.Category == "" && p.Otherwise == sms.OTP
+}
 
 func check(c *Call) error {
 	n := 0
@@ -214,7 +235,7 @@ func (g *Gate) work(ctx context.Context) {
 }
 
 // gather waits for a first call, gives it a moment of company, and takes what
-// fits, codes first.
+// fits, codes first, all in turns.
 func (g *Gate) gather(ctx context.Context) []*job {
 	if g.queued() == 0 {
 		select {
@@ -234,14 +255,14 @@ func (g *Gate) gather(ctx context.Context) []*job {
 	defer g.mu.Unlock()
 	var batch []*job
 	n := 0
-	for _, q := range []*[]*job{&g.urgent, &g.normal} {
-		for len(*q) > 0 {
-			r := (*q)[0].call.Recipients()
+	for _, q := range []*queue{&g.urgent, &g.normal} {
+		for j := q.front(); j != nil; j = q.front() {
+			r := j.call.Recipients()
 			if n > 0 && n+r > g.cfg.BatchRecipients {
 				break
 			}
-			batch = append(batch, (*q)[0])
-			*q = (*q)[1:]
+			batch = append(batch, j)
+			q.pop()
 			n += r
 		}
 	}

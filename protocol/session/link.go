@@ -153,6 +153,7 @@ type link struct {
 	now   func() time.Time
 	start time.Time
 
+	owed  bool         // the reader has answers that it has not told onCredit of
 	heard atomic.Int64 // nanoseconds since start at which the last frame came
 	stop  chan struct{}
 	done  chan struct{} // closed after onClosed

@@ -33,11 +33,24 @@ func readFrame(br *bufio.Reader, shortest, longest int) ([]byte, error) {
 	return frame, err
 }
 
+// buffered tells whether the next frame can be had without reading from the connection.
+func buffered(br *bufio.Reader) bool {
+	n := br.Buffered()
+	if n < 4 {
+		return false
+	}
+	head, _ := br.Peek(4) // they are there
+	return uint32(n) >= binary.BigEndian.Uint32(head)
+}
+
 // readLoop handles frames until the connection ends, and says why it did.
 func (l *link) readLoop() error {
 	shortest, longest := l.bind.limits()
 	var ev event
 	for {
+		if l.owed && !buffered(l.br) { // once for all answers of a read, so that what it lets go leaves together
+			l.payCredit()
+		}
 		frame, err := readFrame(l.br, shortest, longest)
 		if errors.Is(err, bufio.ErrBufferFull) {
 			l.br = bufio.NewReaderSize(l.br, longest)
@@ -167,11 +180,18 @@ func (l *link) answered(ev *event) {
 		l.starve(now)
 	}
 	l.checkIdle()
+	written := r.written // a peer may answer what it was not asked yet
 	l.mu.Unlock()
 	r.done(Outcome{
-		Kind: Answered, ID: ev.id, Result: ev.result, OverSpeed: ev.overSpeed, Written: r.written, At: l.now(),
+		Kind: Answered, ID: ev.id, Result: ev.result, OverSpeed: ev.overSpeed, Written: written, At: l.now(),
 	})
-	if ready {
+	l.owed = l.owed || ready
+}
+
+// payCredit is what the reader does before it waits for anything.
+func (l *link) payCredit() {
+	if l.owed {
+		l.owed = false
 		l.owner.onCredit()
 	}
 }
@@ -186,6 +206,9 @@ func (l *link) takeSlot() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.inbound >= l.set.inbound {
+		l.mu.Unlock()
+		l.payCredit()
+		l.mu.Lock()
 		l.pausedAt = max(l.elapsed(), 1)
 		for l.inbound >= l.set.inbound && !l.closed {
 			l.room.Wait()

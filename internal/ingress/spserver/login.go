@@ -20,6 +20,9 @@ const (
 	toldBatch = 1000
 	// maxBacklog bounds what waits in memory for room in one login's windows.
 	maxBacklog = 5000
+	// turnPDUs is how many are written to one session before it is another's turn: they leave
+	// by one write, and are answered by one.
+	turnPDUs = 32
 	// retryPush is how long a customer that refused a report is left alone.
 	retryPush = 5 * time.Second
 )
@@ -51,7 +54,7 @@ type login struct {
 
 	mu      sync.Mutex
 	peers   []peer
-	turn    int
+	turn    int             // PDUs that were written, and sessions passed over counted as turnPDUs
 	backlog []*delivery     // waits for room in a window
 	flying  map[sms.ID]bool // events of the backlog, and those written but not acknowledged
 	told    []sms.ID        // acknowledged, to be stored
@@ -152,8 +155,8 @@ func (l *login) next() (d *delivery, p peer, no int) {
 		return nil, nil, 0
 	}
 	for range l.peers {
-		l.turn++
-		if p = l.peers[l.turn%len(l.peers)]; p.Credit() > 0 {
+		if p = l.peers[l.turn/turnPDUs%len(l.peers)]; p.Credit() > 0 {
+			l.turn++
 			d = l.backlog[0]
 			no = d.sent
 			d.sent++
@@ -163,6 +166,7 @@ func (l *login) next() (d *delivery, p peer, no int) {
 			}
 			return d, p, no
 		}
+		l.turn += turnPDUs - l.turn%turnPDUs
 	}
 	return nil, nil, 0
 }

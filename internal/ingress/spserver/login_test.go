@@ -2,6 +2,7 @@ package spserver
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,5 +75,47 @@ func TestLastConnectionLeavesTheBacklog(t *testing.T) {
 	l.close(nil)
 	if len(l.backlog) != 0 || l.flying[7] {
 		t.Errorf("%d wait, flying %v", len(l.backlog), l.flying)
+	}
+}
+
+// window is a session that takes so many PDUs and notes whose turn it was.
+type window struct {
+	name rune
+	room int
+	said *string
+}
+
+func (w *window) Credit() int { return w.room }
+
+func (w *window) Report(session.Report, func(session.Outcome)) {
+	w.room--
+	*w.said += string(w.name)
+}
+
+func (w *window) MO(session.MO, func(session.Outcome)) {}
+
+// Sessions take turns that are long, so that reports leave by few writes; one whose window
+// is full is passed over.
+func TestSessionsTakeLongTurns(t *testing.T) {
+	var said string
+	l, _ := newLogin()
+	l.rest = time.Time{}
+	l.peers = []peer{&window{'a', 1000, &said}, &window{'b', 10, &said}, &window{'c', 1000, &said}}
+	for i := range 3 * turnPDUs {
+		l.offer(delivery{event: sms.Event{ID: sms.ID(i + 1)}, reports: make([]session.Report, 1)})
+	}
+	a, b, c := strings.Count(said, "a"), strings.Count(said, "b"), strings.Count(said, "c")
+	if len(said) != 3*turnPDUs || b != 10 || a > 2*turnPDUs || c > 2*turnPDUs {
+		t.Errorf("%d, %d and %d: %s", a, b, c, said)
+	}
+	if turns := strings.Count(said, "ab") + strings.Count(said, "bc") + strings.Count(said, "ca"); turns > 4 {
+		t.Errorf("%d changes: %s", turns, said)
+	}
+
+	l, _ = newLogin()
+	l.rest = time.Time{}
+	l.peers = []peer{&window{'a', 0, &said}, &window{'b', 0, &said}, &window{'c', 1, &said}}
+	if said = ""; l.offer(delivery{event: sms.Event{ID: 1}, reports: make([]session.Report, 1)}) && said != "c" {
+		t.Errorf("%q told of the only report", said)
 	}
 }

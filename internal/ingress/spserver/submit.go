@@ -51,6 +51,7 @@ func (s *Server) submit(p *session.Peer, in session.Submit, answer func(string, 
 		return
 	}
 	call := s.call(a, text, extension, recipients, in)
+	call.Line = p
 	if len(recipients) > 1 {
 		call.PDU = s.IDs.Next()
 	}

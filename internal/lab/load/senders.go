@@ -7,37 +7,44 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zhunxin/zhunxin/protocol/session"
 	"github.com/zhunxin/zhunxin/protocol/smstext"
 )
 
-// CMPP sends by CMPP connections, one message a PDU.
+// CMPP sends by CMPP connections, one message a PDU. Each connection is a customer with a
+// queue of its own, and messages go to them in turn.
 type CMPP struct {
 	Recorder *Recorder
 	Source   string
 
-	conns []*session.Client
+	lines []*line
+	turn  atomic.Uint64
 	open  sync.WaitGroup
+}
 
-	mu    sync.Mutex
-	free  []*session.Client        // those that may have credit, in whose order they are used
-	known map[*session.Client]bool // those in it
-	ready *sync.Cond
+// line is a connection and what it has still to send.
+type line struct {
+	of   *CMPP
+	conn *session.Client
+
+	mu     sync.Mutex
+	queue  []*Message
+	closed bool
 }
 
 // DialCMPP logs connections in.
 func DialCMPP(ctx context.Context, cfg session.ClientConfig, connections int, source string, r *Recorder) (*CMPP, error) {
-	c := &CMPP{Recorder: r, Source: source, known: map[*session.Client]bool{}}
-	c.ready = sync.NewCond(&c.mu)
+	c := &CMPP{Recorder: r, Source: source}
 	for i := range connections {
-		s, err := session.DialCMPP(ctx, cfg, c)
-		if err != nil {
+		l := &line{of: c}
+		var err error
+		if l.conn, err = session.DialCMPP(ctx, cfg, l); err != nil {
 			return nil, fmt.Errorf("connection %d: %w", i+1, err)
 		}
-		c.conns = append(c.conns, s)
-		c.OnCredit(s)
+		c.lines = append(c.lines, l)
 	}
 	return c, nil
 }
@@ -48,48 +55,38 @@ func (c *CMPP) Batch() int { return 10 }
 // Lanes implements Sender.
 func (c *CMPP) Lanes() int { return 1 }
 
-// Send implements Sender: it waits for room in a window.
+// Send implements Sender. What a window has no room for waits in its connection's queue.
 func (c *CMPP) Send(_ context.Context, list []Message) {
+	c.open.Add(len(list))
 	for i := range list {
-		m := &list[i]
-		parts, err := smstext.Split(m.Text, 0)
-		if err != nil || len(parts) != 1 {
-			c.Recorder.Fail()
-			continue
-		}
-		s := session.Submit{Source: c.Source, Dests: []string{m.Number}, Coding: uint8(parts[0].Coding), Content: parts[0].Content, WantReport: true}
-		c.open.Add(1)
-		c.pick().Submit(s, func(o session.Outcome) {
-			defer c.open.Done()
-			switch {
-			case o.Kind == session.Answered && o.Result == 0:
-				c.Recorder.Accept(o.ID, m, o.At)
-			case o.Kind == session.Answered && m.Kind == Refused:
-				c.Recorder.Refuse(m, o.At)
-			default:
-				c.Recorder.Fail()
-			}
-		})
+		l := c.lines[c.turn.Add(1)%uint64(len(c.lines))]
+		l.mu.Lock()
+		l.queue = append(l.queue, &list[i])
+		l.mu.Unlock()
+		l.flush(false)
 	}
 }
 
-// pick takes the sessions in turn. One without credit is left out until it tells of some: to
-// ask each of many again and again would be most of what the generator does.
-func (c *CMPP) pick() *session.Client {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for {
-		for len(c.free) > 0 {
-			s := c.free[0]
-			c.free = c.free[1:]
-			if s.Credit() > 0 {
-				c.free = append(c.free, s)
-				return s
-			}
-			delete(c.known, s)
-		}
-		c.ready.Wait()
+// submit sends one message.
+func (c *CMPP) submit(conn *session.Client, m *Message) {
+	parts, err := smstext.Split(m.Text, 0)
+	if err != nil || len(parts) != 1 {
+		c.Recorder.Fail()
+		c.open.Done()
+		return
 	}
+	s := session.Submit{Source: c.Source, Dests: []string{m.Number}, Coding: uint8(parts[0].Coding), Content: parts[0].Content, WantReport: true}
+	conn.Submit(s, func(o session.Outcome) {
+		defer c.open.Done()
+		switch {
+		case o.Kind == session.Answered && o.Result == 0:
+			c.Recorder.Accept(o.ID, m, o.At)
+		case o.Kind == session.Answered && m.Kind == Refused:
+			c.Recorder.Refuse(m, o.At)
+		default:
+			c.Recorder.Fail()
+		}
+	})
 }
 
 // Wait waits for the answers of everything that was sent.
@@ -97,33 +94,40 @@ func (c *CMPP) Wait() { c.open.Wait() }
 
 // Close ends the connections.
 func (c *CMPP) Close() {
-	for _, s := range c.conns {
-		s.Close()
+	for _, l := range c.lines {
+		l.conn.Close()
 	}
 }
 
 // OnReport implements session.ClientHandler.
-func (c *CMPP) OnReport(_ *session.Client, r session.Report, ack func(bool)) {
-	c.Recorder.Report(r.ID, r.Stat == "DELIVRD", time.Now())
+func (l *line) OnReport(_ *session.Client, r session.Report, ack func(bool)) {
+	l.of.Recorder.Report(r.ID, r.Stat == "DELIVRD", time.Now())
 	ack(true)
 }
 
 // OnMO implements session.ClientHandler.
-func (c *CMPP) OnMO(_ *session.Client, _ session.MO, ack func(bool)) { ack(true) }
+func (l *line) OnMO(_ *session.Client, _ session.MO, ack func(bool)) { ack(true) }
 
 // OnCredit implements session.ClientHandler.
-func (c *CMPP) OnCredit(s *session.Client) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.known[s] {
-		c.known[s] = true
-		c.free = append(c.free, s)
-		c.ready.Signal()
-	}
-}
+func (l *line) OnCredit(*session.Client) { l.flush(false) }
 
-// OnClose implements session.ClientHandler.
-func (c *CMPP) OnClose(*session.Client, error) {}
+// OnClose implements session.ClientHandler: what still waits fails.
+func (l *line) OnClose(*session.Client, error) { l.flush(true) }
+
+// flush submits what there is room for, and on a closed connection everything.
+func (l *line) flush(closed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = l.closed || closed
+	n := len(l.queue)
+	if n > 0 && !l.closed {
+		n = min(n, l.conn.Credit())
+	}
+	for _, m := range l.queue[:n] {
+		l.of.submit(l.conn, m)
+	}
+	l.queue = l.queue[n:]
+}
 
 // HTTP sends by the REST API. Recipients of one request share their text.
 type HTTP struct {
