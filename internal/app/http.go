@@ -315,7 +315,10 @@ func (p *Platform) cosigned(ctx context.Context, signed string) error {
 // serveReady tells whether messages can be accepted and leave.
 func (p *Platform) serveReady(w http.ResponseWriter, r *http.Request) {
 	snap, _, err := p.Gate.InForce(r.Context())
+	failed := p.DB.Failed()
 	switch {
+	case failed != nil:
+		http.Error(w, failed.Error(), http.StatusServiceUnavailable)
 	case snap == nil:
 		p.fail(w, err)
 	case err != nil:

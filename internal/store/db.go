@@ -59,6 +59,7 @@ type DB struct {
 	turns   turns
 	writer  *sql.Conn    // SQLite: held for life
 	lite    *lite.Conn   // SQLite: the same, without database/sql
+	syncs   *syncs       // SQLite: of its log
 	rows    atomic.Int64 // changed since the start
 	timings [numTurns]timing
 	dollars sync.Map // PostgreSQL: text with ? → text with $1
@@ -70,8 +71,8 @@ const readers = 4
 // Dialect tells which database it is.
 func (d *DB) Dialect() Dialect { return d.dialect }
 
-// OpenSQLite opens or creates the file. Every commit is synced before it
-// returns (P2): WAL with synchronous=FULL.
+// OpenSQLite opens or creates the file. Every commit is synced before Write
+// returns (P2): WAL with synchronous=FULL, and some classes' syncs after their turn.
 func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, error) {
 	pragmas := []string{
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
@@ -101,6 +102,9 @@ func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
 	}
 	if err := d.Read(ctx, d.readGeneration); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
+	}
+	if d.syncs, err = openSyncs(path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
 	}
 	living, stop := context.WithCancel(context.Background())
@@ -165,11 +169,24 @@ func (d *DB) checkServer(ctx context.Context) error {
 	return nil
 }
 
-// Close releases every connection. On SQLite it first folds the log into the file.
+// Failed tells why nothing is written any more, nil while all is well: SQLite's log could
+// not be put on the disk. Only a new start finds out what is there.
+func (d *DB) Failed() error {
+	if d.syncs == nil {
+		return nil
+	}
+	return d.syncs.err()
+}
+
+// Close releases every connection. On SQLite it first folds the log into the file, unless
+// the log could not be synced: then everything is left as it is.
 func (d *DB) Close() error {
 	var errs []error
 	if d.rest != nil {
 		d.rest()
+	}
+	if err := d.Failed(); err != nil {
+		return err
 	}
 	if d.folder != nil {
 		errs = append(errs, d.folder.Close())
@@ -177,6 +194,12 @@ func (d *DB) Close() error {
 	if d.lite != nil {
 		// The connection has no lock of its own: nobody may be using it.
 		errs = append(errs, d.turns.take(context.Background(), TurnBackground))
+		if d.syncs != nil {
+			if err := d.syncs.close(); err != nil {
+				d.turns.give()
+				return errors.Join(append(errs, err)...)
+			}
+		}
 		_, err := d.lite.Exec("PRAGMA wal_checkpoint(TRUNCATE)", nil)
 		errs = append(errs, err)
 		defer d.turns.give() // who comes now finds it closed
@@ -222,18 +245,32 @@ const retries = 8
 // so it must not touch anything but the transaction.
 func (d *DB) Write(ctx context.Context, class Turn, fn func(context.Context, *Tx) error) error {
 	asked := time.Now()
-	began := asked
-	defer func() { d.timings[class].add(began.Sub(asked), time.Since(began)) }()
+	began, ended := asked, time.Time{}
+	defer func() {
+		if ended.IsZero() {
+			ended = time.Now()
+		}
+		d.timings[class].add(began.Sub(asked), ended.Sub(began))
+	}()
 	if d.dialect == SQLite {
 		if err := d.turns.take(ctx, class); err != nil {
 			return err
 		}
 		began = time.Now()
 		tx := &Tx{d: d, tx: d.writer, lite: d.lite}
+		number := uint64(0)
 		err := func() error {
 			defer d.turns.give() // also when fn panics
-			return d.writeSQLite(ctx, tx, fn)
+			owed, err := d.writeSQLite(ctx, tx, deferred[class], fn)
+			if owed && err == nil {
+				number = d.syncs.commit()
+			}
+			return err
 		}()
+		ended = time.Now()
+		if number > 0 {
+			err = d.syncs.wait(number)
+		}
 		if err == nil {
 			tx.committed()
 		}
@@ -254,12 +291,16 @@ func (t *Tx) committed() {
 	}
 }
 
-func (d *DB) writeSQLite(ctx context.Context, tx *Tx, fn func(context.Context, *Tx) error) (err error) {
+// writeSQLite runs fn and commits, and tells whether the log's sync is owed.
+func (d *DB) writeSQLite(ctx context.Context, tx *Tx, later bool, fn func(context.Context, *Tx) error) (owed bool, err error) {
+	if err := d.syncs.err(); err != nil {
+		return false, err
+	}
 	// A transaction that began is finished even when the caller has gone:
 	// cancelling in the middle of a statement would poison the connection.
 	ctx = context.WithoutCancel(ctx)
 	if _, err := d.lite.Exec("BEGIN IMMEDIATE", nil); err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return false, fmt.Errorf("begin: %w", err)
 	}
 	done := false
 	defer func() {
@@ -274,13 +315,13 @@ func (d *DB) writeSQLite(ctx context.Context, tx *Tx, fn func(context.Context, *
 		}
 	}()
 	if err := fn(ctx, tx); err != nil {
-		return err
+		return false, err
 	}
-	if _, err := d.lite.Exec("COMMIT", nil); err != nil {
-		return fmt.Errorf("commit: %w", err)
+	if owed, err = d.lite.Commit(later); err != nil {
+		return false, fmt.Errorf("commit: %w", err)
 	}
 	done = true
-	return nil
+	return owed, nil
 }
 
 func (d *DB) writePostgres(ctx context.Context, fn func(context.Context, *Tx) error) (err error) {

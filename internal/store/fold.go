@@ -35,6 +35,9 @@ func (d *DB) fold(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		if d.Failed() != nil {
+			return // what is read of the log need not be what was written
+		}
 		rows := d.Rows()
 		whole := rows-folded >= foldRows || rows != folded && time.Since(last) >= foldAfter
 		var err error
