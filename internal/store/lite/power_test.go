@@ -56,7 +56,7 @@ func TestLossOfPowerCutsTheLogBehindItsSync(t *testing.T) { //nolint:paralleltes
 		defer w.Close() //nolint:errcheck // what matters is compared
 		run(w, "CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB)")
 		folder := open(path, "cache_size(-1024)") // which reads the schema, without which nothing is folded
-		defer folder.Close() //nolint:errcheck // it only folds
+		defer folder.Close()                      //nolint:errcheck // it only folds
 
 		files := []string{path, path + "-wal"}
 		disk := make([][]byte, len(files))
