@@ -1,10 +1,13 @@
 package apptest
 
 import (
+	"bufio"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -62,4 +65,43 @@ func TestAcceptedIsSaidAfterTheSync(t *testing.T) {
 	if arrived != requests || answered != requests {
 		t.Errorf("%d requests and %d answers are in the trace, not %d", arrived, answered, requests)
 	}
+}
+
+// P2: when the log can't be put on the disk nothing is accepted any more, and the node says
+// that it must be started again; what was accepted before is there then.
+func TestDiskThatFailsToSync(t *testing.T) {
+	w := newWorld(t)
+	p := w.start()
+	if !w.send(p, call{key: "before", text: otp, to: []string{"14200008000"}}) || len(w.accepted) != 1 {
+		t.Fatal("the node takes no messages")
+	}
+	fault := exec.Command("strace", "-f", "-p", strconv.Itoa(p.cmd.Process.Pid), "-e", "inject=fdatasync:error=EIO", "-o", os.DevNull) //nolint:gosec,noctx // our own program
+	said, err := fault.StderrPipe()
+	if err == nil {
+		err = fault.Start()
+	}
+	if err == nil {
+		_, err = bufio.NewReader(said).ReadString('\n') // that it is attached, to all threads
+	}
+	if err != nil {
+		t.Fatalf("this test makes syncs fail: install strace (%v)", err)
+	}
+	if w.send(p, call{key: "meanwhile", text: otp, to: []string{"14200008001"}}) || len(w.accepted) != 1 {
+		t.Error("a message was answered that is not on the disk")
+	}
+	if status, body := get(t, "http://"+p.ready.HTTP+"/readyz", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "restart") {
+		t.Errorf("the node says of itself: %d %s", status, body)
+	}
+	p.kill(t)
+	_ = fault.Wait() // it ends with what it watches
+	p = w.start()
+	if !w.send(p, call{key: "meanwhile", text: otp, to: []string{"14200008001"}}) || len(w.accepted) != 2 {
+		t.Error("the node takes no messages after its start")
+	}
+	w.quiet(p)
+	p.stop(t)
+	db := w.open()
+	defer db.Close() //nolint:errcheck // read only
+	w.money(db)
+	w.evidence(db)
 }

@@ -11,8 +11,8 @@ import (
 // one write, and the next come by one read.
 const turn = 50
 
-// share is how much of what is left free in the queue an application may hold: alone
-// three quarters of all, so that another one always finds room.
+// share is how many times what is left free in the queue an application may hold: alone
+// three quarters of all, so that the next ones find room.
 const share = 3
 
 // queue is what waits for its decision in one class. Applications take turns, and in each

@@ -244,43 +244,42 @@ const retries = 8
 // again after a serialization failure or a deadlock (PostgreSQL 40001, 40P01),
 // so it must not touch anything but the transaction.
 func (d *DB) Write(ctx context.Context, class Turn, fn func(context.Context, *Tx) error) error {
-	asked := time.Now()
-	began, ended := asked, time.Time{}
-	defer func() {
-		if ended.IsZero() {
-			ended = time.Now()
-		}
-		d.timings[class].add(began.Sub(asked), ended.Sub(began))
-	}()
 	if d.dialect == SQLite {
-		if err := d.turns.take(ctx, class); err != nil {
-			return err
-		}
-		began = time.Now()
-		tx := &Tx{d: d, tx: d.writer, lite: d.lite}
-		number := uint64(0)
-		err := func() error {
-			defer d.turns.give() // also when fn panics
-			owed, err := d.writeSQLite(ctx, tx, deferred[class], fn)
-			if owed && err == nil {
-				number = d.syncs.commit()
-			}
-			return err
-		}()
-		ended = time.Now()
-		if number > 0 {
-			err = d.syncs.wait(number)
-		}
-		if err == nil {
-			tx.committed()
-		}
-		return err
+		return d.writeInTurn(ctx, class, fn)
 	}
+	began := time.Now()
+	defer func() { d.timings[class].add(0, time.Since(began)) }()
 	var err error
 	for range retries {
 		if err = d.writePostgres(ctx, fn); !lostRace(err) {
 			return err
 		}
+	}
+	return err
+}
+
+// writeInTurn has the one writer for fn and the commit, and not for a sync that is owed.
+func (d *DB) writeInTurn(ctx context.Context, class Turn, fn func(context.Context, *Tx) error) error {
+	asked := time.Now()
+	if err := d.turns.take(ctx, class); err != nil {
+		return err
+	}
+	began := time.Now()
+	tx := &Tx{d: d, tx: d.writer, lite: d.lite}
+	number, err := func() (uint64, error) {
+		defer d.turns.give() // also when fn panics
+		defer func() { d.timings[class].add(began.Sub(asked), time.Since(began)) }()
+		owed, err := d.writeSQLite(ctx, tx, deferred[class], fn)
+		if err != nil || !owed {
+			return 0, err
+		}
+		return d.syncs.commit(), nil
+	}()
+	if err == nil {
+		err = d.syncs.wait(number)
+	}
+	if err == nil {
+		tx.committed()
 	}
 	return err
 }

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"io"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -25,18 +24,7 @@ func withPeer(t *testing.T, do func(c *Client, h *holder, say func(bytes ...[]by
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		defer func() { _ = far.Close() }()
-		go func() {
-			if _, err := io.ReadFull(far, make([]byte, 39)); err != nil {
-				return
-			}
-			frame, err := cmpp.Append(nil, cmpp.V20, 1, &cmpp.ConnectResp{Version: cmpp.V20})
-			if err == nil {
-				_, err = far.Write(frame)
-			}
-			if err == nil {
-				_, _ = io.Copy(io.Discard, far)
-			}
-		}()
+		go takeLogin(far)
 		h := &holder{platform: newPlatform()}
 		c, err := DialCMPP(t.Context(), ClientConfig{
 			Login: "900001", Secret: "x", Version: CMPP20, Window: 4, InboundWindow: 1,

@@ -373,23 +373,27 @@ func TestHeartbeatKeepsAnIdleLink(t *testing.T) {
 	})
 }
 
+// takeLogin lets a client of CMPP 2.0 in and then says nothing, but reads.
+func takeLogin(far net.Conn) {
+	if _, err := io.ReadFull(far, make([]byte, 39)); err != nil {
+		return
+	}
+	answer, err := cmpp.Append(nil, cmpp.V20, 1, &cmpp.ConnectResp{Version: cmpp.V20})
+	if err == nil {
+		_, err = far.Write(answer)
+	}
+	if err == nil {
+		_, _ = io.Copy(io.Discard, far)
+	}
+}
+
 // A peer that logs in and then says nothing loses the connection.
 func TestSilentPeerIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		go func() {
 			defer func() { _ = far.Close() }()
-			frame := make([]byte, 39)
-			if _, err := io.ReadFull(far, frame); err != nil {
-				return
-			}
-			answer, err := cmpp.Append(nil, cmpp.V20, 1, &cmpp.ConnectResp{Version: cmpp.V20})
-			if err == nil {
-				_, err = far.Write(answer)
-			}
-			if err == nil {
-				_, _ = io.Copy(io.Discard, far)
-			}
+			takeLogin(far)
 		}()
 		h := newPlatform()
 		_, err := DialCMPP(t.Context(), ClientConfig{

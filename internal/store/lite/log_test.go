@@ -12,6 +12,20 @@ import (
 	"github.com/zhunxin/zhunxin/internal/store/lite"
 )
 
+func openFile(t *rapid.T, path string, pragmas ...string) *lite.Conn {
+	c, err := lite.Open(path, pragmas...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func run(t *rapid.T, c *lite.Conn, query string, args ...any) {
+	if _, err := c.Exec(query, args); err != nil {
+		t.Fatalf("%.60s: %v", query, err)
+	}
+}
+
 // What a commit has written is in the files when it returns, for other connections and for
 // whoever finds the files after a crash, whatever was gathered meanwhile.
 func TestLogIsWhole(t *testing.T) {
@@ -23,18 +37,6 @@ func TestLogIsWhole(t *testing.T) {
 		}
 		defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 		path := filepath.Join(dir, "a.db")
-		open := func(path string, pragmas ...string) *lite.Conn {
-			c, err := lite.Open(path, pragmas...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return c
-		}
-		run := func(c *lite.Conn, query string, args ...any) {
-			if _, err := c.Exec(query, args); err != nil {
-				t.Fatalf("%.60s: %v", query, err)
-			}
-		}
 		rows := func(c *lite.Conn) string {
 			var out strings.Builder
 			for _, query := range []string{"SELECT id, length(v), substr(v, 1, 8) FROM t ORDER BY id", "SELECT 0, 0, integrity_check FROM pragma_integrity_check"} {
@@ -51,19 +53,19 @@ func TestLogIsWhole(t *testing.T) {
 		sync := rapid.SampledFrom([]string{"FULL", "NORMAL", "OFF"}).Draw(t, "synchronous")
 		// A small cache writes pages before the commit, and reads and writes them again.
 		cache := rapid.SampledFrom([]int{10, 2000}).Draw(t, "cache pages")
-		w := open(path, "journal_mode(WAL)", "synchronous("+sync+")", fmt.Sprintf("cache_size(%d)", cache), "wal_autocheckpoint(200)")
+		w := openFile(t, path, "journal_mode(WAL)", "synchronous("+sync+")", fmt.Sprintf("cache_size(%d)", cache), "wal_autocheckpoint(200)")
 		defer w.Close() //nolint:errcheck // what matters is compared
-		run(w, "CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB)")
-		run(w, "CREATE INDEX i ON t(v)")
-		r := open(path)
+		run(t, w, "CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB)")
+		run(t, w, "CREATE INDEX i ON t(v)")
+		r := openFile(t, path)
 		defer r.Close() //nolint:errcheck // it only reads
 		for n := range rapid.IntRange(1, 6).Draw(t, "transactions") {
-			run(w, "BEGIN IMMEDIATE")
+			run(t, w, "BEGIN IMMEDIATE")
 			for range rapid.IntRange(1, 60).Draw(t, "rows") {
 				id, size := rapid.IntRange(1, 200).Draw(t, "id"), rapid.IntRange(0, 9000).Draw(t, "size")
-				run(w, "INSERT OR REPLACE INTO t(id, v) VALUES (?, ?)", int64(id), []byte(strings.Repeat(fmt.Sprint(id, n), size/4)))
+				run(t, w, "INSERT OR REPLACE INTO t(id, v) VALUES (?, ?)", int64(id), []byte(strings.Repeat(fmt.Sprint(id, n), size/4)))
 			}
-			run(w, rapid.SampledFrom([]string{"COMMIT", "COMMIT", "ROLLBACK"}).Draw(t, "end"))
+			run(t, w, rapid.SampledFrom([]string{"COMMIT", "COMMIT", "ROLLBACK"}).Draw(t, "end"))
 			want := rows(w)
 			if !strings.HasSuffix(want, "0 0 ok\n") {
 				t.Fatal(want)
@@ -81,7 +83,7 @@ func TestLogIsWhole(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			c := open(found)
+			c := openFile(t, found)
 			if got := rows(c); got != want {
 				t.Fatalf("after a crash there is\n%s, before\n%s", got, want)
 			}

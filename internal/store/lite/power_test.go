@@ -40,23 +40,11 @@ func TestLossOfPowerCutsTheLogBehindItsSync(t *testing.T) { //nolint:paralleltes
 		}
 		defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 		path := filepath.Join(dir, "a.db")
-		open := func(path string, pragmas ...string) *lite.Conn {
-			c, err := lite.Open(path, pragmas...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return c
-		}
-		run := func(c *lite.Conn, query string, args ...any) {
-			if _, err := c.Exec(query, args); err != nil {
-				t.Fatalf("%.60s: %v", query, err)
-			}
-		}
-		w := open(path, "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)")
+		w := openFile(t, path, "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)")
 		defer w.Close() //nolint:errcheck // what matters is compared
-		run(w, "CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB)")
-		folder := open(path, "cache_size(-1024)") // which reads the schema, without which nothing is folded
-		defer folder.Close()                      //nolint:errcheck // it only folds
+		run(t, w, "CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB)")
+		folder := openFile(t, path, "cache_size(-1024)") // which reads the schema, without which nothing is folded
+		defer folder.Close()                             //nolint:errcheck // it only folds
 
 		files := []string{path, path + "-wal"}
 		disk := make([][]byte, len(files))
@@ -76,10 +64,10 @@ func TestLossOfPowerCutsTheLogBehindItsSync(t *testing.T) { //nolint:paralleltes
 		for range rapid.IntRange(1, 25).Draw(t, "steps") {
 			switch rapid.SampledFrom([]string{"write", "write", "write", "sync", "fold", "loss"}).Draw(t, "step") {
 			case "write":
-				run(w, "BEGIN IMMEDIATE")
+				run(t, w, "BEGIN IMMEDIATE")
 				for k := range rows {
 					size := rapid.IntRange(0, 9000).Draw(t, "size")
-					run(w, "INSERT INTO t(id, v) VALUES (?, ?)", int64((committed+1)*rows+k), []byte(strings.Repeat("x", size)))
+					run(t, w, "INSERT INTO t(id, v) VALUES (?, ?)", int64((committed+1)*rows+k), []byte(strings.Repeat("x", size)))
 				}
 				if owed, err := w.Commit(true); err != nil || !owed {
 					t.Fatalf("owed %v, %v", owed, err)
@@ -106,7 +94,7 @@ func TestLossOfPowerCutsTheLogBehindItsSync(t *testing.T) { //nolint:paralleltes
 						t.Fatal(err)
 					}
 				}
-				c := open(found)
+				c := openFile(t, found)
 				n, most, sound := int64(0), int64(0), ""
 				err := c.Query("SELECT count(*), coalesce(max(id), 0), (SELECT integrity_check FROM pragma_integrity_check) FROM t", nil, func(r lite.Row) error {
 					n, most, sound = r.Int(0), r.Int(1), string(r.Raw(2))
