@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
 	"sort"
 	"strconv"
 
@@ -141,11 +142,24 @@ func Of(kind string, at, tx int64, hashes [][32]byte) (Leaf, error) {
 	if len(hashes) == 0 || len(hashes) > MaxCount {
 		return Leaf{}, fmt.Errorf("a leaf stands for 1 to %d records, not %d", MaxCount, len(hashes))
 	}
-	root, err := tlog.TreeHash(int64(len(hashes)), reader(hashes))
-	if err != nil {
-		return Leaf{}, fmt.Errorf("hash the records: %w", err)
-	}
+	root := rootOf(hashes)
 	return Leaf{kind, at, tx, len(hashes), hex.EncodeToString(root[:])}, nil
+}
+
+// rootOf is the root of the small tree over a batch. RFC 6962 §2.1.
+func rootOf(hashes [][32]byte) tlog.Hash {
+	full := make([]tlog.Hash, 0, bits.Len(uint(len(hashes)))+1) // roots of full subtrees, each smaller than the one before
+	for i, h := range hashes {
+		full = append(full, tlog.RecordHash(h[:]))
+		for range bits.TrailingZeros(uint(i + 1)) {
+			full = append(full[:len(full)-2], tlog.NodeHash(full[len(full)-2], full[len(full)-1]))
+		}
+	}
+	root := full[len(full)-1]
+	for i := len(full) - 2; i >= 0; i-- {
+		root = tlog.NodeHash(full[i], root)
+	}
+	return root
 }
 
 // reader gives the hashes of the small tree over a batch; it computes inner

@@ -106,3 +106,13 @@ func BenchmarkRecordHash(b *testing.B) {
 		leaf.New("decision", 1, 2, leaf.Str("a", "x"), leaf.Int("b", 5), leaf.Str("c", "y"), leaf.Str("d", "z")).Hash()
 	}
 }
+
+func BenchmarkLeafOfABatch(b *testing.B) {
+	list := hashes(500)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := leaf.Of("decision", 7, 9, list); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package gate
 
 import (
+	"encoding/json"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/registry"
@@ -30,7 +32,7 @@ func (c *candidate) ends(t int64) {
 }
 
 // channel evaluates the rules of one channel for a part.
-func (b *batchRun) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook.Finding, PermitChannel, map[string]any, int64) {
+func (b *batchRun) channel(p *part, ch *registry.Channel, now time.Time) ([]rulebook.Finding, PermitChannel, []byte, int64) {
 	snap, at := p.job.snap, now.UnixMilli()
 	c := &candidate{Facts: p.facts.Clone(), p: p, ch: ch, code: snap.AccessCode[ch.AccessCodeID]}
 	if p.signature != nil {
@@ -51,8 +53,7 @@ func (b *batchRun) channel(p *part, ch *registry.Channel, now time.Time) ([]rule
 	if !t.IsZero() {
 		c.ends(t.UnixMilli())
 	}
-	facts, rules := c.Of(rulebook.StageChannel), len(found)
-	facts[FactChannel] = ch.ID
+	rules := len(found)
 	segments := p.segments
 	if i := slices.Index(snap.Splittings(), ch.Splitting()); i >= 0 {
 		if segments = p.splits[i]; segments == 0 {
@@ -74,14 +75,22 @@ func (b *batchRun) channel(p *part, ch *registry.Channel, now time.Time) ([]rule
 	if tooLong != nil {
 		found = append(found, against(sms.SourceTooLong))
 	}
-	if unable := found[rules:]; len(unable) > 0 {
+	return found, pc, c.record(found[rules:]), c.until
+}
+
+// record is what a decision says of the channel: its facts, and what it can't do.
+func (c *candidate) record(unable []rulebook.Finding) []byte {
+	var more []rulebook.Member
+	if len(unable) > 0 {
 		codes := make([]sms.Code, len(unable))
 		for i := range unable {
 			codes[i] = unable[i].Code
 		}
-		facts[FactAgainst] = codes
+		list, _ := json.Marshal(codes) // strings only: it can't fail
+		more = append(more, rulebook.Member{Name: FactAgainst, Value: list})
 	}
-	return found, pc, facts, c.until
+	more = append(more, rulebook.Member{Name: FactChannel, Value: strconv.AppendQuote(nil, c.ch.ID.String())})
+	return c.Record(rulebook.StageChannel, rulebook.StageChannel, more...)
 }
 
 // ownFacts are those of the channel and of whose it is (LIC-06, PORT-05, OPT-06).

@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -109,9 +110,12 @@ func TestCountsKeepTheirScope(t *testing.T) {
 		f := book.NewFacts()
 		counts := gate.CountAt(book, now)
 		counts.Fill(f, &s, []sms.RecipientEvent{e})
-		got := f.Map(rulebook.StageRecipient)
+		var got map[string]any
+		if err := json.Unmarshal(f.Record(rulebook.StageRecipient, rulebook.StageRecipient), &got); err != nil {
+			t.Fatal(err)
+		}
 		for _, w := range []string{"notice_24h", "same_59s", "all_24h", "otp_1m", "mkt_24h"} {
-			if got["count."+w] != x.counts[w] {
+			if got["count."+w] != float64(x.counts[w]) {
 				t.Errorf("%s: %s is %v, want %d", name, w, got["count."+w], x.counts[w])
 			}
 		}

@@ -132,7 +132,7 @@ type carrierView struct {
 	code     sms.Code // why there is no channel or price at all
 	detail   string
 	until    int64
-	facts    []map[string]any // of each candidate, in their order
+	facts    []json.RawMessage // of each candidate, in their order
 }
 
 // Names in a decision's facts besides those of rules: the candidate channels by carrier,
@@ -301,16 +301,16 @@ func (b *batchRun) view(p *part, c sms.Carrier) *carrierView {
 }
 
 // document is the facts of a decision: those that all recipients share, and those of
-// their candidate channels. None is of a person.
+// their candidate channels by carrier. None is of a person.
 func (s *shared) document() ([]byte, error) {
-	facts, channels := s.facts.Map(rulebook.StageShared), map[sms.Carrier][]map[string]any{}
+	channels := map[sms.Carrier][]json.RawMessage{}
 	for c, v := range s.carriers {
 		if v.code == "" {
 			channels[c] = v.facts
 		}
 	}
-	facts[FactChannels] = channels
-	return json.Marshal(facts)
+	list, err := json.Marshal(channels)
+	return s.facts.Record(rulebook.StageShared, rulebook.StageShared, rulebook.Member{Name: FactChannels, Value: list}), err
 }
 
 // newDecision makes the decision of all parts that are alike, once the carriers of

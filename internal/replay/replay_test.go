@@ -246,13 +246,8 @@ func many(t testing.TB, n int) []sms.Decision {
 	t.Helper()
 	f := book(t).NewFacts()
 	f.String(rulebook.Category, "MKT")
-	doc, channel := f.Map(rulebook.StageShared), f.Of(rulebook.StageChannel)
-	channel["channel"] = sms.ID(7)
-	doc["channels"] = map[string]any{"CM": []any{channel}}
-	facts, err := json.Marshal(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	channel := f.Record(rulebook.StageChannel, rulebook.StageChannel, rulebook.Member{Name: "channel", Value: []byte(`"7"`)})
+	facts := f.Record(rulebook.StageShared, rulebook.StageShared, rulebook.Member{Name: "channels", Value: append(append([]byte(`{"CM":[`), channel...), "]}"...)})
 	const verdicts = `[{"carrier":"CM","decided":"permitted","n":3}]`
 	list := make([]sms.Decision, n)
 	for i := range list {

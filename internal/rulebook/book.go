@@ -89,6 +89,7 @@ type Book struct {
 	textRules map[string]bool // that read nothing but a text and its category
 	nameRules map[string]bool // that read nothing but a signature
 	index     map[string]int
+	named     []named // the same in order
 	stages    []Stage
 	lawful    []any
 }
@@ -231,6 +232,7 @@ func Load(packs ...[]byte) (*Book, error) {
 	}
 	sortRules(b.rules)
 	b.findCounted()
+	b.named = b.byName()
 	return b, nil
 }
 

@@ -3,7 +3,6 @@ package rulebook
 import (
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"github.com/zhunxin/zhunxin/internal/lexicon"
@@ -374,29 +373,6 @@ func (f *Facts) Count(i, v int) { f.vals[f.book.counts[i]] = int64(v) }
 
 // Category is the category that the facts are of.
 func (f *Facts) Category() string { return f.vals[Category].(string) }
-
-// Map lists the facts of the stages up to the given one, by name, for the
-// decision's record. Lexicons of which the text holds no word are not named.
-func (f *Facts) Map(upTo Stage) map[string]any {
-	out := make(map[string]any, len(f.vals))
-	for name, i := range f.book.index {
-		if f.book.stages[i] <= upTo && !(f.vals[i] == int64(0) && strings.HasPrefix(name, lexPrefix)) {
-			out[name] = f.vals[i]
-		}
-	}
-	return out
-}
-
-// Of lists the facts of one stage, by name.
-func (f *Facts) Of(stage Stage) map[string]any {
-	out := map[string]any{}
-	for name, i := range f.book.index {
-		if f.book.stages[i] == stage {
-			out[name] = f.vals[i]
-		}
-	}
-	return out
-}
 
 // Set puts a fact by its name; the type must be right. Only whether a day is worked may be
 // nil, not known.

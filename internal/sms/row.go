@@ -100,10 +100,15 @@ func StatusEvent(id ID, m *Message, at int64) Event {
 	if m.Reason != "" {
 		code = m.Reason
 	}
-	body, _ := json.Marshal(map[string]any{ // strings and integers only: it can't fail
-		"message_id": m.ID.String(), "ref": m.Ref, "state": m.State, "code": code, "units": m.Units,
-		"segments": m.Segments, "at": at,
-	})
+	body, _ := json.Marshal(struct { // strings and integers only: it can't fail
+		At       int64  `json:"at"`
+		Code     string `json:"code"`
+		ID       string `json:"message_id"`
+		Ref      string `json:"ref"`
+		Segments int    `json:"segments"`
+		State    State  `json:"state"`
+		Units    int    `json:"units"`
+	}{at, code, m.ID.String(), m.Ref, m.Segments, m.State, m.Units})
 	return Event{ID: id, ApplicationID: m.ApplicationID, Kind: "report", ObjectID: m.ID, Body: body, At: at, Via: m.Via}
 }
 
