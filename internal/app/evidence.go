@@ -38,11 +38,18 @@ const (
 )
 
 // openEvidence finds the log's origin, or makes it, and opens a new one when the
-// database lacks what was published: after a restore from an old backup no second
-// root for a published size may ever be signed.
+// database lacks what was published, or is a backup's copy, of which nobody can know
+// what was published after it: after a restore no second root for a published size
+// may ever be signed.
 func openEvidence(ctx context.Context, p *Platform) (*Evidence, error) {
 	e := &Evidence{p: p, file: filepath.Join(p.folder.path, fileCheckpoints), done: make(chan struct{})}
-	err := p.DB.Write(ctx, store.TurnSequencer, func(ctx context.Context, tx *store.Tx) error {
+	mark := filepath.Join(p.folder.path, fileCopied)
+	_, err := os.Stat(mark)
+	copied := err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	err = p.DB.Write(ctx, store.TurnSequencer, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.LockLog(ctx); err != nil {
 			return err
 		}
@@ -60,11 +67,14 @@ func openEvidence(ctx context.Context, p *Platform) (*Evidence, error) {
 			return err
 		}
 		published, err := e.published()
-		if err != nil || published == "" {
+		if err != nil || published == "" && !copied {
 			return err
 		}
-		return e.resume(ctx, tx, published)
+		return e.resume(ctx, tx, published, copied)
 	})
+	if err == nil && copied {
+		err = os.Remove(mark)
+	}
 	return e, err
 }
 
@@ -97,20 +107,29 @@ func (e *Evidence) use(origin string) error {
 	return nil
 }
 
-// resume goes on with the log if the database contains what was published.
-func (e *Evidence) resume(ctx context.Context, tx *store.Tx, published string) error {
+// resume goes on with the log if the database contains what was published, and is no copy.
+func (e *Evidence) resume(ctx context.Context, tx *store.Tx, published string, copied bool) error {
 	old, _ := e.Log()
 	former, err := tx.Setting(ctx, settingFormer)
-	if err != nil || former == published { // the new log has published nothing yet
+	if err != nil || former == published && !copied { // the new log has published nothing yet
 		return err
 	}
-	if name, _, _ := strings.Cut(published, "\n"); name != old.Origin {
-		// The file is of a log that this database never knew: another folder's.
-		return fmt.Errorf("%s holds checkpoints of the log %q, and the database is of %q: restore the two together", e.file, name, old.Origin)
+	var reason string
+	if published != "" && former != published {
+		if name, _, _ := strings.Cut(published, "\n"); name != old.Origin {
+			// The file is of a log that this database never knew: another folder's.
+			return fmt.Errorf("%s holds checkpoints of the log %q, and the database is of %q: restore the two together", e.file, name, old.Origin)
+		}
+		lost, err := old.Missing(ctx, tx, published)
+		if err != nil || lost == nil && !copied {
+			return err
+		}
+		if lost != nil {
+			reason = fmt.Sprintf("the database lacks leaves %d to %d of what was published: it was restored from an older backup", lost.From, lost.To-1)
+		}
 	}
-	lost, err := old.Missing(ctx, tx, published)
-	if err != nil || lost == nil {
-		return err
+	if reason == "" {
+		reason = "the database was restored from a backup: what was published after it can't be known"
 	}
 	now, err := tx.Now(ctx)
 	if err != nil {
@@ -118,7 +137,6 @@ func (e *Evidence) resume(ctx context.Context, tx *store.Tx, published string) e
 	}
 	base, _, _ := strings.Cut(old.Origin, "/restored-")
 	origin := fmt.Sprintf("%s/restored-%d", base, now.UnixMilli())
-	reason := fmt.Sprintf("the database lacks leaves %d to %d of what was published: it was restored from an older backup", lost.From, lost.To-1)
 	e.p.Logger.Error("a new evidence log is opened", "former", old.Origin, "origin", origin, "reason", reason)
 	for name, value := range map[string]string{settingOrigin: origin, settingFormer: published, settingRestored: "1"} {
 		if err := tx.PutSetting(ctx, name, value); err != nil {

@@ -200,8 +200,16 @@ func TestWitness(t *testing.T) {
 }
 
 // P8: after a restore from an old backup no second root of a published size is
-// signed: the log goes on under a new origin that cites the old one.
+// signed: the log goes on under a new origin that cites the old one, whether the
+// published checkpoints were saved from the lost folder or not.
 func TestRestoredFolderOpensANewLog(t *testing.T) {
+	for name, saved := range map[string]bool{"checkpoints saved": true, "nothing saved": false} {
+		t.Run(name, func(t *testing.T) { restoreOpensANewLog(t, saved) })
+	}
+}
+
+func restoreOpensANewLog(t *testing.T, saved bool) {
+	t.Helper()
 	dir, backup, restored := t.TempDir(), filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
 	n := startIn(t, dir, config.Default())
 	id := n.send(otpText, member).Results[0].MessageID
@@ -236,13 +244,19 @@ func TestRestoredFolderOpensANewLog(t *testing.T) {
 	if err := (&Restore{From: backup, To: restored}).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// The published checkpoints were saved from the lost folder.
-	b, err := os.ReadFile(filepath.Join(dir, fileCheckpoints))
+	from := backup
+	if saved {
+		from = dir
+	}
+	b, err := os.ReadFile(filepath.Join(from, fileCheckpoints))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(restored, fileCheckpoints), b, 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if list := strings.Split(string(b), separator); !saved {
+		last = list[len(list)-2]
 	}
 	again := startIn(t, restored, config.Default())
 	log, _ := again.Evidence.Log()
@@ -324,6 +338,14 @@ func TestErasedPersonLeavesTheProof(t *testing.T) {
 	n.agree(member) // even a consent that is stated anew is a new person's
 	if r := n.send(mktText, member).Results[0]; r.State != sms.Refused || r.Code != sms.OptedOut {
 		t.Errorf("marketing after refusal and erasure: %+v", r)
+	}
+	// Who never refused gets no marketing either: what they had agreed to ended with them (CNS-01).
+	n.agree(other)
+	if n.do(http.MethodPost, "/v1/people/erase", map[string]string{"to": other}, &out); !out.Erased {
+		t.Fatal("nothing was erased")
+	}
+	if r := n.send(mktText, other).Results[0]; r.State != sms.Refused || r.Code != sms.ConsentMissing {
+		t.Errorf("marketing to an erased person: %+v", r)
 	}
 	kept := start(t, config.Default())
 	kept.until(kept.send(otpText, member).Results[0].MessageID, sms.Delivered)

@@ -18,6 +18,7 @@ const (
 	fileDatabase    = "zhunxin.db"
 	fileClock       = "clock.json"
 	fileCheckpoints = "checkpoints.txt"
+	fileCopied      = "copied" // stands in a backup, and in what is restored from it until its first start
 )
 
 // folder is a data folder that this process alone uses.

@@ -209,6 +209,9 @@ func (c *Backup) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err := os.Mkdir(c.To, 0o700); err != nil {
 		return fmt.Errorf("the backup needs a folder of its own: %w", err)
 	}
+	if err := markCopied(c.To); err != nil {
+		return err
+	}
 	// Keys and checkpoints first: a copy of the database may be younger than they
 	// are, never older, so that a restore finds everything that was published.
 	for _, name := range []string{fileKeys, fileClock, fileCheckpoints} {
@@ -247,12 +250,21 @@ func (c *Restore) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := markCopied(c.To); err != nil {
+		return err
+	}
 	if err := check(ctx, c.To); err != nil {
 		return err
 	}
-	fmt.Printf("If the lost folder's %s can be saved, copy it over the one in %s before the first start: the node then sees which evidence was\n"+
-		"published after this backup, names what is lost, and goes on under a new log origin instead of signing a second history.\n", fileCheckpoints, c.To)
+	fmt.Printf("The first start goes on under a new log origin, and puts in doubt what was queued in the backup. If the lost folder's %s can be saved,\n"+
+		"copy it over the one in %s before: the new log then names what was published after this backup.\n", fileCheckpoints, c.To)
 	return nil
+}
+
+// markCopied makes a folder one that does not know what happened after it was copied, also
+// when it is put in place by hand: its first start opens a new evidence log.
+func markCopied(path string) error {
+	return os.WriteFile(filepath.Join(path, fileCopied), nil, 0o600)
 }
 
 func copyFile(from, to string) (err error) {

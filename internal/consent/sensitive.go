@@ -42,28 +42,47 @@ func Separate(grants []Grant, cat sms.Category, classes []string, at, refused in
 // It returns how many consents ended. Call it last in a transaction: the journal's counter is
 // locked until commit. PIPL Art. 15.
 func Withdraw(ctx context.Context, tx Tx, record Recorder, phone [16]byte, group, id sms.ID, at int64) (int, error) {
+	return withdraw(ctx, tx, record, phone, group, id, sms.Notice, at)
+}
+
+// Forget ends all that a person agreed to towards a group, because their information is erased:
+// what nobody can show any more permits nothing. It returns how many consents ended. Call it last
+// in a transaction. PIPL Art. 47.
+func Forget(ctx context.Context, tx Tx, record Recorder, phone [16]byte, group sms.ID, ids *sms.IDs, at int64) (ended int, err error) {
+	for _, purpose := range []sms.Category{sms.MKT, sms.Notice} {
+		n, err := withdraw(ctx, tx, record, phone, group, ids.Next(), purpose, at)
+		if err != nil {
+			return 0, err
+		}
+		ended += n
+	}
+	return ended, nil
+}
+
+func withdraw(ctx context.Context, tx Tx, record Recorder, phone [16]byte, group, id sms.ID, purpose sms.Category, at int64) (int, error) {
 	if err := tx.LockRecipients(ctx, [][16]byte{phone}); err != nil {
 		return 0, err
 	}
-	n, err := tx.WithdrawGrants(ctx, phone, group, sms.Notice, at)
+	n, err := tx.WithdrawGrants(ctx, phone, group, purpose, at)
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	if err := note(ctx, tx, record, at, WithdrawalRecord(id, phone, group, n, at)); err != nil {
+	if err := note(ctx, tx, record, at, WithdrawalRecord(id, phone, group, purpose, n, at)); err != nil {
 		return 0, err
 	}
-	if err := tx.RevokePhone(ctx, "suspension", phone, group, string(sms.Notice), at); err != nil {
+	if err := tx.RevokePhone(ctx, "suspension", phone, group, string(purpose), at); err != nil {
 		return 0, fmt.Errorf("journal the withdrawal: %w", err)
 	}
 	return n, nil
 }
 
-// WithdrawalRecord says that a person withdrew what they had agreed to separately, as evidence.
-func WithdrawalRecord(id sms.ID, phone [16]byte, group sms.ID, ended int, at int64) leaf.Record {
+// WithdrawalRecord says that what a person had agreed to ended, because they withdrew it or were
+// erased, as evidence.
+func WithdrawalRecord(id sms.ID, phone [16]byte, group sms.ID, purpose sms.Category, ended int, at int64) leaf.Record {
 	return leaf.New(KindWithdrawal, int64(id), at,
 		leaf.Int("ended", int64(ended)),
 		leaf.Int("group", int64(group)),
 		leaf.Str("phone_id", hex.EncodeToString(phone[:])),
-		leaf.Str("purpose", string(sms.Notice)),
+		leaf.Str("purpose", string(purpose)),
 	)
 }

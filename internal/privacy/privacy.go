@@ -247,10 +247,11 @@ func Held(err error) bool {
 	return errors.As(err, &known) && known.Code == sms.LegalHold
 }
 
-// Erase destroys what opens a person's records towards a group, unless a hold stands or what
-// was sent must still be kept; then until is when that ends. PIPL Art. 47. The record of it is
-// the certificate: it stands under the object.
-func (d *Desk) Erase(ctx context.Context, tx Tx, phone [16]byte, group, object, by sms.ID) (erased bool, until time.Time, err error) {
+// Erase destroys what opens a person's records towards a group, and ends what they had agreed to,
+// unless a hold stands or what was sent must still be kept; then until is when that ends. PIPL
+// Art. 47. The record of it is the certificate: it stands under the object. What the caller
+// writes besides it is done by then, before the journal's counter is locked until commit.
+func (d *Desk) Erase(ctx context.Context, tx Tx, phone [16]byte, group, object, by sms.ID, then func(erased bool) error) (erased bool, until time.Time, err error) {
 	if err := tx.LockHolds(ctx); err != nil {
 		return false, until, err
 	}
@@ -275,14 +276,20 @@ func (d *Desk) Erase(ctx context.Context, tx Tx, phone [16]byte, group, object, 
 	if t := time.UnixMilli(last).Add(d.Retention); last != 0 && t.After(now) {
 		return false, t, nil
 	}
-	if erased, err = tx.Erase(ctx, phone, group); err != nil || !erased {
-		return false, until, err
+	if erased, err = tx.Erase(ctx, phone, group); err == nil && erased {
+		err = evlog.Append(ctx, tx, d.IDs, now.UnixMilli(), leaf.New(KindErasure, int64(object), now.UnixMilli(),
+			leaf.Int("by_staff", int64(by)),
+			leaf.Int("group", int64(group)),
+			leaf.Str("phone_id", hex.EncodeToString(phone[:])),
+		))
 	}
-	return true, until, evlog.Append(ctx, tx, d.IDs, now.UnixMilli(), leaf.New(KindErasure, int64(object), now.UnixMilli(),
-		leaf.Int("by_staff", int64(by)),
-		leaf.Int("group", int64(group)),
-		leaf.Str("phone_id", hex.EncodeToString(phone[:])),
-	))
+	if err == nil {
+		err = then(erased)
+	}
+	if err == nil && erased {
+		_, err = consent.Forget(ctx, tx, evlog.Recorder(tx, d.IDs), phone, group, d.IDs, now.UnixMilli())
+	}
+	return erased, until, err
 }
 
 func (d *Desk) record(ctx context.Context, tx Tx, r *Request, step string, words string) error {
@@ -352,14 +359,17 @@ func (d *Desk) Settle(ctx context.Context, tx Tx, r Request, words string) (Requ
 // they ask for themselves is sent to them by that provider, and a task is set for the day, as
 // soon as that is known. Call it last: it may lock the journal's counter.
 func (d *Desk) Delete(ctx context.Context, tx Tx, r Request, words string) (Request, error) {
-	_, until, err := d.Erase(ctx, tx, r.Phone(), r.GroupID, r.ID, r.By)
+	_, until, err := d.Erase(ctx, tx, r.Phone(), r.GroupID, r.ID, r.By, func(bool) (err error) {
+		r.State = Answered
+		r, err = d.Settle(ctx, tx, r, words)
+		return err
+	})
 	held := Held(err)
 	switch {
 	case err != nil && (!held || r.State == Locked):
 		return r, err
 	case err == nil && until.IsZero():
-		r.State = Answered
-		return d.Settle(ctx, tx, r, words)
+		return r, nil
 	case r.State == Locked:
 		return r, sms.Errorf(sms.StateConflict, "path.id", "what was sent must be kept until %s", until.In(rulebook.Shanghai).Format(time.DateTime))
 	}

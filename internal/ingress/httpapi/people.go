@@ -81,7 +81,7 @@ func (a *API) people() {
 	}, a.suppress)
 	operation(a, ScopeConsent, huma.Operation{
 		OperationID: "erase", Method: http.MethodPost, Path: "/v1/people/erase", Summary: "Erase a person 删除个人信息", Tags: []string{"people"},
-		Description: "PIPL Art. 47. Destroys what opens the number and the texts that you sent to it, once the time for which they must be kept has passed. Refusals stay, and every proof stays valid.",
+		Description: "PIPL Art. 47. Destroys what opens the number and the texts that you sent to it, once the time for which they must be kept has passed. Consents end, refusals stay, and every proof stays valid.",
 	}, a.erase)
 }
 
@@ -104,7 +104,12 @@ func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 	group, id := c.snap.Party[c.app.PartyID].GroupID, a.Keys.PhoneID(n)
 	out.Body.ID = a.IDs.Next()
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		erased, until, err := a.privacy().Erase(ctx, tx, id, group, out.Body.ID, c.key.StaffID)
+		erased, until, err := a.privacy().Erase(ctx, tx, id, group, out.Body.ID, c.key.StaffID, func(erased bool) error {
+			if !erased {
+				return nil
+			}
+			return a.record(ctx, tx, c.key, "erase person", group, hex.EncodeToString(id[:]))
+		})
 		switch {
 		case privacy.Held(err): // whose case it is concerns the operator and the authority
 			return sms.Errorf(sms.Forbidden, "body.to", "what was sent must still be kept; until that term is over the number is only stored (PIPL Art. 47)")
@@ -113,10 +118,8 @@ func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 		case !until.IsZero():
 			return sms.Errorf(sms.Forbidden, "body.to", "what was sent must be kept until %s; until then the number is only stored (PIPL Art. 47)", until.UTC().Format(time.DateOnly))
 		}
-		if out.Body.Erased = erased; !erased {
-			return nil
-		}
-		return a.record(ctx, tx, c.key, "erase person", group, hex.EncodeToString(id[:]))
+		out.Body.Erased = erased
+		return nil
 	})
 	if !out.Body.Erased {
 		out.Body.ID = 0
