@@ -91,6 +91,7 @@ type look struct {
 	endings []sms.Ending // in the order of hashes
 	removed []sms.ID     // whose events are
 	told    []sms.Event
+	charges []ledger.Share
 	frees   []ledger.Share
 	verdict Verdict
 }
@@ -356,5 +357,5 @@ func (l *look) write(ctx context.Context, kind string) error {
 	if err := l.tx.InsertEvents(ctx, l.told); err != nil {
 		return err
 	}
-	return ledger.Settle(ctx, l.tx, l.IDs, at, nil, l.frees)
+	return ledger.Settle(ctx, l.tx, l.IDs, at, l.charges, l.frees)
 }

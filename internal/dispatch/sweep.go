@@ -18,7 +18,7 @@ import (
 // left alone. It returns how many it ended.
 //
 // What was held is released; a message without a report stays charged, unless its
-// contract charges on delivery.
+// contract charges on delivery: then of a long one what was delivered is.
 func (d *Desk) End(ctx context.Context, tx Tx, list []gate.Opened, to sms.State, by sms.Actor, code sms.Code) (int, error) {
 	list = slices.SortedFunc(slices.Values(list), func(a, b gate.Opened) int { return cmp.Compare(a.Message.ID, b.Message.ID) })
 	ids, phones := make([]sms.ID, len(list)), make([][16]byte, len(list))
@@ -41,16 +41,20 @@ func (d *Desk) End(ctx context.Context, tx Tx, list []gate.Opened, to sms.State,
 		return 0, err
 	}
 	l := &look{Desk: d, tx: tx, now: now}
-	kind := KindCancellation
+	kind, delivery := KindCancellation, map[sms.ID][2]int{}
 	if to == sms.Unknown {
 		kind = KindTimeout
+		err := tx.Underway(ctx, ids, func(m *sms.Message, all []sms.Segment) { delivery[m.ID] = [2]int{delivered(all), len(all)} })
+		if err != nil {
+			return 0, fmt.Errorf("read what was delivered: %w", err)
+		}
 	}
 	for i := range list {
 		m := rows[list[i].Message.ID]
 		if m == nil || m.State != list[i].Message.State {
 			continue
 		}
-		if err := l.close(m, list[i].Permit.Chain, to, by, code, kind); err != nil {
+		if err := l.close(m, list[i].Permit.Chain, delivery[m.ID], to, by, code, kind); err != nil {
 			return 0, err
 		}
 	}
@@ -69,18 +73,23 @@ func TimeoutRecord(m *sms.Message, at int64) leaf.Record {
 	)
 }
 
-// close takes one message along the edge that End was asked for.
-func (l *look) close(m *sms.Message, chain []ledger.Line, to sms.State, by sms.Actor, code sms.Code, kind string) error {
+// close takes one message along the edge that End was asked for. Of what is still held, the
+// share of the segments that were delivered is charged.
+func (l *look) close(m *sms.Message, chain []ledger.Line, delivered [2]int, to sms.State, by sms.Actor, code sms.Code, kind string) error {
 	edge, err := sms.Take(m.State, to, by)
 	if err != nil {
 		return err
 	}
-	at := l.now.UnixMilli()
+	at, charge := l.now.UnixMilli(), 0
+	if delivered[0] > 0 {
+		charge = min(m.Held, max(0, int(sms.Money(m.Units).Share(delivered[0], delivered[1]))-m.Captured))
+	}
 	l.changes = append(l.changes, sms.Change{
-		ID: m.ID, From: m.State, To: to, Reason: string(code), Captured: m.Captured, ChannelID: m.ChannelID, At: at,
+		ID: m.ID, From: m.State, To: to, Reason: string(code), Captured: m.Captured + charge, ChannelID: m.ChannelID, At: at,
 	})
 	if m.Held > 0 {
-		l.frees = append(l.frees, ledger.Share{Chain: chain, Units: m.Held})
+		l.charges = append(l.charges, ledger.Share{Chain: chain, Units: charge})
+		l.frees = append(l.frees, ledger.Share{Chain: chain, Units: m.Held - charge})
 	}
 	if edge.Event == sms.EventRemove {
 		l.removed = append(l.removed, m.ID)
@@ -93,7 +102,7 @@ func (l *look) close(m *sms.Message, chain []ledger.Line, to sms.State, by sms.A
 	}
 	l.hashes = append(l.hashes, record.Hash())
 	l.endings = append(l.endings, sms.Ending{MessageID: m.ID, At: at, State: to, Code: code})
-	was.State, was.Reason, was.Held = to, string(code), 0
+	was.State, was.Reason, was.Held, was.Captured = to, string(code), 0, m.Captured+charge
 	l.told = append(l.told, sms.StatusEvent(l.IDs.Next(), &was, at))
 	return nil
 }

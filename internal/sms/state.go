@@ -23,14 +23,13 @@ const (
 	Held       State = "held"       // 待审: a person reviews
 	Deferred   State = "deferred"   // 延迟: waits for lawful hours
 	Scheduled  State = "scheduled"  // 定时: the customer asked for later
-	Paused     State = "paused"     // 暂停: its campaign or customer is paused
 )
 
 // States lists every stored state.
 func States() []State {
 	return []State{
 		Permitted, Queued, Submitting, Submitted, Delivered, Failed, Expired, Unknown,
-		InDoubt, Refused, Cancelled, Held, Deferred, Scheduled, Paused,
+		InDoubt, Refused, Cancelled, Held, Deferred, Scheduled,
 	}
 }
 
@@ -61,7 +60,7 @@ const (
 	ActorGate     Actor = "gate"     // first decision, and new decisions on release
 	ActorDispatch Actor = "dispatch" // second look, submission, its answer
 	ActorInbound  Actor = "inbound"  // status reports
-	ActorSweeper  Actor = "sweeper"  // timeouts
+	ActorSweeper  Actor = "sweeper"  // timeouts, and what a restore leaves
 	ActorPerson   Actor = "person"   // a member of staff, with a reason
 	ActorCustomer Actor = "customer" // cancels its own waiting message
 )
@@ -75,7 +74,8 @@ const (
 	MoneyHold    Effect = "hold"    // hold the dearest candidate's price along the chain
 	MoneyKeep    Effect = "keep"    // what is held stays held
 	MoneyRehold  Effect = "rehold"  // a new decision adjusts the hold
-	MoneyCapture Effect = "capture" // capture the accepted segments' share, release the rest
+	MoneyCapture Effect = "capture" // capture the taken segments' share, release the rest; on delivery: settle
+	MoneyTaken   Effect = "taken"   // capture the taken segments' share, keep that of those in doubt, release the rest
 	MoneyRelease Effect = "release" // release all
 	MoneySettle  Effect = "settle"  // if the contract charges on delivery: capture what was delivered, release the rest
 )
@@ -108,12 +108,11 @@ var edges = append([]Edge{
 	{New, Held, []Actor{ActorGate}, MoneyHold, EventNone, "decision"},
 	{New, Deferred, []Actor{ActorGate}, MoneyHold, EventNone, "decision"},
 	{New, Scheduled, []Actor{ActorGate}, MoneyHold, EventNone, "decision"},
-	{New, Paused, []Actor{ActorGate}, MoneyHold, EventNone, "decision"},
 
 	{Permitted, Queued, []Actor{ActorGate}, MoneyKeep, EventNone, ""},
 
 	{Queued, Submitting, []Actor{ActorDispatch}, MoneyKeep, EventStamp, ""},
-	{Queued, Cancelled, []Actor{ActorDispatch, ActorCustomer, ActorPerson}, MoneyRelease, EventRemove, "cancellation"},
+	{Queued, Cancelled, []Actor{ActorDispatch, ActorCustomer}, MoneyRelease, EventRemove, "cancellation"},
 	{Queued, Expired, []Actor{ActorDispatch, ActorSweeper}, MoneyRelease, EventRemove, "cancellation"},
 	{Queued, InDoubt, []Actor{ActorSweeper}, MoneyKeep, EventNone, "submission"}, // restored from a backup
 	{Queued, Queued, []Actor{ActorGate}, MoneyRehold, EventNone, "decision"},
@@ -121,18 +120,17 @@ var edges = append([]Edge{
 	{Queued, Held, []Actor{ActorGate}, MoneyRehold, EventRemove, "decision"},
 	{Queued, Deferred, []Actor{ActorGate}, MoneyKeep, EventRemove, "decision"},
 	{Queued, Refused, []Actor{ActorGate}, MoneyRelease, EventRemove, "decision"},
-	{Queued, Paused, []Actor{ActorPerson, ActorCustomer}, MoneyKeep, EventRemove, "action"},
 
 	{Submitting, Submitted, []Actor{ActorDispatch}, MoneyCapture, EventNone, "submission"},
-	{Submitting, Queued, []Actor{ActorDispatch}, MoneyKeep, EventNone, ""},
+	{Submitting, Queued, []Actor{ActorDispatch}, MoneyKeep, EventNone, "submission"}, // certainly not taken
 	{Submitting, Failed, []Actor{ActorDispatch}, MoneyRelease, EventRemove, "submission"},
-	{Submitting, InDoubt, []Actor{ActorDispatch, ActorSweeper}, MoneyKeep, EventNone, "submission"},
-	{Submitting, Delivered, []Actor{ActorInbound}, MoneyCapture, EventNone, "report"},
+	{Submitting, InDoubt, []Actor{ActorDispatch}, MoneyTaken, EventNone, "submission"},
 
-	{InDoubt, Submitted, []Actor{ActorDispatch, ActorInbound, ActorPerson}, MoneyCapture, EventNone, "report"},
+	// A report supplies the carrier's id: what it is about was taken (P6).
+	{InDoubt, Submitted, []Actor{ActorInbound}, MoneyCapture, EventNone, "report"},
 	{InDoubt, Delivered, []Actor{ActorInbound}, MoneyCapture, EventNone, "report"},
-	{InDoubt, Failed, []Actor{ActorInbound, ActorPerson, ActorSweeper}, MoneyRelease, EventNone, "report"},
-	{InDoubt, Queued, []Actor{ActorDispatch}, MoneyKeep, EventNone, "resend"},
+	{InDoubt, Failed, []Actor{ActorInbound}, MoneyCapture, EventNone, "report"},
+	{InDoubt, Failed, []Actor{ActorPerson}, MoneyRelease, EventNone, "cancellation"}, // the carrier's statement does not have it
 
 	{Submitted, Delivered, []Actor{ActorInbound}, MoneySettle, EventNone, "report"},
 	{Submitted, Failed, []Actor{ActorInbound}, MoneySettle, EventNone, "report"},
@@ -145,19 +143,15 @@ var edges = append([]Edge{
 // releaseEdges are those of the states without a permit: on release they pass
 // the gate as new decisions, and until then they may be cancelled or expire.
 func releaseEdges() []Edge {
-	var out []Edge
-	for _, from := range []State{Held, Deferred, Scheduled, Paused} {
-		for _, to := range []State{Held, Deferred, Scheduled, Paused} {
-			// Asked again, a message may have to wait on: the rules of that moment say.
-			if (from != to || to == Held || to == Deferred) && to != Scheduled {
-				out = append(out, Edge{from, to, []Actor{ActorGate}, MoneyRehold, EventNone, "decision"})
-			}
+	out := []Edge{{Held, Expired, []Actor{ActorSweeper}, MoneyRelease, EventNone, "cancellation"}} // the others' moment comes, and refuses
+	for _, from := range []State{Held, Deferred, Scheduled} {
+		for _, to := range []State{Held, Deferred} { // asked again, a message may have to wait on: the rules of that moment say
+			out = append(out, Edge{from, to, []Actor{ActorGate}, MoneyRehold, EventNone, "decision"})
 		}
 		out = append(out,
 			Edge{from, Permitted, []Actor{ActorGate}, MoneyRehold, EventInsert, "decision"},
-			Edge{from, Refused, []Actor{ActorGate, ActorPerson}, MoneyRelease, EventNone, "decision"},
-			Edge{from, Cancelled, []Actor{ActorCustomer, ActorPerson, ActorDispatch}, MoneyRelease, EventNone, "cancellation"},
-			Edge{from, Expired, []Actor{ActorSweeper}, MoneyRelease, EventNone, "cancellation"},
+			Edge{from, Refused, []Actor{ActorGate}, MoneyRelease, EventNone, "decision"},
+			Edge{from, Cancelled, []Actor{ActorCustomer}, MoneyRelease, EventNone, "cancellation"},
 		)
 	}
 	return out
@@ -165,6 +159,19 @@ func releaseEdges() []Edge {
 
 // Edges returns a copy of the whole transition table.
 func Edges() []Edge { return append([]Edge(nil), edges...) }
+
+// pairs are the moves of the table, whoever makes them.
+var pairs = func() map[[2]State]bool {
+	out := map[[2]State]bool{}
+	for _, e := range edges {
+		out[[2]State{e.From, e.To}] = true
+	}
+	return out
+}()
+
+// Moves tells whether anybody may move a message so; one that stays where it is may change
+// otherwise.
+func Moves(from, to State) bool { return from == to || pairs[[2]State{from, to}] }
 
 // Take returns the edge that actor may take, or an error that names the move.
 func Take(from, to State, by Actor) (Edge, error) {

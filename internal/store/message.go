@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/zhunxin/zhunxin/internal/sms"
 )
@@ -206,6 +207,9 @@ func (t *Tx) ApplyChanges(ctx context.Context, list []sms.Change) (int, error) {
 	args := make([]any, 0, len(list)*8)
 	for i := range list {
 		c := &list[i]
+		if !sms.Moves(c.From, c.To) {
+			return 0, noSuchMove(c.ID, c.From, c.To)
+		}
 		args = append(args, int64(c.ID), string(c.From), string(c.To), c.Reason, int64(c.Held), int64(c.Captured), int64(c.ChannelID), c.At)
 	}
 	t.ways().moved(list)
@@ -213,10 +217,18 @@ func (t *Tx) ApplyChanges(ctx context.Context, list []sms.Change) (int, error) {
 		"UPDATE message SET state = v.new, reason = v.why, held = v.h, captured = v.c, channel_id = v.ch, updated_at = v.at FROM v WHERE message.id = v.mid AND message.state = v.old", args)
 }
 
+// noSuchMove is the last line of defence behind those who ask sms.Take.
+func noSuchMove(id sms.ID, from, to sms.State) error {
+	return fmt.Errorf("message %s can't move from %q to %q", id, from, to)
+}
+
 const pastColumns = "decision_id, decided, code, rule, carrier, category, signature_id, template_id, units, segments, consent_id, leaf_id, leaf_pos"
 
 // Redecide replaces a waiting message's decision; the former one is kept aside.
 func (t *Tx) Redecide(ctx context.Context, from sms.State, m *sms.Message) (bool, error) {
+	if !sms.Moves(from, m.State) && (m.State != sms.Queued || !sms.Moves(from, sms.Permitted)) {
+		return false, noSuchMove(m.ID, from, m.State)
+	}
 	err := t.Exec(ctx, "INSERT INTO decision_past(message_id, "+pastColumns+") SELECT id, "+pastColumns+" FROM message WHERE id = ? AND state = ?", int64(m.ID), string(from))
 	if err != nil {
 		return false, err

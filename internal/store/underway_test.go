@@ -66,11 +66,23 @@ func (m *wayModel) write() {
 
 var wayStates = []sms.State{sms.Queued, sms.Submitting, sms.Submitted, sms.InDoubt, sms.Unknown, sms.Delivered, sms.Failed}
 
+// wayMoves are the moves of the table between those states.
+func wayMoves() (list [][2]sms.State) {
+	for _, from := range wayStates {
+		for _, to := range wayStates {
+			if sms.Moves(from, to) {
+				list = append(list, [2]sms.State{from, to})
+			}
+		}
+	}
+	return list
+}
+
 func (m *wayModel) step(ctx context.Context, tx *Tx) error {
 	some := func(what string) sms.ID {
 		return m.first + sms.ID(rapid.IntRange(0, int(m.last-m.first)).Draw(m.rt, what))
 	}
-	state := func(what string) sms.State { return rapid.SampledFrom(wayStates).Draw(m.rt, what) }
+	move := func() [2]sms.State { return rapid.SampledFrom(wayMoves()).Draw(m.rt, "move") }
 	number := func(what string) int { return rapid.IntRange(1, 9).Draw(m.rt, what) }
 	switch rapid.SampledFrom([]string{"insert", "claim", "put", "put", "put", "answer", "answer", "report", "move", "move", "decide"}).Draw(m.rt, "step") {
 	case "insert":
@@ -94,15 +106,17 @@ func (m *wayModel) step(ctx context.Context, tx *Tx) error {
 			MessageID: some("message"), No: rapid.IntRange(1, 3).Draw(m.rt, "no"), State: sms.SegDelivered, Stat: "DELIVRD", ReportAt: int64(number("at")), ReportLeaf: 5,
 		}})
 	case "move":
+		way := move()
 		_, err := tx.ApplyChanges(ctx, []sms.Change{{
-			ID: some("message"), From: state("from"), To: state("to"), Reason: "R", Held: number("held"), Captured: number("captured"), ChannelID: sms.ID(number("channel")), At: 7,
+			ID: some("message"), From: way[0], To: way[1], Reason: "R", Held: number("held"), Captured: number("captured"), ChannelID: sms.ID(number("channel")), At: 7,
 		}})
 		return err
 	default:
-		x := m.message(state("state"))
+		way := move()
+		x := m.message(way[1])
 		m.last--
 		x.ID = some("message")
-		_, err := tx.Redecide(ctx, state("from"), x)
+		_, err := tx.Redecide(ctx, way[0], x)
 		return err
 	}
 }
@@ -149,5 +163,28 @@ func (m *wayModel) compare(ctx context.Context, tx *Tx) {
 	}
 	for i := range got { // what is changed by who reads it does not change what is kept
 		got[i].m.State, got[i].segments[0].State = "changed", "changed"
+	}
+}
+
+// The store refuses a move that the table does not have, whoever asks, and writes nothing.
+func TestStoreRefusesMovesOutsideTheTable(t *testing.T) {
+	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "x.db"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // a test's
+	for _, x := range [][2]sms.State{{sms.Refused, sms.Queued}, {sms.Delivered, sms.Submitted}, {sms.Queued, sms.Delivered}, {sms.Submitted, sms.Queued}, {sms.InDoubt, sms.Queued}} {
+		err := db.Write(t.Context(), TurnBackground, func(ctx context.Context, tx *Tx) error {
+			if n, err := tx.ApplyChanges(ctx, []sms.Change{{ID: 1, From: x[0], To: x[1]}}); err == nil {
+				t.Errorf("%v: %d moved", x, n)
+			}
+			if _, err := tx.Redecide(ctx, x[0], &sms.Message{ID: 1, State: x[1]}); err == nil {
+				t.Errorf("%v was decided anew", x)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 // twilioStates are the statuses of messages. One that waits for a reviewer or for lawful hours
 // is accepted; one in doubt, or whose report never came, was sent.
 var twilioStates = map[sms.State]string{
-	sms.Permitted: "accepted", sms.Held: "accepted", sms.Deferred: "accepted", sms.Paused: "accepted", sms.Scheduled: "scheduled", sms.Queued: "queued",
+	sms.Permitted: "accepted", sms.Held: "accepted", sms.Deferred: "accepted", sms.Scheduled: "scheduled", sms.Queued: "queued",
 	sms.Submitting: "sending", sms.Submitted: "sent", sms.InDoubt: "sent", sms.Unknown: "sent",
 	sms.Delivered: "delivered", sms.Failed: "undelivered", sms.Expired: "failed", sms.Refused: "failed", sms.Cancelled: "canceled",
 }

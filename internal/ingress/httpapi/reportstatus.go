@@ -156,7 +156,7 @@ func (x *reportCase) why() ReportCode {
 	switch x.m.State {
 	case sms.Refused:
 		return ReportRefused
-	case sms.Held, sms.Deferred, sms.Scheduled, sms.Paused:
+	case sms.Held, sms.Deferred, sms.Scheduled:
 		return ReportWaiting
 	case sms.Cancelled, sms.Expired:
 		return ReportNeverLeft
