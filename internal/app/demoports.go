@@ -79,7 +79,7 @@ func take(ctx context.Context, at, what, flag string) (net.Listener, error) {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", at)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s, where %s is to be, is in use: stop what listens there, or name another address with %s (端口已被占用，请换地址)", at, what, flag)
+		return nil, fmt.Errorf("%s (for %s) is in use: stop what listens there, or name another address with %s (端口已被占用，请换地址)", at, what, flag)
 	case err != nil:
 		return nil, fmt.Errorf("%s can't be listened on for %s: %w; name another address with %s (无法监听，请换地址)", at, what, err, flag)
 	}
