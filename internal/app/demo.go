@@ -60,7 +60,7 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 		return errors.Join(onFullDisk(cfg.Data, err), f.close())
 	}
 	p.taken = taken.own
-	defer func() { err = errors.Join(onFullDisk(cfg.Data, err), p.Stop(context.WithoutCancel(ctx))) }()
+	defer func() { err = onFullDisk(cfg.Data, errors.Join(err, p.Stop(context.WithoutCancel(ctx)))) }()
 	carriers, err := startSims(ctx, taken.sims, cfg.SGIP.Carriers, p.Now, logger)
 	if err != nil {
 		return err

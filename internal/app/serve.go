@@ -60,7 +60,7 @@ func (s *Serve) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(onFullDisk(cfg.Data, err), f.close())
 	}
-	defer func() { err = errors.Join(onFullDisk(cfg.Data, err), p.Stop(ctx)) }()
+	defer func() { err = onFullDisk(cfg.Data, errors.Join(err, p.Stop(ctx))) }()
 	addrs, err := p.Listen(ctx)
 	if err != nil {
 		return err

@@ -103,8 +103,13 @@ func TestSimulatorCommand(t *testing.T) {
 	stop := runs(t, s.Run)
 	h := &heard{reports: make(chan session.Report, 1), mos: make(chan session.MO, 1)}
 	c := dialled(t, session.DialCMPP, session.ClientConfig{Address: s.Listen, Login: "900002", Secret: "abc", Version: session.CMPP20}, h)
-	if m := <-h.mos; m.Source != "17000000001" { // by the script
-		t.Errorf("%+v", m)
+	select {
+	case m := <-h.mos: // by the script
+		if m.Source != "17000000001" {
+			t.Errorf("%+v", m)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the script's message did not come")
 	}
 	if body := shown(t, "http://"+s.Control+"/"); !strings.Contains(body, `"steps":1`) || !strings.Contains(body, `"name":"cmpp"`) {
 		t.Error(body)

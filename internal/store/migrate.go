@@ -114,7 +114,7 @@ func migrate(ctx context.Context, db *sql.DB, d Dialect, scripts fs.FS, before f
 	}
 	if _, err := p.Up(ctx); err != nil {
 		err = fmt.Errorf("upgrade the schema from %d to %d: %w", current, newest, err)
-		if at, unknown := p.GetDBVersion(ctx); unknown == nil {
+		if at, unknown := p.GetDBVersion(ctx); unknown == nil && current > 0 {
 			err = fmt.Errorf("%w; the failed step left nothing and the database has schema %d: mend the cause and start again, or run the program of that schema", err, at)
 		}
 		return err
