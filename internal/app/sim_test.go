@@ -315,7 +315,9 @@ func TestScriptOfOneSimulator(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := SimSMPP{Listen: "127.0.0.1:0", Control: "127.0.0.1:0", SimOptions: SimOptions{Config: file}}
-		if err := s.Run(t.Context(), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), x.want) || !strings.Contains(err.Error(), file) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // it would serve
+		defer cancel()
+		if err := s.Run(ctx, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), x.want) || !strings.Contains(err.Error(), file) {
 			t.Errorf("%s: %v", x.step, err)
 		}
 	}
