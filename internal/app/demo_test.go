@@ -136,6 +136,13 @@ func TestFoldersKeepToTheirMakers(t *testing.T) {
 			t.Errorf("%s wrote into a folder of %s: %v", x.who, x.whose, err)
 		}
 	}
+	// A node on PostgreSQL has keys in its folder and no database.
+	if err := os.Remove(filepath.Join(of["serve"], fileDatabase)); err != nil {
+		t.Fatal(err)
+	}
+	if err := bench(of["serve"]); err == nil || !strings.Contains(err.Error(), "made by serve") {
+		t.Error(err)
+	}
 	// An older folder does not say who made it.
 	if err := os.WriteFile(filepath.Join(of[madeByDemo], fileClock), []byte(`{"offset_ms":0}`), 0o600); err != nil {
 		t.Fatal(err)
