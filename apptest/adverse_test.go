@@ -1,6 +1,8 @@
 package apptest
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -97,6 +100,35 @@ func TestFullDisk(t *testing.T) {
 			}
 			return m.State == sms.Delivered || m.State == sms.InDoubt
 		})
+	}
+}
+
+// A disk that is full at the start, or when the log is folded at the end, is named with what
+// to do.
+func TestStartAndStopOnAFullDisk(t *testing.T) {
+	for _, size := range []string{"500k", "1500k"} { // the schema takes more, the log more than that
+		dir := t.TempDir()
+		cmd := exec.Command("unshare", "-rm", "sh", "-c", `mount -t tmpfs -o size=`+size+`,mode=700 tmpfs "$0" && exec "$@"`, dir, program(t), "serve") //nolint:gosec,noctx // our own program
+		cmd.Env = append(os.Environ(), "ZHUNXIN_DATA="+dir, "ZHUNXIN_HTTP__LISTEN=127.0.0.1:0", "ZHUNXIN_CMPP__LISTEN=127.0.0.1:0")
+		var said bytes.Buffer
+		cmd.Stderr = &said
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if strings.Contains(lines.Text(), "one-time token") {
+				if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := cmd.Wait(); err == nil || !strings.Contains(said.String(), "the disk of data folder "+dir+" is full: free space and start again") || !strings.Contains(said.String(), "磁盘已满") {
+			t.Errorf("%s: %v %s", size, err, said.String())
+		}
 	}
 }
 

@@ -52,8 +52,41 @@ type Bench struct {
 	ups benchUpstreams
 }
 
+// benchRun is what a run was, beside its result: a result alone can't be compared.
+type benchRun struct {
+	Ingress, Upstream    string
+	Rate                 int // messages a second
+	DurationSeconds      float64
+	Only                 string `json:",omitempty"`
+	Connections, Window  int    `json:",omitempty"` // CMPP
+	Recipients, Parallel int    `json:",omitempty"` // HTTP
+	Numbers, OldMessages int
+	Sessions             int // to each carrier
+	Outgoing             int64
+	AnswerMillis         float64
+	Idle, Flood          int
+	Pace                 int64
+	ClockOffsetSeconds   float64
+	LatencyUnit          string // of Accept, EndToEnd and EndToEndOTP
+}
+
+func (b *Bench) ran(offset time.Duration) benchRun {
+	r := benchRun{
+		Ingress: b.Ingress, Upstream: b.Upstream, Rate: b.Rate, DurationSeconds: b.Duration.Seconds(), Only: b.Only, Numbers: b.Numbers, OldMessages: b.Old,
+		Sessions: b.Sessions, Outgoing: b.Outgoing, AnswerMillis: b.Answer.Seconds() * 1e3, Idle: b.Idle, Flood: b.Flood, Pace: b.Pace,
+		ClockOffsetSeconds: offset.Seconds(), LatencyUnit: "ms",
+	}
+	if b.Ingress == "cmpp" {
+		r.Connections, r.Window = b.Connections, b.Window
+	} else {
+		r.Recipients, r.Parallel = b.Recipients, b.Parallel
+	}
+	return r
+}
+
 // Result is what a run measured.
 type Result struct {
+	Run                             benchRun
 	Sent, Accepted, Refused, Failed int
 	Delivered, DeliveredInWindow    int
 	Backlog                         int
@@ -72,6 +105,7 @@ type Result struct {
 
 // Run preloads if need be, runs, and checks.
 func (b *Bench) Run(ctx context.Context) (err error) {
+	defer func() { err = onFullDisk(b.Data, err) }()
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	offset, err := b.prepare(ctx, logger)
 	if err != nil {
@@ -95,6 +129,7 @@ func (b *Bench) Run(ctx context.Context) (err error) {
 		}
 	}
 	if b.Kill {
+		flood.Run = b.ran(offset)
 		return b.recover(ctx, child, flood)
 	}
 	stopProfile, err := profile(b.OwnProfile)
@@ -105,11 +140,15 @@ func (b *Bench) Run(ctx context.Context) (err error) {
 	if err = errors.Join(err, stopProfile()); err != nil {
 		return err
 	}
-	r.Waiting = flood.Waiting
+	r.Waiting, r.Run = flood.Waiting, b.ran(offset)
 	if b.JSON {
-		return json.NewEncoder(os.Stdout).Encode(r)
+		err = json.NewEncoder(os.Stdout).Encode(r)
+	} else {
+		r.print(os.Stdout, b, offset)
 	}
-	r.print(os.Stdout, b, offset)
+	if err != nil {
+		return err
+	}
 	if r.Lost+r.Doubled > 0 {
 		return fmt.Errorf("%d messages were lost and %d doubled", r.Lost, r.Doubled)
 	}

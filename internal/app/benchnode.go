@@ -48,9 +48,9 @@ func (b *BenchNode) Run(ctx context.Context) (err error) {
 	}
 	p, err := Open(ctx, cfg, f, logger)
 	if err != nil {
-		return errors.Join(err, f.close())
+		return errors.Join(onFullDisk(b.Data, err), f.close())
 	}
-	defer func() { err = errors.Join(err, p.Stop(context.WithoutCancel(ctx))) }()
+	defer func() { err = onFullDisk(b.Data, errors.Join(err, p.Stop(context.WithoutCancel(ctx)))) }()
 	s, err := p.seed(ctx, mobile("127.0.0.1:1"), b.Sessions, benchWindow, 1_000_000*sms.Yuan)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ func (p *Platform) letIn(ctx context.Context, a *Addresses) error {
 	a.Customers, a.CustomersTLS = map[string]net.Addr{}, map[string]net.Addr{}
 	for _, protocol := range spserver.Protocols() {
 		at := p.listeners()[protocol]
-		d, err := openDoors(ctx, &p.sockets, "customers' "+protocol, at[0], at[1])
+		d, err := openDoors(ctx, &p.sockets, "customers' "+protocol, protocol+".listen", at[0], at[1])
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (p *Platform) addCustomers(s *spserver.Server) {
 // carriers lets SGIP's gateways in, if the settings say where.
 func (p *Platform) carriers(ctx context.Context, a *Addresses) error {
 	c := &p.Config
-	d, err := openDoors(ctx, &p.sockets, "SGIP gateways", c.SGIP.Carriers, c.SGIP.CarriersTLS)
+	d, err := openDoors(ctx, &p.sockets, "SGIP gateways", "sgip.carriers", c.SGIP.Carriers, c.SGIP.CarriersTLS)
 	lns := d.list()
 	if err != nil || len(lns) == 0 {
 		return err

@@ -30,6 +30,8 @@ type Demo struct {
 	Replay bool   `help:"Play the story again, with fresh members."`
 	Once   bool   `help:"Stop after the story."`
 	Log    string `help:"Level of the log on standard error." default:"error"`
+
+	out io.Writer // standard output, but in tests
 }
 
 // Run plays, or prints what was played before, and stays up until ctx ends.
@@ -45,19 +47,30 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := f.createClock(time.Now()); err != nil {
+	taken, err := d.takePorts(ctx, &cfg)
+	if err != nil {
+		return errors.Join(err, f.close())
+	}
+	defer taken.close()
+	if _, err := f.createClock(time.Now(), madeByDemo); err != nil {
 		return errors.Join(err, f.close())
 	}
 	p, err := Open(ctx, cfg, f, logger)
 	if err != nil {
-		return errors.Join(err, f.close())
+		return errors.Join(onFullDisk(cfg.Data, err), f.close())
 	}
-	defer func() { err = errors.Join(err, p.Stop(context.WithoutCancel(ctx))) }()
-	carriers, err := startSims(ctx, d.Sim, d.Back, p.Now, logger)
+	p.taken = taken.own
+	defer func() { err = onFullDisk(cfg.Data, errors.Join(err, p.Stop(context.WithoutCancel(ctx)))) }()
+	carriers, err := startSims(ctx, taken.sims, cfg.SGIP.Carriers, p.Now, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, carriers.stop(ctx)) }()
+	return d.play(ctx, p, carriers)
+}
+
+// play seeds, listens, tells the story and waits for the end.
+func (d *Demo) play(ctx context.Context, p *Platform, carriers sims) error {
 	s, err := p.seed(ctx, carriers.upstreams(), 2, 16, 100*sms.Yuan)
 	if err != nil {
 		return err
@@ -70,9 +83,11 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	d.banner(p, os.Stdout)
+	out := d.output()
+	d.banner(p, out)
 	if err := d.tell(ctx, p, carriers, s, "http://"+addrs.HTTP.String(), key); err != nil {
 		if ctx.Err() != nil {
+			fmt.Fprintln(out, "\nstopping within the story: the next start plays it from its beginning 故事未演完，正在停止；下次启动将从头演示 …")
 			return nil
 		}
 		return err
@@ -84,10 +99,17 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	invite(os.Stdout, addrs, carriers, s, key, secret)
+	invite(out, addrs, carriers, s, key, secret)
 	<-ctx.Done()
-	fmt.Println("\nstopping 正在停止 …")
+	fmt.Fprintln(out, "\nstopping 正在停止 …")
 	return nil
+}
+
+func (d *Demo) output() io.Writer {
+	if d.out != nil {
+		return d.out
+	}
+	return os.Stdout
 }
 
 func (d *Demo) banner(p *Platform, w io.Writer) {
@@ -107,6 +129,7 @@ const settingStory = "story.told"
 // tell plays the story, or prints what was recorded of it.
 func (d *Demo) tell(ctx context.Context, p *Platform, carriers sims, s seeded, base, key string) error {
 	var told string
+	out := d.output()
 	err := p.DB.Read(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
 		told, err = tx.Setting(ctx, settingStory)
 		return err
@@ -115,11 +138,11 @@ func (d *Demo) tell(ctx context.Context, p *Platform, carriers sims, s seeded, b
 		return err
 	}
 	if told != "" && !d.Replay {
-		fmt.Print(told)
-		fmt.Println("\n(recorded at an earlier start; --replay plays it again with fresh members. 以上为先前记录，--replay 可重演)")
+		fmt.Fprint(out, told)
+		fmt.Fprintln(out, "\n(recorded at an earlier start; --replay plays it again with fresh members. 以上为先前记录，--replay 可重演)")
 		return nil
 	}
-	st := &story{p: p, sims: carriers, seed: s, base: base, key: key, out: os.Stdout, pack: filepath.Join(d.Data, "evidence.json"), client: &http.Client{Timeout: 30 * time.Second}}
+	st := &story{p: p, sims: carriers, seed: s, base: base, key: key, out: out, patience: storyPatience, pack: filepath.Join(d.Data, "evidence.json"), client: &http.Client{Timeout: 30 * time.Second}}
 	if err := st.play(ctx); err != nil {
 		return err
 	}

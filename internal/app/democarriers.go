@@ -47,23 +47,16 @@ func (s sims) stop(ctx context.Context) (err error) {
 	return err
 }
 
-// startSims starts the four carriers, the first at an address and the others at the ports
-// after it, or anywhere if it is empty. back is where the SGIP gateway finds the demo.
-func startSims(ctx context.Context, at, back string, now func() time.Time, logger *slog.Logger) (s sims, err error) {
+// startSims starts the four carriers on their listeners. back is where the SGIP gateway
+// finds the demo.
+func startSims(ctx context.Context, lns []net.Listener, back string, now func() time.Time, logger *slog.Logger) (s sims, err error) {
 	s = sims{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.stop(ctx))
-		}
-	}()
 	for i, d := range demoCarriers {
-		addr, err := portAfter(at, i)
+		c, err := startSim(ctx, d.sim, lns[i], back, now, logger)
 		if err != nil {
-			return s, err
+			return nil, errors.Join(err, s.stop(ctx))
 		}
-		if s[d.carrier], err = startSim(ctx, d.sim, addr, back, now, logger); err != nil {
-			return s, err
-		}
+		s[d.carrier] = c
 	}
 	return s, nil
 }
@@ -75,7 +68,7 @@ func portAfter(at string, n int) (string, error) {
 	}
 	addr, err := net.ResolveTCPAddr("tcp", at)
 	if err != nil {
-		return "", fmt.Errorf("the simulated carriers' address: %w", err)
+		return "", fmt.Errorf("--sim: the simulated carriers' address: %w; write host:port", err)
 	}
 	if addr.Port != 0 {
 		addr.Port += n
@@ -83,23 +76,15 @@ func portAfter(at string, n int) (string, error) {
 	return addr.String(), nil
 }
 
-func startSim(ctx context.Context, protocol carrier.Protocol, at, back string, now func() time.Time, logger *slog.Logger) (*carrier.Carrier, error) {
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", at)
-	if err != nil {
-		return nil, fmt.Errorf("the simulated carrier: %w", err)
-	}
+func startSim(ctx context.Context, protocol carrier.Protocol, ln net.Listener, back string, now func() time.Time, logger *slog.Logger) (*carrier.Carrier, error) {
 	account := carrier.Account{Login: simLogin, Secret: simSecret, Sessions: 64, Window: 4096, Codes: []string{storyCode}}
 	if protocol == carrier.SGIP {
 		account.Callback, account.CallbackLogin, account.CallbackSecret = back, demoBackLogin, demoBackSecret
 	}
-	c, err := carrier.Start(context.WithoutCancel(ctx), ln, carrier.Config{
+	return carrier.Start(context.WithoutCancel(ctx), ln, carrier.Config{
 		Protocol: protocol, Accounts: []carrier.Account{account},
 		Behaviour: carrier.Behaviour{Latency: carrier.Latency{Fixed: carrier.Duration(20 * time.Millisecond)}, ReportDelay: carrier.Range{Min: carrier.Duration(100 * time.Millisecond), Max: carrier.Duration(300 * time.Millisecond)}},
 	}, logger, now, nil)
-	if err != nil {
-		return nil, errors.Join(err, ln.Close())
-	}
-	return c, nil
 }
 
 // upstreams are the channels to the simulators.

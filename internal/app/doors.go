@@ -14,7 +14,7 @@ import (
 // openSockets prepares how this node listens. A certificate that can't be used is told before
 // anything starts.
 func (p *Platform) openSockets() (err error) {
-	p.sockets = listener.Config{Balancers: p.Config.Balancers(), Logger: p.Logger}
+	p.sockets = listener.Config{Balancers: p.Config.Balancers(), Logger: p.Logger, Taken: p.taken}
 	if len(p.Config.ListensTLS()) > 0 {
 		// The node's own clock may be moved (demo), that of the files is not.
 		p.sockets.Certificate, err = listener.OpenCertificate(p.Config.TLS.CertFile, p.Config.TLS.KeyFile, time.Now)
@@ -33,18 +33,19 @@ func webSockets(c config.Proxy, all listener.Config) listener.Config {
 // doors are the listeners of one service: plain, under TLS, both or none.
 type doors struct{ plain, tls net.Listener }
 
-// openDoors opens those for which there is an address.
-func openDoors(ctx context.Context, by *listener.Config, what, plain, secret string) (d doors, err error) {
+// openDoors opens those for which there is an address. key is the setting of the plain one;
+// that of the other ends in _tls.
+func openDoors(ctx context.Context, by *listener.Config, what, key, plain, secret string) (d doors, err error) {
 	if plain != "" {
 		if d.plain, err = by.Open(ctx, plain); err != nil {
-			return doors{}, fmt.Errorf("listen for %s: %w", what, err)
+			return doors{}, fmt.Errorf("listen for %s: %w; stop what listens there, or change %s in the settings", what, err, key)
 		}
 	}
 	if secret == "" {
 		return d, nil
 	}
 	if d.tls, err = by.OpenTLS(ctx, secret); err != nil {
-		err = fmt.Errorf("listen for %s under TLS: %w", what, err)
+		err = fmt.Errorf("listen for %s under TLS: %w; see %s_tls in the settings", what, err, key)
 		if d.plain != nil {
 			err = errors.Join(err, d.plain.Close())
 		}

@@ -26,6 +26,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"github.com/zhunxin/zhunxin/internal/config"
+	"github.com/zhunxin/zhunxin/internal/ingress/listener"
 	"github.com/zhunxin/zhunxin/internal/ingress/spserver"
 	"github.com/zhunxin/zhunxin/internal/registry"
 	"github.com/zhunxin/zhunxin/internal/store"
@@ -398,5 +399,19 @@ func (n *node) allowKey(list string) {
 	}
 	if _, err := n.Registry(n.t.Context()); err != nil {
 		n.t.Fatal(err)
+	}
+}
+
+// An address in use is told with the setting that names another.
+func TestBusyAddressNamesItsSetting(t *testing.T) {
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close() //nolint:errcheck // a test's
+	busy := ln.Addr().String()
+	d, err := openDoors(t.Context(), &listener.Config{}, "HTTP", "http.listen", busy, "")
+	if err == nil || !strings.Contains(err.Error(), busy) || !strings.Contains(err.Error(), "change http.listen") {
+		t.Errorf("%v, %v", d, err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/zhunxin/zhunxin/internal/store"
 )
 
 // Names in the data folder.
@@ -48,8 +50,15 @@ func (f *folder) close() error { return f.lock.Close() }
 // clock is the fixed offset of a folder that was made to play a story at any
 // hour. It never changes, and serve refuses such a folder.
 type clock struct {
-	OffsetMS int64 `json:"offset_ms"`
+	OffsetMS int64  `json:"offset_ms"`
+	Made     string `json:"made,omitempty"` // by whom; older folders don't say
 }
+
+// Who makes folders with a clock. They hold people and money that nobody has.
+const (
+	madeByDemo  = "demo"
+	madeByBench = "bench"
+)
 
 func (c clock) offset() time.Duration { return time.Duration(c.OffsetMS) * time.Millisecond }
 
@@ -70,18 +79,59 @@ func (f *folder) readClock() (c clock, err error) {
 	return c, err
 }
 
-// createClock fixes the offset of a new folder: 0 within the hours of TIM-01 in
-// Shanghai, else what lands at ten in the morning there.
-func (f *folder) createClock(now time.Time) (c clock, err error) {
-	if _, err := os.Stat(filepath.Join(f.path, fileDatabase)); err == nil {
-		return f.readClock()
+// hasClock tells whether the folder was made by demo or bench.
+func (f *folder) hasClock() (bool, error) {
+	_, err := os.Stat(filepath.Join(f.path, fileClock))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
-	c.OffsetMS = storyOffset(now).Milliseconds()
+	return err == nil, err
+}
+
+// used tells whether a node was ever started on the folder. One on PostgreSQL has keys alone.
+func (f *folder) used() bool {
+	for _, name := range []string{fileDatabase, fileKeys} {
+		if _, err := os.Stat(filepath.Join(f.path, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// createClock fixes the offset of a new folder: 0 within the hours of TIM-01 in
+// Shanghai, else what lands at ten in the morning there. A folder that somebody else
+// made is refused: what the maker writes would stand among a real node's rows.
+func (f *folder) createClock(now time.Time, maker string) (c clock, err error) {
+	if f.used() {
+		has, err := f.hasClock()
+		if err != nil {
+			return c, err
+		}
+		if !has {
+			return c, fmt.Errorf("data folder %s was made by serve: %s would write invented people and money into it; name another folder with --data (该目录属于正式节点，请用 --data 指定其他目录)", f.path, maker)
+		}
+		if c, err = f.readClock(); err != nil {
+			return c, err
+		}
+		if c.Made != "" && c.Made != maker {
+			return c, fmt.Errorf("data folder %s was made by %s, and %s needs one of its own; name another folder with --data (该目录由 %s 创建，请用 --data 指定其他目录)", f.path, c.Made, maker, c.Made)
+		}
+		return c, nil
+	}
+	c = clock{OffsetMS: storyOffset(now).Milliseconds(), Made: maker}
 	b, err := json.Marshal(c)
 	if err != nil {
 		return c, err
 	}
 	return c, os.WriteFile(filepath.Join(f.path, fileClock), b, 0o600)
+}
+
+// onFullDisk says of an error of a full disk which disk that is, and what to do.
+func onFullDisk(path string, err error) error {
+	if !store.Full(err) {
+		return err
+	}
+	return fmt.Errorf("the disk of data folder %s is full: free space and start again; nothing that was accepted is lost (磁盘已满，请清理空间后重新启动；已受理的内容不会丢失): %w", path, err)
 }
 
 // storyHours are when a story may begin: some time before the end of TIM-01's

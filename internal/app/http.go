@@ -103,7 +103,7 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", p.serveReady)
 	by := webSockets(p.Config.Proxy, p.sockets)
-	d, err := openDoors(ctx, &by, "HTTP", p.Config.HTTP.Listen, p.Config.HTTP.ListenTLS)
+	d, err := openDoors(ctx, &by, "HTTP", "http.listen", p.Config.HTTP.Listen, p.Config.HTTP.ListenTLS)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 		return nil
 	}
 	// Whoever watches the node does so without a balancer.
-	if d, err = openDoors(ctx, &listener.Config{}, "/metrics", p.Config.HTTP.Metrics, ""); err != nil {
+	if d, err = openDoors(ctx, &listener.Config{}, "/metrics", "http.metrics", p.Config.HTTP.Metrics, ""); err != nil {
 		return err
 	}
 	side := http.NewServeMux()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -62,6 +63,7 @@ type Platform struct {
 	untold    *bell                              // rings when there is something new in the database for protocol logins
 	customers atomic.Pointer[[]*spserver.Server] // by protocol
 	sockets   listener.Config                    // set by Listen
+	taken     map[string]net.Listener            // what listens already, by its address
 
 	latency latencies
 	delays  inbound.Delays

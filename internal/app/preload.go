@@ -44,7 +44,7 @@ func (b *Bench) prepare(ctx context.Context, logger *slog.Logger) (offset time.D
 	if err != nil {
 		return 0, err
 	}
-	c, err := f.createClock(time.Now())
+	c, err := f.createClock(time.Now(), madeByBench)
 	if err != nil {
 		return 0, errors.Join(err, f.close())
 	}

@@ -49,18 +49,18 @@ func (s *Serve) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	c, err := f.readClock()
-	if err == nil && c.offset() != 0 {
-		err = fmt.Errorf("data folder %s has a clock of its own (it was made by demo or bench): serve uses the true time; name another folder", cfg.Data)
+	has, err := f.hasClock()
+	if err == nil && has {
+		err = fmt.Errorf("data folder %s has a clock of its own: demo or bench made it, with people and money that nobody has; name another folder in data (该目录由 demo 或 bench 创建，请换目录)", cfg.Data)
 	}
 	if err != nil {
 		return errors.Join(err, f.close())
 	}
 	p, err := Open(ctx, cfg, f, logger)
 	if err != nil {
-		return errors.Join(err, f.close())
+		return errors.Join(onFullDisk(cfg.Data, err), f.close())
 	}
-	defer func() { err = errors.Join(err, p.Stop(ctx)) }()
+	defer func() { err = onFullDisk(cfg.Data, errors.Join(err, p.Stop(ctx))) }()
 	addrs, err := p.Listen(ctx)
 	if err != nil {
 		return err
@@ -71,11 +71,17 @@ func (s *Serve) Run(ctx context.Context) (err error) {
 	}
 	addrs.tell(os.Stdout)
 	if token != "" {
-		fmt.Printf("first administrator: POST http://%s/v1/setup with this one-time token (首次设置令牌，仅显示一次): %s\n", addrs.HTTP, token)
+		tellToken(os.Stdout, addrs.HTTP, token)
 	}
 	<-ctx.Done()
 	logger.Info("stopping: what was accepted is kept, what is on the wire gets its answer")
 	return nil
+}
+
+// tellToken prints the setup's token, and that it is the only one.
+func tellToken(w io.Writer, at net.Addr, token string) {
+	fmt.Fprintf(w, "each start before the setup makes a new token, and earlier ones no longer work (完成设置前每次启动都会换新令牌，旧令牌失效)\n"+
+		"first administrator: POST http://%s/v1/setup with this one-time token (首次设置令牌，仅显示一次): %s\n", at, token)
 }
 
 func newLogger(l config.Log) (*slog.Logger, error) {

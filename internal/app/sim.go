@@ -48,7 +48,7 @@ type SimSMPP struct {
 
 // SimOptions are what the simulators of all protocols share.
 type SimOptions struct {
-	Config   string `help:"YAML file with accounts and behaviour." type:"existingfile"`
+	Config   string `help:"YAML file with accounts, behaviour and a script." type:"existingfile"`
 	Record   string `help:"File to which each submit is appended as a line of JSON; holds numbers and texts in clear." type:"path"`
 	SimPrint `embed:""`
 }
@@ -98,23 +98,35 @@ const (
 	simAccountSecret = "888888"
 )
 
+// solo is the file of one simulator: its settings, and what happens to it by the clock.
+type solo struct {
+	carrier.Config `yaml:",inline"`
+	Script         carrier.Script `yaml:"script"`
+}
+
 // config completes what the protocol gives by the file, or by an account and a behaviour
 // that suit any test.
-func (s *SimOptions) config(cfg carrier.Config) (carrier.Config, error) {
+func (s *SimOptions) config(cfg carrier.Config) (solo, error) {
 	if s.Config != "" {
-		protocol := cfg.Protocol
-		cfg = carrier.Config{}
-		if err := readYAML(s.Config, &cfg); err != nil {
-			return cfg, err
+		var file solo
+		if err := readYAML(s.Config, &file); err != nil {
+			return file, err
 		}
-		if cfg.Protocol != "" && cfg.Protocol != protocol {
-			return cfg, fmt.Errorf("%s: protocol is %.10q: run zhunxin sim %s, or take it out", s.Config, cfg.Protocol, cfg.Protocol)
+		if file.Protocol != "" && file.Protocol != cfg.Protocol {
+			return file, fmt.Errorf("%s: protocol is %.10q: run zhunxin sim %s, or take it out", s.Config, file.Protocol, file.Protocol)
 		}
-		cfg.Protocol = protocol
-		if err := cfg.Validate(); err != nil {
-			return cfg, fmt.Errorf("%s: %w", s.Config, err)
+		file.Protocol = cfg.Protocol
+		for i := range file.Script.Steps {
+			step := &file.Script.Steps[i]
+			if step.Carrier != "" && step.Carrier != string(cfg.Protocol) {
+				return file, fmt.Errorf("%s: script.steps[%d]: carrier is %.40q: leave it out, this file has one carrier", s.Config, i, step.Carrier)
+			}
+			step.Carrier = string(cfg.Protocol)
 		}
-		return cfg, nil
+		if err := file.Validate(); err != nil {
+			return file, fmt.Errorf("%s: %w", s.Config, err)
+		}
+		return file, nil
 	}
 	if len(cfg.Accounts) == 0 {
 		cfg.Accounts = make([]carrier.Account, 1)
@@ -125,7 +137,7 @@ func (s *SimOptions) config(cfg carrier.Config) (carrier.Config, error) {
 		Latency:     carrier.Latency{Fixed: carrier.Duration(20 * time.Millisecond)},
 		ReportDelay: carrier.Range{Min: carrier.Duration(time.Second), Max: carrier.Duration(3 * time.Second)},
 	}
-	return cfg, nil
+	return solo{Config: cfg}, nil
 }
 
 // readYAML reads a file whose keys must all be known.
@@ -143,32 +155,43 @@ func readYAML(name string, into any) error {
 	return nil
 }
 
-// run is a simulator from its start to the end of ctx.
+// run is a simulator from its start to the end of ctx: a mix of one, whose requests have no
+// name before them.
 func (s *SimOptions) run(ctx context.Context, log *slog.Logger, cfg carrier.Config, listen, control string) (err error) {
-	if cfg, err = s.config(cfg); err != nil {
-		return err
-	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+	file, err := s.config(cfg)
 	if err != nil {
 		return err
 	}
-	var record io.Writer // stays nil without a file
+	var record func(string) io.Writer // stays nil without a file
 	if s.Record != "" {
 		f, err := openRecord(s.Record)
 		if err != nil {
-			return errors.Join(err, ln.Close())
+			return err
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
-		record = f
+		record = func(string) io.Writer { return f }
 	}
-	c, err := carrier.Start(context.WithoutCancel(ctx), ln, cfg, log, time.Now, record) // Stop logs out first; the end of ctx would cut
+	name := string(cfg.Protocol)
+	m, err := carrier.StartMix(context.WithoutCancel(ctx), carrier.MixConfig{ // Stop logs out first; the end of ctx would cut
+		Carriers: []carrier.NamedConfig{{Name: name, Listen: listen, Config: file.Config}}, Script: file.Script,
+	}, log, time.Now, record)
 	if err != nil {
-		return errors.Join(err, ln.Close())
+		if s.Config != "" {
+			err = fmt.Errorf("%s: %w", s.Config, err)
+		}
+		return err
 	}
+	c := m.Carrier(name)
 	s.watch(c, "")
-	return serveControl(ctx, control, c.Control(), c.Stop, func(at net.Addr) {
-		fmt.Printf("%s gateway on %s, control on http://%s (GET /received, PUT /behaviour, POST /mo, POST /disconnect)\n", cfg.Protocol, c.Addr(), at)
-		printAccounts("", cfg)
+	web := http.NewServeMux()
+	web.Handle("/", c.Control())
+	web.Handle("GET /{$}", m.Control())
+	return serveControl(ctx, control, web, m.Stop, func(at net.Addr) {
+		fmt.Printf("%s gateway on %s, control on http://%s (GET /received, PATCH and PUT /behaviour, POST /mo, POST /disconnect)\n", cfg.Protocol, c.Addr(), at)
+		printAccounts("", file.Config)
+		if steps := len(file.Script.Steps); steps > 0 {
+			fmt.Printf("script: %d steps, progress on http://%s/\n", steps, at)
+		}
 	})
 }
 

@@ -95,22 +95,35 @@ func runs(t *testing.T, run func(context.Context, *slog.Logger) error) func() {
 func TestSimulatorCommand(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "sim.yaml")
-	if err := os.WriteFile(config, []byte("accounts: [{login: '900002', secret: abc, version: '2.0'}]\nlatency: {fixed: 1ms}\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("accounts: [{login: '900002', secret: abc, version: '2.0'}]\nlatency: {fixed: 1ms}\n"+
+		"script: {steps: [{at: 10ms, mo: {from: '17000000001', to: '1069', text: 退订}}]}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := SimCMPP{Listen: free(t), Control: free(t), SimOptions: SimOptions{Config: config, Record: filepath.Join(dir, "record.jsonl")}}
 	stop := runs(t, s.Run)
-	c := dialled(t, session.DialCMPP, session.ClientConfig{Address: s.Listen, Login: "900002", Secret: "abc", Version: session.CMPP20}, sp{})
+	h := &heard{reports: make(chan session.Report, 1), mos: make(chan session.MO, 1)}
+	c := dialled(t, session.DialCMPP, session.ClientConfig{Address: s.Listen, Login: "900002", Secret: "abc", Version: session.CMPP20}, h)
+	select {
+	case m := <-h.mos: // by the script
+		if m.Source != "17000000001" {
+			t.Errorf("%+v", m)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the script's message did not come")
+	}
+	if body := shown(t, "http://"+s.Control+"/"); !strings.Contains(body, `"steps":1`) || !strings.Contains(body, `"name":"cmpp"`) {
+		t.Error(body)
+	}
 	submitted(t, c)
 	if body := shown(t, "http://"+s.Control+"/received"); !strings.Contains(body, `"text":"1234"`) {
 		t.Error(body)
 	}
-	c.Close()
-	stop()
-	line, err := os.ReadFile(s.Record)
+	line, err := os.ReadFile(s.Record) // while it runs: it may be killed
 	if err != nil || !json.Valid(line) || !strings.Contains(string(line), `"login":"900002"`) {
 		t.Errorf("%s, %v", line, err)
 	}
+	c.Close()
+	stop()
 }
 
 // Without a file each protocol has an account that may log in and gets its reports.
@@ -287,6 +300,26 @@ func TestSimulatorRefusesBadSettings(t *testing.T) {
 	o := SimOptions{Config: config}
 	if _, err := o.config(carrier.Config{Protocol: carrier.CMPP}); err == nil || !strings.Contains(err.Error(), "typo") {
 		t.Error(err)
+	}
+}
+
+// The file of one simulator names no carrier in its script.
+func TestScriptOfOneSimulator(t *testing.T) {
+	for _, x := range []struct{ step, want string }{
+		{"{at: 1s, carrier: other, disconnect: x}", "script.steps[0]: carrier is \"other\": leave it out"},
+		{"{at: 1s, disconnect: z}", "write a login of carrier smpp"},
+		{"{at: 1s}", "write one"},
+	} {
+		file := filepath.Join(t.TempDir(), "sim.yaml")
+		if err := os.WriteFile(file, []byte("accounts: [{login: x, secret: y}]\nscript: {steps: ["+x.step+"]}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := SimSMPP{Listen: "127.0.0.1:0", Control: "127.0.0.1:0", SimOptions: SimOptions{Config: file}}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // it would serve
+		defer cancel()
+		if err := s.Run(ctx, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), x.want) || !strings.Contains(err.Error(), file) {
+			t.Errorf("%s: %v", x.step, err)
+		}
 	}
 }
 

@@ -30,7 +30,10 @@ type story struct {
 	client   *http.Client
 	recorded strings.Builder
 	step     int
+	patience time.Duration // longest wait for a report, or for a reply to be taken
 }
+
+const storyPatience = time.Minute
 
 func (s *story) say(format string, args ...any) {
 	line := fmt.Sprintf(format, args...) + "\n"
@@ -123,6 +126,7 @@ func (s *story) play(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	since := s.p.IDs.Next() // the entries to come have later ids
 	s.title("验证码送达", "A verification code is delivered")
 	if _, err := s.delivered(ctx, storyOTP, shopper); err != nil {
 		return err
@@ -147,7 +151,7 @@ func (s *story) play(ctx context.Context) error {
 		return err
 	}
 	s.title("会员回复 T 退订", "The member replies T")
-	if err := s.sims[sms.Mobile].SendMO(ctx, member, storyCode+storyDigits, "T"); err != nil {
+	if err := s.reply(ctx, member, "T"); err != nil {
 		return err
 	}
 	var person struct {
@@ -178,11 +182,22 @@ func (s *story) play(ctx context.Context) error {
 		return err
 	}
 	s.title("余额逐笔可查", "The balance, entry by entry")
-	if err := s.money(ctx, before); err != nil {
+	if err := s.money(ctx, before, since); err != nil {
 		return err
 	}
 	s.title("证据包离线验证", "An evidence pack, verified offline")
 	return s.prove(ctx, offer)
+}
+
+// reply has a handset send a text, and waits until the platform took it.
+func (s *story) reply(ctx context.Context, from, text string) error {
+	waiting, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	err := s.sims[sms.Mobile].SendMO(waiting, from, storyCode+storyDigits, text)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("the story waited %s for the platform to take a reply from a handset: %w; start again, with --log info to see more", s.patience, err)
+	}
+	return err
 }
 
 // carriers sends a code to a number of each carrier, by the carrier's own protocol.
@@ -254,6 +269,8 @@ func (s *story) delivered(ctx context.Context, text, to string) (sms.ID, error) 
 	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	deadline := time.NewTimer(s.patience)
+	defer deadline.Stop()
 	for {
 		var m struct {
 			State    sms.State `json:"state"`
@@ -282,6 +299,8 @@ func (s *story) delivered(ctx context.Context, text, to string) (sms.ID, error) 
 		}
 		select {
 		case <-tick.C:
+		case <-deadline.C:
+			return 0, fmt.Errorf("the story waited %s for the carrier's report on message %s to %s, which is %s: start again, with --log info to see more", s.patience, r.MessageID, r.To, m.State)
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}
@@ -314,7 +333,7 @@ func (s *story) balance(ctx context.Context) (b balance, err error) {
 	return b, s.call(ctx, http.MethodGet, "/v1/balance", nil, &b)
 }
 
-func (s *story) money(ctx context.Context, before balance) error {
+func (s *story) money(ctx context.Context, before balance, since sms.ID) error {
 	after, err := s.balance(ctx)
 	if err != nil {
 		return err
@@ -328,7 +347,7 @@ func (s *story) money(ctx context.Context, before balance) error {
 			Reference string `json:"reference"`
 		} `json:"entries"`
 	}
-	if err := s.call(ctx, http.MethodGet, "/v1/ledger?limit=1000", nil, &list); err != nil {
+	if err := s.call(ctx, http.MethodGet, "/v1/ledger?limit=1000&after="+since.String(), nil, &list); err != nil {
 		return err
 	}
 	s.say("   before: balance %s, held %s", before.Balance, before.Held)

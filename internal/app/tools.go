@@ -209,7 +209,12 @@ func (c *Backup) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err := os.Mkdir(c.To, 0o700); err != nil {
 		return fmt.Errorf("the backup needs a folder of its own: %w", err)
 	}
-	if err := markCopied(c.To); err != nil {
+	defer func() { err = unmade(c.To, err) }()
+	clock, err := (&folder{path: cfg.Data}).readClock()
+	if err == nil {
+		err = markCopied(c.To)
+	}
+	if err != nil {
 		return err
 	}
 	// Keys and checkpoints first: a copy of the database may be younger than they
@@ -221,7 +226,7 @@ func (c *Backup) Run(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	if cfg.Database.Kind == "postgres" {
 		log.Warn("the database is PostgreSQL: back it up with pg_basebackup or pg_dump; only keys and checkpoints were copied")
-		return nil
+		return writeManifest(c.To, clock.now())
 	}
 	o, err := c.open(ctx)
 	if err != nil {
@@ -231,7 +236,10 @@ func (c *Backup) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err = errors.Join(err, o.db.Close()); err != nil {
 		return err
 	}
-	return check(ctx, c.To)
+	if err := check(ctx, c.To); err != nil {
+		return err
+	}
+	return writeManifest(c.To, clock.now())
 }
 
 // Restore puts a backup into an empty data folder.
@@ -241,19 +249,29 @@ type Restore struct {
 }
 
 // Run checks the backup, copies it, and says what the next start will do.
-func (c *Restore) Run(ctx context.Context) error {
+func (c *Restore) Run(ctx context.Context) (err error) {
+	m, err := readManifest(c.From)
+	if err != nil {
+		return err
+	}
 	if err := os.Mkdir(c.To, 0o700); err != nil {
 		return fmt.Errorf("a restore needs a folder of its own: %w", err)
 	}
-	for _, name := range []string{fileKeys, fileClock, fileCheckpoints, fileDatabase} {
-		if err := copyFile(filepath.Join(c.From, name), filepath.Join(c.To, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	defer func() { err = unmade(c.To, err) }()
+	for _, f := range m.Files {
+		if err := f.copyTo(c.From, c.To); err != nil {
 			return err
 		}
 	}
 	if err := markCopied(c.To); err != nil {
 		return err
 	}
-	if err := check(ctx, c.To); err != nil {
+	if m.has(fileDatabase) {
+		err = check(ctx, c.To)
+	} else {
+		fmt.Println("The backup is of a node on PostgreSQL: keys and checkpoints are restored, restore the database with its own tools.")
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Printf("The first start goes on under a new log origin, and puts in doubt what was queued in the backup. If the lost folder's %s can be saved,\n"+

@@ -215,31 +215,47 @@ func Load(path string, environ []string) (Config, error) {
 	if err := k.Load(structs.Provider(Default(), "koanf"), nil); err != nil {
 		return c, fmt.Errorf("settings: %w", err)
 	}
-	known := map[string]bool{}
-	for _, key := range k.Keys() {
-		known[key] = true
-	}
+	known := kinds(reflect.TypeFor[Config](), "")
 	if path != "" {
-		if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+		read := koanf.New(".")
+		if err := read.Load(file.Provider(path), yaml.Parser()); err != nil {
+			return c, fmt.Errorf("settings: %s: %w", path, err)
+		}
+		for _, key := range read.Keys() {
+			if known[key] == nil && empty(read.Get(key)) && section(known, key) {
+				read.Delete(key) // all its lines are comments
+				continue
+			}
+			if err := check(known, key, key, read.Get(key)); err != nil {
+				return c, fmt.Errorf("settings: %s: %w", path, err)
+			}
+		}
+		if err := k.Merge(read); err != nil {
 			return c, fmt.Errorf("settings: %s: %w", path, err)
 		}
 	}
-	err := k.Load(env.Provider(".", env.Opt{
+	names, read := map[string]string{}, koanf.New(".")
+	err := read.Load(env.Provider(".", env.Opt{
 		Prefix: EnvPrefix, EnvironFunc: func() []string { return environ },
 		TransformFunc: func(name, value string) (string, any) {
 			if slices.Contains(commandVariables, name) {
 				return "", nil
 			}
-			return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, EnvPrefix)), "__", "."), value
+			key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, EnvPrefix)), "__", ".")
+			names[key] = name
+			return key, value
 		},
 	}), nil)
 	if err != nil {
 		return c, fmt.Errorf("settings: environment: %w", err)
 	}
-	for _, key := range k.Keys() {
-		if !known[key] {
-			return c, fmt.Errorf("settings: there is no key %q; zhunxin config sample prints those there are", key)
+	for _, key := range read.Keys() {
+		if err := check(known, key, names[key], read.Get(key)); err != nil {
+			return c, fmt.Errorf("settings: environment: %w", err)
 		}
+	}
+	if err := k.Merge(read); err != nil {
+		return c, fmt.Errorf("settings: environment: %w", err)
 	}
 	err = k.UnmarshalWithConf("", &c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(",")),

@@ -51,16 +51,37 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		{"proxy: {from: ['10.0.0.0/33']}", "", "10.0.0.0/33"},
 		{"proxy: {from: ['::/0']}", "", "everybody"},
 		{"", "ZHUNXIN_PROXY__FROM=10.0.0.1,balancer", `"balancer"`},
-		{"evidence: {every: soon}", "", "evidence.every"},
+		{"evidence: {every: soon}", "", `zhunxin.yaml: evidence.every is "soon": write a time with its unit`},
+		{"node: xx", "", `zhunxin.yaml: node is "xx": write a whole number`},
+		{"node: 1.5", "", `node is "1.5"`},
+		{"node:", "", "write a whole number"},
+		{"", "ZHUNXIN_NODE=xx", `environment: ZHUNXIN_NODE is "xx": write a whole number`},
+		{"http: {read_timeout: 5}", "", "http.read_timeout is \"5\": write a time with its unit: 5 has no unit, say 5s"},
+		{"http: {read_timeout: 0.5}", "", "0.5 has no unit"},
+		{"", "ZHUNXIN_HTTP__READ_TIMEOUT=5", "ZHUNXIN_HTTP__READ_TIMEOUT is \"5\": write a time with its unit: 5 has no unit, say 5s"},
+		{"webhook: {private: maybe}", "", "true or false"},
+		{"data: [a]", "", "one text"},
+		{"proxy: {from: [1]}", "", "a list of texts"},
+		{"proxy: {from: {a: b}}", "", "proxy.from.a"},
+		{"http: 5", "", `http is "5": write its keys under it`},
 		{"node: [", "", "zhunxin.yaml"},
 	} {
 		var environ []string
 		if c.env != "" {
 			environ = []string{c.env}
 		}
-		if _, err := Load(write(t, c.text), environ); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Load(write(t, c.text), environ); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "decoding") || strings.Contains(err.Error(), "\n") && !strings.Contains(c.text, "tls") && !strings.HasPrefix(c.text, "node: [") {
 			t.Errorf("%s%s: %v", c.text, c.env, err)
 		}
+	}
+}
+
+// What stands for itself is taken however it is written.
+func TestValuesAreTakenAsWritten(t *testing.T) {
+	c, err := Load(write(t, "node: '7'\ncmpp: {listen: }\nchannel: {breaker: {down_after: 0}}\nwebhook: {private: 'true'}\nproxy: {from: }\nlog: {level: debug}\nhttp: {read_timeout: 1m30s}\nsmpp:\n  # listen: x\nsgip: {}\n"),
+		[]string{"ZHUNXIN_GATE__QUEUE=5", "ZHUNXIN_CHECK_SECRET=x"})
+	if err != nil || c.Node != 7 || c.CMPP.Listen != "" || c.Channel.Breaker.DownAfter != 0 || !c.Webhook.Private || c.HTTP.ReadTimeout != 90*time.Second || c.Gate.Queue != 5 {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 

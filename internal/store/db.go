@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -74,6 +76,13 @@ func (d *DB) Dialect() Dialect { return d.dialect }
 // OpenSQLite opens or creates the file. Every commit is synced before Write
 // returns (P2): WAL with synchronous=FULL, and some classes' syncs after their turn.
 func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, error) {
+	return openSQLite(ctx, path, now, migrations)
+}
+
+func openSQLite(ctx context.Context, path string, now func() time.Time, scripts fs.FS) (*DB, error) {
+	if err := private(path); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
 	pragmas := []string{
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
 		"cache_size(-65536)", "temp_store(MEMORY)", "wal_autocheckpoint(250000)", "journal_size_limit(268435456)", // see fold
@@ -87,7 +96,7 @@ func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 	w := open(1, pragmas...)
 	r := open(readers, append(pragmas, "query_only(ON)", "cache_size(-8192)")...)
 	f := open(1, "busy_timeout(1000)", "cache_size(-1024)")
-	if err := migrate(ctx, w, SQLite, copyBefore(ctx, w, path)); err != nil {
+	if err := migrate(ctx, w, SQLite, scripts, copyBefore(ctx, w, path)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), w.Close(), r.Close(), f.Close())
 	}
 	var err error
@@ -360,6 +369,18 @@ func Conflict(err error) bool {
 	var file *lite.Error
 	// SQLITE_CONSTRAINT_UNIQUE and SQLITE_CONSTRAINT_PRIMARYKEY
 	return errors.As(err, &file) && (file.Code == 2067 || file.Code == 1555)
+}
+
+// Full tells whether the error is of a full disk. SQLite can't grow its shared memory there
+// either, and says so by a code of its own.
+func Full(err error) bool {
+	const full, ioerrShmSize = 13, 4874
+	var file *lite.Error
+	if errors.As(err, &file) && (file.Code == full || file.Code == ioerrShmSize) {
+		return true
+	}
+	var pg *pgconn.PgError
+	return errors.Is(err, syscall.ENOSPC) || errors.As(err, &pg) && pg.Code == "53100"
 }
 
 // OutOfLocks tells whether the server's lock table is full: busy, not broken.

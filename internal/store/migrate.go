@@ -45,8 +45,11 @@ func translate(d Dialect, script string) string {
 	return script
 }
 
-func migrationList(d Dialect) ([]*goose.Migration, error) {
-	names, err := fs.Glob(migrations, "migration/*.sql")
+// scriptNames lists the scripts, which are numbered from 1.
+func scriptNames(scripts fs.FS) ([]string, error) { return fs.Glob(scripts, "migration/*.sql") }
+
+func migrationList(d Dialect, scripts fs.FS) ([]*goose.Migration, error) {
+	names, err := scriptNames(scripts)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +60,7 @@ func migrationList(d Dialect) ([]*goose.Migration, error) {
 		if err != nil || !ok {
 			return nil, fmt.Errorf("migration %s does not begin with a number and _", name)
 		}
-		script, err := migrations.ReadFile(name)
+		script, err := fs.ReadFile(scripts, name)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +71,7 @@ func migrationList(d Dialect) ([]*goose.Migration, error) {
 					return err
 				}
 				_, err := tx.ExecContext(ctx, d.text("INSERT INTO setting(name, value) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"),
-					settingSchema, fingerprint(version))
+					settingSchema, fingerprint(scripts, version))
 				return err
 			},
 		}, nil))
@@ -78,8 +81,8 @@ func migrationList(d Dialect) ([]*goose.Migration, error) {
 
 // migrate brings the schema up to date, each step in a transaction of its own.
 // before runs once, when there is something to do on a database in use.
-func migrate(ctx context.Context, db *sql.DB, d Dialect, before func(from int64) error) error {
-	list, err := migrationList(d)
+func migrate(ctx context.Context, db *sql.DB, d Dialect, scripts fs.FS, before func(from int64) error) error {
+	list, err := migrationList(d, scripts)
 	if err != nil {
 		return err
 	}
@@ -100,17 +103,21 @@ func migrate(ctx context.Context, db *sql.DB, d Dialect, before func(from int64)
 		return fmt.Errorf("the database has schema %d and this program knows %d: run the newer program, or restore the copy made before the upgrade", current, newest)
 	}
 	if current > 0 { // not a new one
-		if err := sameSchema(ctx, db, d, current); err != nil || current == newest {
+		if err := sameSchema(ctx, db, d, scripts, current); err != nil || current == newest {
 			return err
 		}
 	}
 	if current > 0 && before != nil {
 		if err := before(current); err != nil {
-			return fmt.Errorf("copy the database before the upgrade: %w", err)
+			return fmt.Errorf("copy the database before the upgrade: %w; the database is as it was", err)
 		}
 	}
 	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("upgrade the schema from %d to %d: %w", current, newest, err)
+		err = fmt.Errorf("upgrade the schema from %d to %d: %w", current, newest, err)
+		if at, unknown := p.GetDBVersion(ctx); unknown == nil && current > 0 {
+			err = fmt.Errorf("%w; the failed step left nothing and the database has schema %d: mend the cause and start again, or run the program of that schema", err, at)
+		}
+		return err
 	}
 	return nil
 }
@@ -118,11 +125,11 @@ func migrate(ctx context.Context, db *sql.DB, d Dialect, before func(from int64)
 // settingSchema is the fingerprint of the scripts that made the schema.
 const settingSchema = "schema"
 
-func fingerprint(upto int64) string {
+func fingerprint(scripts fs.FS, upto int64) string {
 	h := sha256.New()
-	names, _ := fs.Glob(migrations, "migration/*.sql") // the pattern is a good one
-	for _, name := range names[:upto] {                // numbered from 1, in order
-		script, _ := migrations.ReadFile(name) // it is part of the program
+	names, _ := scriptNames(scripts)    // the pattern is a good one
+	for _, name := range names[:upto] { // in order
+		script, _ := fs.ReadFile(scripts, name) // it is part of the program
 		h.Write(script)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
@@ -130,13 +137,13 @@ func fingerprint(upto int64) string {
 
 // sameSchema refuses a database of the right version that other scripts made: a build
 // between releases had them, and every call would fail.
-func sameSchema(ctx context.Context, db *sql.DB, d Dialect, version int64) error {
+func sameSchema(ctx context.Context, db *sql.DB, d Dialect, scripts fs.FS, version int64) error {
 	var made string
 	err := db.QueryRowContext(ctx, d.text("SELECT value FROM setting WHERE name = ?"), settingSchema).Scan(&made)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("read which scripts made the schema: %w", err)
 	}
-	if made != fingerprint(version) {
+	if made != fingerprint(scripts, version) {
 		return errors.New("the database was made by a build between releases, whose schema of the same number is another one: use that build, or begin with a new database")
 	}
 	return nil
@@ -149,9 +156,47 @@ func copyBefore(ctx context.Context, db *sql.DB, file string) func(int64) error 
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		_, err := db.ExecContext(ctx, "VACUUM INTO ?", name)
+		return vacuumInto(ctx, db, name)
+	}
+}
+
+// vacuumInto writes a copy into a file of its own.
+func vacuumInto(ctx context.Context, db *sql.DB, file string) error {
+	if err := createPrivate(file); err != nil {
 		return err
 	}
+	_, err := db.ExecContext(ctx, "VACUUM INTO ?", file)
+	return err
+}
+
+// createPrivate makes an empty file for its owner alone, which SQLite then takes for its own.
+func createPrivate(file string) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// private keeps a database from others, whatever the umask: SQLite gives the files beside it
+// the mode that it has. Earlier versions did not. It opens no file that is there, because to
+// close one drops the locks of every connection of this process on it.
+func private(path string) error {
+	if err := createPrivate(path); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	for _, end := range []string{"", "-wal", "-shm"} {
+		switch info, err := os.Stat(path + end); {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return err
+		case info.Mode().Perm()&0o077 != 0:
+			if err := os.Chmod(path+end, 0o600); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // CopyTo writes a consistent copy of the SQLite file while it is in use.
@@ -162,7 +207,7 @@ func (d *DB) CopyTo(ctx context.Context, file string) error {
 	// A connection of its own: the writer's must not wait for the copy, and the
 	// readers' can't write, not even another file.
 	db := sql.OpenDB(lite.Connector{Path: d.path, Pragmas: []string{"busy_timeout(10000)"}})
-	_, err := db.ExecContext(ctx, "VACUUM INTO ?", file)
+	err := vacuumInto(ctx, db, file)
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("copy the database: %w", err)
 	}
@@ -197,7 +242,7 @@ func migratePostgres(ctx context.Context, db *sql.DB) error {
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(postgresMigrationLock)); err != nil {
 		return fmt.Errorf("wait for another node's upgrade: %w", err)
 	}
-	err = migrate(ctx, db, Postgres, nil)
+	err = migrate(ctx, db, Postgres, migrations, nil)
 	_, unlock := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(postgresMigrationLock))
 	return errors.Join(err, unlock)
 }

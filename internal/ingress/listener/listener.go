@@ -20,11 +20,15 @@ type Config struct {
 	Balancers   []netip.Prefix // from which a PROXY header is required and believed; none are no balancers
 	Certificate *Certificate   // nil when nothing listens under TLS
 	Logger      *slog.Logger
+	Taken       map[string]net.Listener // plain ones that somebody opened before, by their address
 }
 
 // Open listens on an address, behind the balancers if there are some.
 func (c *Config) Open(ctx context.Context, address string) (net.Listener, error) {
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	ln, err := c.Taken[address], error(nil)
+	if ln == nil {
+		ln, err = new(net.ListenConfig).Listen(ctx, "tcp", address)
+	}
 	if err != nil || len(c.Balancers) == 0 {
 		return ln, err
 	}

@@ -106,13 +106,13 @@ func Start(ctx context.Context, ln net.Listener, cfg Config, log *slog.Logger, n
 // Addr is where the simulator listens.
 func (c *Carrier) Addr() net.Addr { return c.server.Addr() }
 
-// Stop logs the sessions out, ends everything and writes out the record.
+// Stop logs the sessions out, ends everything and tells whether the record is whole.
 func (c *Carrier) Stop(ctx context.Context) error {
 	err := c.server.Shutdown(ctx)
 	c.halt()
 	close(c.stop)
 	c.parts.Wait()
-	return errors.Join(err, c.records.flush())
+	return errors.Join(err, c.records.failed())
 }
 
 // Behaviour is how submits are treated now.
@@ -129,6 +129,18 @@ func (c *Carrier) SetBehaviour(b Behaviour) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.behaviour = b
+	return nil
+}
+
+// changeBehaviour changes a part of it. change must not keep or alter what the maps hold.
+func (c *Carrier) changeBehaviour(change func(*Behaviour) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := c.behaviour
+	if err := errors.Join(change(&b), b.fits(c.dialect), b.Validate()); err != nil {
+		return fmt.Errorf("carrier: %w", err)
+	}
 	c.behaviour = b
 	return nil
 }

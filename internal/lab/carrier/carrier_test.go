@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -102,6 +103,18 @@ func TestSubmitIsRecordedAnsweredAndReported(t *testing.T) {
 	got := l.Received(0, 10)
 	if len(got) != 1 || got[0].Text != "验证码 1234" || got[0].MsgID != o.ID || got[0].Fate != FateAnswered || got[0].Number != 1 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Whoever has an answer finds its line in the record, though the simulator may be killed now.
+func TestRecordIsThereBeforeTheAnswer(t *testing.T) {
+	l := start(t, Behaviour{})
+	for n := 1; n <= 3; n++ {
+		l.submit("1069000001", "a")
+		l.Received(0, 1) // takes the lock under which lines are written
+		if lines := bytes.Count(l.record.Bytes(), []byte{'\n'}); lines != n {
+			t.Errorf("after %d answers there are %d lines", n, lines)
+		}
 	}
 }
 
@@ -207,11 +220,12 @@ func TestOverSpeed(t *testing.T) {
 	}
 }
 
-func TestControl(t *testing.T) {
-	l := start(t, Behaviour{})
+// control serves the control endpoint and gives what calls it.
+func (l *lab) control(t *testing.T) func(method, path, body string) (int, string) {
+	t.Helper()
 	web := httptest.NewServer(l.Control())
-	defer web.Close()
-	call := func(method, path, body string) (int, string) {
+	t.Cleanup(web.Close)
+	return func(method, path, body string) (int, string) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(l.ctx, method, web.URL+path, strings.NewReader(body))
 		if err != nil {
@@ -228,6 +242,45 @@ func TestControl(t *testing.T) {
 		}
 		return resp.StatusCode, b.String()
 	}
+}
+
+// PATCH changes what is named and nothing else, PUT the whole.
+func TestBehaviourIsPatched(t *testing.T) {
+	was := Behaviour{
+		Latency: Latency{Min: Duration(time.Millisecond), Median: Duration(2 * time.Millisecond)}, DropReportRate: 0.5,
+		ReportCodes: map[string]float64{"DELIVRD": 9, "UNDELIV": 1}, AnswerCodes: map[uint32]float64{0: 9, 8: 1},
+	}
+	l := start(t, was)
+	call := l.control(t)
+	patched := func(body string, change func(*Behaviour)) {
+		t.Helper()
+		want := l.Behaviour()
+		change(&want)
+		if status, text := call("PATCH", "/behaviour", body); status != http.StatusOK || !reflect.DeepEqual(l.Behaviour(), want) {
+			t.Errorf("%s: %d %s", body, status, text)
+		}
+	}
+	patched(`{"drop_report_rate":0}`, func(b *Behaviour) { b.DropReportRate = 0 })
+	patched(`{"latency":{"median":"5ms"}}`, func(b *Behaviour) { b.Latency.Median = Duration(5 * time.Millisecond) })
+	patched(`{"answer_codes":{"9":1}}`, func(b *Behaviour) { b.AnswerCodes = map[uint32]float64{9: 1} })
+	patched(`{"report_codes":{}}`, func(b *Behaviour) { b.ReportCodes = map[string]float64{} })
+	if len(was.AnswerCodes) != 2 || len(was.ReportCodes) != 2 {
+		t.Errorf("a map in use was written: %v", was)
+	}
+	before := l.Behaviour()
+	for _, bad := range []string{`{"drop_answer_rate":2}`, `{"nonsense":1}`, `{`, `{"answer_codes":{"1000":1}}`} {
+		if status, text := call("PATCH", "/behaviour", bad); status < 400 || !strings.Contains(text, "error") || !reflect.DeepEqual(l.Behaviour(), before) {
+			t.Errorf("%s: %d %s", bad, status, text)
+		}
+	}
+	if status, text := call("PUT", "/behaviour", `{"drop_report_rate":1}`); status != http.StatusOK || !reflect.DeepEqual(l.Behaviour(), Behaviour{DropReportRate: 1}) {
+		t.Errorf("%d %s", status, text)
+	}
+}
+
+func TestControl(t *testing.T) {
+	l := start(t, Behaviour{})
+	call := l.control(t)
 	if status, text := call("POST", "/mo", `{"from":"17000000001","to":"1069000001","text":"退订"}`); status != http.StatusNoContent {
 		t.Error(status, text)
 	}

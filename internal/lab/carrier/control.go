@@ -1,6 +1,7 @@
 package carrier
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -18,7 +19,8 @@ const (
 // authentication: bind it to a local address.
 //
 //	GET  /behaviour              what it does with submits
-//	PUT  /behaviour              replaces it
+//	PUT  /behaviour              replaces it as a whole: what is not named is as in an empty file
+//	PATCH /behaviour             changes what is named, codes with all their weights
 //	GET  /received?since=N       submits numbered above N, at most 10,000
 //	POST /mo                     {"from","to","text"}: a message from a handset
 //	POST /disconnect?login=L     closes the account's sessions
@@ -26,6 +28,7 @@ func (c *Carrier) Control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /behaviour", func(w http.ResponseWriter, _ *http.Request) { c.reply(w, http.StatusOK, c.Behaviour()) })
 	mux.HandleFunc("PUT /behaviour", c.putBehaviour)
+	mux.HandleFunc("PATCH /behaviour", c.patchBehaviour)
 	mux.HandleFunc("GET /received", c.getReceived)
 	mux.HandleFunc("POST /mo", c.postMO)
 	mux.HandleFunc("POST /disconnect", func(w http.ResponseWriter, r *http.Request) {
@@ -69,6 +72,33 @@ func (c *Carrier) putBehaviour(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := c.SetBehaviour(b); err != nil {
+		c.refuse(w, http.StatusUnprocessableEntity, err)
+		return
+	}
+	c.reply(w, http.StatusOK, c.Behaviour())
+}
+
+func (c *Carrier) patchBehaviour(w http.ResponseWriter, r *http.Request) {
+	var named json.RawMessage
+	if !c.read(w, r, &named) {
+		return
+	}
+	err := c.changeBehaviour(func(b *Behaviour) error {
+		// JSON would add to a map that is there, and submits read it meanwhile.
+		answers, reports := b.AnswerCodes, b.ReportCodes
+		b.AnswerCodes, b.ReportCodes = nil, nil
+		d := json.NewDecoder(bytes.NewReader(named))
+		d.DisallowUnknownFields()
+		err := d.Decode(b)
+		if b.AnswerCodes == nil {
+			b.AnswerCodes = answers
+		}
+		if b.ReportCodes == nil {
+			b.ReportCodes = reports
+		}
+		return err
+	})
+	if err != nil {
 		c.refuse(w, http.StatusUnprocessableEntity, err)
 		return
 	}

@@ -1,7 +1,6 @@
 package carrier
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -105,14 +104,15 @@ func plainText(s *session.Submit) string {
 }
 
 // journal keeps the newest records in a ring and, if asked to, writes each to a
-// stream as a line of JSON.
+// stream as a line of JSON: at once and before the answer, so that whoever has the answer
+// finds the line, even when the process is killed.
 type journal struct {
 	mu   sync.Mutex
 	ring []Received
 	size int
 	last uint64
 	each func(Received)
-	out  *bufio.Writer
+	out  io.Writer
 	err  error // the first write error; writing stops with it
 }
 
@@ -157,7 +157,7 @@ func (j *journal) since(n uint64, limit int) []Received {
 func (j *journal) writeTo(w io.Writer) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.out, j.err = bufio.NewWriterSize(w, 64<<10), nil
+	j.out, j.err = w, nil
 }
 
 // count is how many there were.
@@ -173,13 +173,10 @@ func (j *journal) watch(each func(Received)) {
 	j.each = each
 }
 
-// flush writes out what is buffered and returns the first error of all writes.
-func (j *journal) flush() error {
+// failed is the first error of all writes.
+func (j *journal) failed() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.out != nil && j.err == nil {
-		j.err = j.out.Flush()
-	}
 	if j.err != nil {
 		return fmt.Errorf("carrier: write record: %w", j.err)
 	}
