@@ -33,7 +33,7 @@ func TestChangedBackupIsFoundOut(t *testing.T) {
 	if err := (&Backup{Folder: Folder{Data: dir}, To: backup}).Run(t.Context(), n.Logger); err != nil {
 		t.Fatal(err)
 	}
-	if names := content(t, backup); names != "checkpoints.txt clock.json keys.json manifest.json zhunxin.db" {
+	if names := content(t, backup); names != "checkpoints.txt clock.json copied keys.json manifest.json zhunxin.db" {
 		t.Fatalf("the backup holds %s", names)
 	}
 	m, err := readManifest(backup)
@@ -85,7 +85,7 @@ func TestChangedBackupIsFoundOut(t *testing.T) {
 	if err := restore(); err != nil {
 		t.Fatal(err)
 	}
-	if names := content(t, restored); names != "checkpoints.txt clock.json keys.json zhunxin.db" {
+	if names := content(t, restored); names != "checkpoints.txt clock.json copied keys.json zhunxin.db" {
 		t.Errorf("restored: %s", names)
 	}
 	if err := restore(); err == nil { // into a folder that is there
