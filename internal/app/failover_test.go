@@ -16,7 +16,6 @@ import (
 	"github.com/zhunxin/zhunxin/internal/dispatch"
 	"github.com/zhunxin/zhunxin/internal/lab/carrier"
 	"github.com/zhunxin/zhunxin/internal/sms"
-	"github.com/zhunxin/zhunxin/internal/store"
 	"github.com/zhunxin/zhunxin/internal/store/storetest"
 	"github.com/zhunxin/zhunxin/internal/vault"
 )
@@ -74,6 +73,17 @@ func failover(t *testing.T, n *node) {
 // secondCarrier starts another carrier, and a channel to it that goes after the first.
 func (n *node) secondCarrier() *carrier.Carrier {
 	n.t.Helper()
+	c := n.anotherCarrier()
+	ch := *n.registry().Channels[0]
+	ch.ID, ch.Name, ch.Address, ch.Priority = n.IDs.Next(), "mobile-2", c.Addr().String(), 1
+	ch.Secret = n.Keys.Seal(vault.PurposeLogin, []byte(simSecret))
+	n.insert(ch)
+	return c
+}
+
+// anotherCarrier starts a carrier to which no channel leads yet.
+func (n *node) anotherCarrier() *carrier.Carrier {
+	n.t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's listener
 	if err != nil {
 		n.t.Fatal(err)
@@ -89,16 +99,6 @@ func (n *node) secondCarrier() *carrier.Carrier {
 		defer cancel()
 		_ = c.Stop(ctx)
 	})
-	snap, err := n.Registry(n.t.Context())
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	ch := *snap.Channels[0]
-	ch.ID, ch.Name, ch.Address, ch.Priority = n.IDs.Next(), "mobile-2", c.Addr().String(), 1
-	ch.Secret = n.Keys.Seal(vault.PurposeLogin, []byte(simSecret))
-	if err := n.DB.Write(n.t.Context(), store.TurnBackground, func(ctx context.Context, tx *store.Tx) error { return tx.Put(ctx, ch) }); err != nil {
-		n.t.Fatal(err)
-	}
 	return c
 }
 

@@ -3,31 +3,7 @@
 // a handset shows.
 package routing
 
-import (
-	"strings"
-
-	"github.com/zhunxin/zhunxin/internal/sms"
-)
-
-// Prefixes of mainland mobile numbers by the network that transports their
-// messages. Virtual operators (170, 171, 162, 165, 167) stand with their host.
-// A number that was ported stands in the portability table, which goes first.
-var prefixes = map[sms.Carrier]string{
-	sms.Mobile:   "134 135 136 137 138 139 147 148 150 151 152 157 158 159 165 172 178 182 183 184 187 188 195 197 198 1440 1703 1705 1706",
-	sms.Unicom:   "130 131 132 145 146 155 156 166 167 171 175 176 185 186 196 1704 1707 1708 1709",
-	sms.Telecom:  "133 149 153 162 173 174 177 180 181 189 190 191 193 199 1349 1410 1700 1701 1702",
-	sms.Broadnet: "192",
-}
-
-var byPrefix = func() map[string]sms.Carrier {
-	m := map[string]sms.Carrier{}
-	for c, list := range prefixes {
-		for _, p := range strings.Fields(list) {
-			m[p] = c
-		}
-	}
-	return m
-}()
+import "github.com/zhunxin/zhunxin/internal/sms"
 
 // CarrierOf finds the network by the longest prefix. A number outside the
 // mainland is international; an unknown mainland prefix counts as China Mobile,
@@ -36,13 +12,11 @@ func CarrierOf(n sms.MSISDN) sms.Carrier {
 	if !n.Mainland() {
 		return sms.International
 	}
-	d := n.National()
-	for _, l := range []int{4, 3} {
-		if c, ok := byPrefix[d[:l]]; ok {
-			return c
-		}
+	d, i := n.National(), 0
+	for k := range 4 {
+		i = i*10 + int(d[k]-'0')
 	}
-	return sms.Mobile
+	return byBeginning()[i-firstBeginning]
 }
 
 // MaxSource is the most digits that the carriers' PDUs carry.
