@@ -22,6 +22,7 @@ const (
 	AddressNotAllowed   Code = "ADDRESS_NOT_ALLOWED"
 	Forbidden           Code = "FORBIDDEN"
 	NotFound            Code = "NOT_FOUND"
+	MethodNotAllowed    Code = "METHOD_NOT_ALLOWED"
 	SignatureWrong      Code = "REQUEST_SIGNATURE_WRONG"
 	ClockSkew           Code = "CLOCK_SKEW"
 	NonceUsed           Code = "NONCE_USED"
@@ -170,6 +171,7 @@ var catalogue = []Entry{
 	{AddressNotAllowed, 403, 10, "ZX:0012", "来源 IP 不在白名单内", "the source address is not on the allow-list", false},
 	{Forbidden, 403, 10, "ZX:0013", "没有此操作的权限", "the key lacks the permission for this", false},
 	{NotFound, 404, 1, "ZX:0014", "找不到该对象", "no such object", false},
+	{MethodNotAllowed, 405, 1, "ZX:0024", "该地址不支持此方法，请改用 Allow 响应头所列的方法", "this address does not know the method; use one that the Allow header lists", false},
 	{SignatureWrong, 401, 10, "ZX:D001", "请求签名不正确，请核对密钥；可在签名失败记录中比对待签名串", "the request's signature is wrong; check the secret, and compare what was signed with the list of failed signatures", false},
 	{ClockSkew, 401, 10, "ZX:D002", "请求时间与服务器相差过大，请校准时钟", "the request's time is too far from the server's; set your clock", false},
 	{NonceUsed, 409, 3, "ZX:D003", "随机数已使用过，请为每次请求生成新的随机数", "the nonce was used before; make a new one for each request", false},
@@ -317,12 +319,19 @@ type Error struct {
 	Code   Code
 	Field  string // where: a JSON path, a PDU field or an object; may be empty
 	Detail string // what exactly, in English; may be empty
+	Zh     string // the same in Chinese; may be empty
 	Cause  error  // for the log only
 }
 
 // Errorf makes an Error whose detail is formatted.
 func Errorf(c Code, field, format string, args ...any) *Error {
 	return &Error{Code: c, Field: field, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Chinese says the detail in Chinese too.
+func (e *Error) Chinese(format string, args ...any) *Error {
+	e.Zh = fmt.Sprintf(format, args...)
+	return e
 }
 
 func (e *Error) Error() string {

@@ -76,6 +76,8 @@ func (a *API) messages() {
 		OperationID: "evidence", Method: http.MethodGet, Path: "/v1/messages/{id}/evidence", Summary: "The message's evidence pack 证据包", Tags: []string{"messages"},
 		Description: "A file that zhunxin-verify checks offline against the operator's public key.",
 	}, a.evidence)
+	// The body is read raw for the idempotency key, which makes the framework offer this.
+	delete(a.huma.OpenAPI().Paths["/v1/messages"].Post.RequestBody.Content, "application/octet-stream")
 }
 
 // text is what is sent: as given, or the template filled in.
@@ -339,17 +341,13 @@ type ListOut struct {
 }
 
 func (a *API) list(ctx context.Context, in *ListIn) (*ListOut, error) {
-	before := sms.ID(1<<63 - 1)
-	if in.Before != "" {
-		id, err := sms.ParseID(in.Before)
-		if err != nil {
-			return nil, sms.Errorf(sms.BadRequest, "query.before", "%s", err)
-		}
-		before = id
+	before, err := newest(in.Before)
+	if err != nil {
+		return nil, err
 	}
 	out := &ListOut{}
 	out.Body.Messages = []MessageView{}
-	err := a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
+	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		list, err := tx.ListMessages(ctx, callerOf(ctx).app.ID, before, in.Limit)
 		if err != nil {
 			return err

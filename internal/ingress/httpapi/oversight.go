@@ -88,7 +88,7 @@ func newest(before string) (sms.ID, error) {
 func pathID(s string) (sms.ID, error) {
 	id, err := sms.ParseID(s)
 	if err != nil {
-		return 0, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return 0, sms.Errorf(sms.BadRequest, "path.id", "%s", err).Chinese("应为正的十进制编号")
 	}
 	return id, nil
 }

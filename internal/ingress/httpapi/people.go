@@ -219,7 +219,7 @@ func (a *API) statement(ctx context.Context, tx Tx, b *ConsentBody, group sms.ID
 // refused is a problem that tells in both languages which rules stand against an object, and
 // what to do.
 func refused(field string, found []rulebook.Finding) *Problem {
-	p := newProblem(found[0].Code, 0, field, "")
+	p := newProblem(&sms.Error{Code: found[0].Code, Field: field})
 	var zh, en []string
 	for _, f := range found {
 		zh = append(zh, f.Rule+" "+f.Reason.Zh+"。"+f.Remedy.Zh+"（"+strings.Join(f.Articles, "；")+"）")
