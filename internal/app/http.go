@@ -72,11 +72,11 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	mux := http.NewServeMux()
 	guard := &admission.Guard{Now: p.Now, Rate: p.Config.HTTP.Rate}
 	clouds := dialect.New(dialect.Config{
-		Gate: p.Gate, Guard: guard, Store: cloudStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Codes: p.Codes, Now: p.Now, Clock: time.Now, MaxBody: p.Config.HTTP.MaxBody, ScanTimeout: p.Config.HTTP.ScanTimeout, Settle: p.settle(), Logger: p.Logger,
+		Gate: p.Gate, Guard: guard, Store: cloudStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Codes: p.Codes, Now: p.Now, Clock: time.Now, MaxBody: p.Config.HTTP.MaxBody, ScanTimeout: p.Config.HTTP.ScanTimeout, Settle: p.settle(), Logger: p.Logger, PrivateWebhooks: p.Config.Webhook.Private,
 	})
 	httpapi.New(httpapi.Config{
-		Failed: clouds.Failed,
-		Lists:  p.Lists, Campaigns: p.Campaign, Codes: p.Codes, Assess: obligations, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
+		Failed: clouds.Failed, PrivateWebhooks: p.Config.Webhook.Private,
+		Lists: p.Lists, Campaigns: p.Campaign, Codes: p.Codes, Assess: obligations, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
 		Gate: p.Gate, Packs: p.Packs, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, PackOf: p.PackOf, CaseFile: p.CaseFile,
 		Wait: p.events.next, Settle: p.settle(),
 		Channels: p.channelStates, SelfTest: p.Channels.SelfTest, Filed: p.Channels.Filed, MaxBody: p.Config.HTTP.MaxBody, ScanTimeout: p.Config.HTTP.ScanTimeout, Guard: guard, Retention: p.Config.Keep, Logger: p.Logger,

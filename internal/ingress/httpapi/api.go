@@ -171,6 +171,8 @@ type Config struct {
 	Guard       *admission.Guard
 	// Failed lists the requests of a key that signs whose signature was wrong, on this node.
 	Failed func(key sms.ID) []admission.Failure
+	// PrivateWebhooks lets webhooks reach addresses of the operator's own network.
+	PrivateWebhooks bool
 	// Retention is how long what was sent must stay provable with its number and text.
 	Retention time.Duration
 	Logger    *slog.Logger

@@ -111,7 +111,7 @@ func (a *API) webhook(ctx context.Context, tx Tx, text string) (*sms.Webhook, er
 
 func (a *API) putWebhook(ctx context.Context, in *WebhookIn) (*WebhookOut, error) {
 	b, out := &in.Body, &WebhookOut{}
-	if err := callback.CheckURL(b.URL); err != nil {
+	if err := callback.CheckURL(b.URL, a.PrivateWebhooks); err != nil {
 		return nil, err
 	}
 	if key := callerOf(ctx).snap.KeyByID(b.KeyID); (b.Format == "twilio") != (key != nil && key.AccessID != "" && key.ApplicationID == callerOf(ctx).app.ID) {
