@@ -3,10 +3,12 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zhunxin/zhunxin/internal/config"
 	"github.com/zhunxin/zhunxin/internal/sms"
@@ -188,5 +190,122 @@ func TestBodiesAreJSON(t *testing.T) {
 	f := n.fault(http.MethodPost, "/v1/messages", `{}`, "Content-Type", "text/plain")
 	if f.Status != http.StatusUnsupportedMediaType || f.Field != "Content-Type" || !strings.Contains(f.Detail, "application/json") || !strings.Contains(f.Zh, "application/json") {
 		t.Errorf("%+v", f)
+	}
+}
+
+type reasoned struct {
+	Results []struct {
+		To       string
+		State    sms.State
+		Code     sms.Code
+		Findings []struct {
+			Code           sms.Code
+			Articles       *[]string
+			Reason, Remedy struct{ Zh, En string }
+		}
+	}
+}
+
+// Whatever refuses a recipient, its result says first why and what to do, in both languages.
+func TestRefusalsHaveReasonAndRemedy(t *testing.T) {
+	n := start(t, config.Default())
+	var a reasoned
+	to := []map[string]string{{"to": ""}, {"to": "abc"}, {"to": "１４２００００００１１"}, {"to": member}, {"to": "+86" + member}, {"to": "14200000001234 and whatever else stands there"}}
+	if status := n.do(http.MethodPost, "/v1/messages", map[string]any{"text": otpText, "recipients": to}, &a); status != http.StatusOK || len(a.Results) != len(to) {
+		t.Fatalf("%d %+v", status, a)
+	}
+	past := reasoned{}
+	n.do(http.MethodPost, "/v1/messages", map[string]any{"text": otpText, "recipients": []map[string]string{{"to": "14200000002"}}, "not_after": "2020-01-01T00:00:00Z"}, &past)
+	want := []struct {
+		code sms.Code
+		to   string
+	}{
+		{sms.BadNumber, ""},
+		{sms.BadNumber, "abc"},
+		{sms.BadNumber, "１４２****００１１"},
+		{"", "142****0001"},
+		{sms.DuplicateRecipient, "142****0001"},
+		{sms.BadNumber, "142*******1234 and whatever else"},
+		{sms.NotAfterPassed, "142****0002"},
+	}
+	for i, r := range append(a.Results, past.Results...) {
+		if i == 3 {
+			if r.State != sms.Queued {
+				t.Errorf("%+v", r)
+			}
+			continue
+		}
+		if r.Code != want[i].code || r.To != want[i].to || len(r.Findings) == 0 {
+			t.Errorf("%d: %+v", i, r)
+			continue
+		}
+		if f := r.Findings[0]; f.Code != r.Code || f.Articles == nil || f.Reason.Zh == "" || f.Reason.En == "" || f.Remedy.Zh == "" || f.Remedy.En == "" {
+			t.Errorf("%d: %+v", i, f)
+		}
+	}
+	if f := a.Results[2].Findings[0]; !strings.Contains(f.Reason.En, "0-9") || !strings.Contains(f.Reason.Zh, "全角") {
+		t.Errorf("full-width digits: %+v", f)
+	}
+}
+
+// What a text holds that can't be sent is named with its place; it is no fault of the node's.
+func TestTextFaultsHavePlaces(t *testing.T) {
+	var logged bytes.Buffer
+	testLogger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelError}))
+	t.Cleanup(func() { testLogger = nil })
+	n := start(t, config.Default())
+	for text, c := range map[string]struct{ en, zh string }{
+		`【准信示例】a\u0000b`: {"character 7 (from 0) is the control character", "第 7 个字符"},
+		`【准信示例】\ud800`:   {"character 6 is half of a surrogate pair", "第 6 个字符"},
+		`【准信示例】\ufffd`:   {"character 6 (from 0) is U+FFFD", "第 6 个字符"},
+		`   \u3000`:      {"spaces only", "空白"},
+	} {
+		f := n.fault(http.MethodPost, "/v1/messages", `{"text":"`+text+`","recipients":[{"to":"`+member+`"}]}`)
+		if f.Status != 422 || f.Code != sms.BadText || !strings.Contains(f.Detail, c.en) || !strings.Contains(f.Zh, c.zh) || strings.Contains(f.Title, "valid UTF-8") {
+			t.Errorf("%s: %+v", text, f)
+		}
+	}
+	n.stop()
+	if strings.Contains(logged.String(), "request") {
+		t.Error(logged.String())
+	}
+}
+
+// What is kept by law is refused as such, with the day, and not as a lack of permission.
+func TestErasureWithinTheTerm(t *testing.T) {
+	n := start(t, config.Default())
+	n.send(otpText, member)
+	day := n.Now().Add(n.Config.Keep).Format("2006-01")
+	f := n.fault(http.MethodPost, "/v1/people/erase", `{"to":"`+member+`"}`, "Authorization", "Bearer "+n.key)
+	if f.Status != http.StatusConflict || f.Code != sms.KeptByLaw || !strings.Contains(f.Detail, day) || !strings.Contains(f.Zh, day) || !strings.Contains(f.Zh, "第四十七条") {
+		t.Errorf("%+v", f)
+	}
+}
+
+// A message is scheduled for 90 days ahead and no later.
+func TestSchedulingHasALimit(t *testing.T) {
+	n := start(t, config.Default())
+	body := func(ahead time.Duration) string {
+		return `{"text":"` + otpText + `","recipients":[{"to":"` + member + `"}],"send_at":"` + n.Now().Add(ahead).UTC().Format(time.RFC3339) + `"}`
+	}
+	if f := n.fault(http.MethodPost, "/v1/messages", body(sms.MaxAhead+time.Hour)); f.Code != sms.SendAtTooFar || f.Field != "send_at" || !strings.Contains(f.Zh, "最晚为") {
+		t.Errorf("%+v", f)
+	}
+	if status, b := n.fetch(http.MethodPost, "/v1/messages", []byte(body(sms.MaxAhead-time.Hour))); status != http.StatusOK {
+		t.Errorf("%d %s", status, b)
+	}
+}
+
+// Addresses of the operator's own network are refused when they are given.
+func TestPrivateWebhooksAreRefusedAtOnce(t *testing.T) {
+	n := start(t, config.Default())
+	for _, host := range []string{"127.0.0.1", "10.0.0.1:8080", "169.254.169.254", "2130706433", "[::1]", "0x7f.1", "0.0.0.0"} {
+		f := n.fault(http.MethodPut, "/v1/webhooks/new", `{"url":"http://`+host+`/x"}`)
+		if f.Code != sms.BadRequest || f.Field != "body.url" || !strings.Contains(f.Detail, "webhook.private") || !strings.Contains(f.Zh, "webhook.private") {
+			t.Errorf("%s: %+v", host, f)
+		}
+	}
+	if status, b := n.fetch(http.MethodPut, "/v1/webhooks/new", []byte(`{"url":"https://93.184.215.14/x"}`)); status != http.StatusOK {
+		t.Errorf("%d %s", status, b)
 	}
 }

@@ -144,6 +144,8 @@ const (
 	StateConflict       Code = "STATE_CONFLICT"
 	DutyOpen            Code = "DUTY_OPEN"
 	LegalHold           Code = "LEGAL_HOLD"
+	KeptByLaw           Code = "KEPT_BY_LAW"
+	SendAtTooFar        Code = "SEND_AT_TOO_FAR"
 )
 
 // Entry is a row of the catalogue.
@@ -161,7 +163,7 @@ var catalogue = []Entry{
 	{OK, 200, 0, "DELIVRD", "成功", "ok", false},
 	{BadRequest, 400, 1, "ZX:0001", "请求格式错误，请按接口文档修改", "the request is malformed; see the API reference", false},
 	{BadNumber, 422, 13, "ZX:0002", "手机号码无效：内地号码写 11 位数字，境外号码以 + 和国家码开头", "the phone number is not valid: write 11 digits for the mainland, or + and the country code", false},
-	{BadText, 422, 1, "ZX:0003", "短信内容为空或编码无效，请改用有效的 UTF-8 文本", "the text is empty or badly encoded; send valid UTF-8", false},
+	{BadText, 422, 1, "ZX:0003", "短信内容为空，或含无法发送的字符，请改为可读的 UTF-8 文本", "the text is empty, or holds what can't be sent; send readable text in UTF-8", false},
 	{TextTooLong, 422, 6, "ZX:0004", "短信内容过长，请缩短后重试", "the text is too long; shorten it", false},
 	{TooManyRecipients, 422, 13, "ZX:0005", "一次最多 1000 个号码，请分批提交", "a call takes at most 1,000 recipients; split it", false},
 	{DuplicateRecipient, 422, 13, "ZX:0006", "同一次请求里号码重复，已只保留第一条", "the number appears twice in this call; only the first was kept", false},
@@ -290,6 +292,8 @@ var catalogue = []Entry{
 	{PageEnded, 403, 9, "ZX:G005", "页面已过期，请重新验证号码", "the page has ended; prove the number again", false},
 	{StateConflict, 409, 9, "ZX:0043", "该事项的当前状态不允许此操作", "the case is not in a state in which this may be done", false},
 	{DutyOpen, 409, 9, "ZX:0044", "还有未完成的法定任务，不能进行此操作", "a duty is still open that must be done before this", false},
+	{KeptByLaw, 409, 9, "ZX:0046", "法定保存期限未满，暂不能删除；期满前只存储，不作其他处理（个人信息保护法第四十七条），请在期满后再提出", "what was sent must still be kept by law, and until then is only stored (PIPL Art. 47); ask again when the term is over", false},
+	{SendAtTooFar, 422, 1, "ZX:0025", "定时发送不得晚于 90 天之后，请改用更早的时间，或届时再提交", "a message may be scheduled for at most 90 days ahead; choose an earlier time, or send it then", false},
 	{LegalHold, 409, 9, "ZX:0045", "处于诉讼或调查保全中，不得删除", "a legal hold stands: nothing of it may be erased", false},
 }
 

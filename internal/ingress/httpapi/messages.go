@@ -18,7 +18,7 @@ import (
 
 // Recipient is one number of a request.
 type Recipient struct {
-	To  string `json:"to" minLength:"1" maxLength:"32" doc:"11 digits for the mainland, or + and the country code"`
+	To  string `json:"to" doc:"11 digits for the mainland, or + and the country code"`
 	Ref string `json:"ref,omitempty" maxLength:"64" doc:"your own reference; it comes back in events"`
 }
 
@@ -31,7 +31,7 @@ type SendBody struct {
 	Category   sms.Category      `json:"category,omitempty" enum:"OTP,NOTICE,PUBLIC,MKT,CONSENT" doc:"empty takes the template's"`
 	Recipients []Recipient       `json:"recipients" minItems:"1" doc:"at most 1,000"`
 	Extension  string            `json:"extension,omitempty" maxLength:"12" pattern:"^[0-9]*$" doc:"digits after the sub-code"`
-	SendAt     time.Time         `json:"send_at,omitzero" doc:"not before; empty is now"`
+	SendAt     time.Time         `json:"send_at,omitzero" doc:"not before, at most 90 days ahead; empty is now"`
 	NotAfter   time.Time         `json:"not_after,omitzero" doc:"do not send later than this; empty takes the category's default"`
 	Origin     *Origin           `json:"origin,omitempty" doc:"of verification codes: where your end user's request came from, against bombing (FRQ-07). Only keyed hashes are kept, for an hour"`
 	DryRun     bool              `json:"dry_run,omitempty" doc:"decide, but neither send, charge nor count"`
@@ -117,17 +117,21 @@ func (a *API) send(ctx context.Context, in *SendIn) (*SendOut, error) {
 		}
 	}
 	p := &call.Parts[0]
+	var first error
 	bad := map[int]gate.Result{} // recipients whose number can't be read have their own answer
 	for i, r := range b.Recipients {
 		n, err := sms.ParseMSISDN(r.To)
 		if err != nil {
-			bad[i] = gate.Result{Ref: r.Ref, State: sms.Refused, Code: sms.BadNumber, To: err.Error()}
+			if len(bad) == 0 {
+				first = sms.NumberFault(place("body.recipients", i)+".to", err)
+			}
+			bad[i] = unreadable(r, err)
 			continue
 		}
 		p.Recipients = append(p.Recipients, gate.Recipient{Number: n, Ref: r.Ref})
 	}
 	if len(p.Recipients) == 0 {
-		return nil, sms.Errorf(sms.BadNumber, "body.recipients[0].to", "%s", bad[0].To)
+		return nil, first
 	}
 	decide := a.Gate.Submit
 	if b.DryRun {
@@ -144,6 +148,14 @@ func (a *API) send(ctx context.Context, in *SendIn) (*SendOut, error) {
 	return out, nil
 }
 
+// unreadable is the answer for a number that can't be read.
+func unreadable(r Recipient, err error) gate.Result {
+	fault := sms.NumberFault("", err)
+	f := gate.Explained(sms.BadNumber)
+	f.Reason = rulebook.Both{Zh: fault.Zh, En: fault.Detail}
+	return gate.Result{To: sms.Echo(r.To), Ref: r.Ref, State: sms.Refused, Code: sms.BadNumber, Findings: []rulebook.Finding{f}}
+}
+
 // merge puts the answers of unreadable numbers in their places.
 func merge(list []gate.Result, bad map[int]gate.Result, n int) []gate.Result {
 	if len(bad) == 0 {
@@ -152,8 +164,6 @@ func merge(list []gate.Result, bad map[int]gate.Result, n int) []gate.Result {
 	out := make([]gate.Result, 0, n)
 	for i, next := 0, 0; i < n; i++ {
 		if r, ok := bad[i]; ok {
-			r.Findings = []rulebook.Finding{{Outcome: rulebook.Block, Code: sms.BadNumber, Reason: rulebook.Both{Zh: sms.Lookup(sms.BadNumber).Zh, En: r.To}}}
-			r.To = ""
 			out = append(out, r)
 			continue
 		}

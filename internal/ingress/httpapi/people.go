@@ -93,12 +93,17 @@ type EraseOut struct {
 	}
 }
 
+func keptUntil(t time.Time) error {
+	day := t.UTC().Format(time.DateOnly)
+	return sms.Errorf(sms.KeptByLaw, "body.to", "it is kept until %s", day).Chinese("须保存至 %s", day)
+}
+
 // erase destroys what opens a person's records towards the caller's content
 // provider group: number, texts and commitments. PIPL Art. 47.
 func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 	n, err := sms.ParseMSISDN(in.Body.To)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadNumber, "body.to", "%s", err)
+		return nil, sms.NumberFault("body.to", err)
 	}
 	c, out := callerOf(ctx), &EraseOut{}
 	group, id := c.snap.Party[c.app.PartyID].GroupID, a.Keys.PhoneID(n)
@@ -107,11 +112,11 @@ func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 		erased, until, err := a.privacy().Erase(ctx, tx, id, group, out.Body.ID, c.key.StaffID)
 		switch {
 		case privacy.Held(err): // whose case it is concerns the operator and the authority
-			return sms.Errorf(sms.Forbidden, "body.to", "what was sent must still be kept; until that term is over the number is only stored (PIPL Art. 47)")
+			return &sms.Error{Code: sms.KeptByLaw, Field: "body.to"}
 		case err != nil:
 			return err
 		case !until.IsZero():
-			return sms.Errorf(sms.Forbidden, "body.to", "what was sent must be kept until %s; until then the number is only stored (PIPL Art. 47)", until.UTC().Format(time.DateOnly))
+			return keptUntil(until)
 		}
 		if out.Body.Erased = erased; !erased {
 			return nil
@@ -132,7 +137,7 @@ func (a *API) numbers(list []string) ([]sms.MSISDN, error) {
 	for i, s := range list {
 		n, err := sms.ParseMSISDN(s)
 		if err != nil {
-			return nil, sms.Errorf(sms.BadNumber, place("body.to", i), "%s", err)
+			return nil, sms.NumberFault(place("body.to", i), err)
 		}
 		out[i] = n
 	}
@@ -281,7 +286,7 @@ type WithdrawOut struct {
 func (a *API) withdraw(ctx context.Context, in *PersonIn) (*WithdrawOut, error) {
 	n, err := sms.ParseMSISDN(in.Body.To)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadNumber, "body.to", "%s", err)
+		return nil, sms.NumberFault("body.to", err)
 	}
 	c, out := callerOf(ctx), &WithdrawOut{}
 	err = a.Store.WriteFirst(ctx, func(ctx context.Context, tx Tx) error {
@@ -307,7 +312,7 @@ type PersonOut struct {
 func (a *API) person(ctx context.Context, in *PersonIn) (*PersonOut, error) {
 	n, err := sms.ParseMSISDN(in.Body.To)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadNumber, "body.to", "%s", err)
+		return nil, sms.NumberFault("body.to", err)
 	}
 	c := callerOf(ctx)
 	group, id := c.snap.Party[c.app.PartyID].GroupID, a.Keys.PhoneID(n)
