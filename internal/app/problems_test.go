@@ -164,7 +164,7 @@ func TestProblemsSayWhereInChinese(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	f := n.fault(http.MethodPost, "/v1/messages", `{"text":"`+strings.Repeat("a", n.Config.HTTP.MaxBody)+`"}`)
-	if limit := sms.ID(n.Config.HTTP.MaxBody).String(); f.Code != sms.BodyTooLarge || !strings.Contains(f.Detail, limit) || !strings.Contains(f.Zh, limit) {
+	if limit := sms.ID(n.Config.HTTP.MaxBody).String(); f.Code != sms.BodyTooLarge || f.Field != "body" || !strings.Contains(f.Detail, limit) || !strings.Contains(f.Zh, "须小于 "+limit+" 字节") {
 		t.Errorf("%+v", f)
 	}
 }
@@ -255,7 +255,7 @@ func TestTextFaultsHavePlaces(t *testing.T) {
 	t.Cleanup(func() { testLogger = nil })
 	n := start(t, config.Default())
 	for text, c := range map[string]struct{ en, zh string }{
-		`【准信示例】a\u0000b`: {"character 7 (from 0) is the control character", "第 7 个字符"},
+		`【准信示例】a\u0000b`: {"character 7 (from 0) is the control character", "第 7 个字符（从 0 起）是控制字符"},
 		`【准信示例】\ud800`:   {"character 6 is half of a surrogate pair", "第 6 个字符"},
 		`【准信示例】\ufffd`:   {"character 6 (from 0) is U+FFFD", "第 6 个字符"},
 		`   \u3000`:      {"spaces only", "空白"},
