@@ -152,6 +152,7 @@ func TestProblemsSayWhereInChinese(t *testing.T) {
 		`{"text":"x","category":"SPAM",` + to + `}`:           {"body.category", "OTP", "应为以下之一"},
 		`{"text":"x","send_at":"soon",` + to + `}`:            {"body.send_at", "RFC 3339", "RFC 3339 时间"},
 		`{"text":"x","more":1,` + to + `}`:                    {"body.more", "unexpected", "body.more 不是接口定义的字段"},
+		`{` + to + `}`:                                        {"body", "give text", "body 请给正文 text"},
 		`{"text":"x"`:                                         {"body", "JSON", "不是完整的 JSON"},
 		`{"text":"x",}`:                                       {"body", "invalid", "不是有效的 JSON"},
 	} {

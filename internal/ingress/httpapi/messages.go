@@ -84,15 +84,15 @@ func (a *API) messages() {
 func (a *API) text(c caller, b *SendBody) (string, error) {
 	switch {
 	case b.Text != "" && (b.Signature != "" || len(b.Variables) > 0):
-		return "", sms.Errorf(sms.BadRequest, "body.text", "give the whole text, or signature, template_id and variables, not both")
+		return "", sms.Errorf(sms.BadRequest, "body.text", "give the whole text, or signature, template_id and variables, not both").Chinese("请只给完整正文 text，或只给 signature、template_id 和 variables，不要同时给")
 	case b.Text != "":
 		return b.Text, nil
 	case b.TemplateID == 0 || b.Signature == "":
-		return "", sms.Errorf(sms.BadRequest, "body", "give text, or signature and template_id")
+		return "", sms.Errorf(sms.BadRequest, "body", "give text, or signature and template_id").Chinese("请给正文 text，或给 signature 和 template_id")
 	}
 	w := c.snap.Wording(b.TemplateID)
 	if w == nil || w.Template.PartyID != c.app.PartyID {
-		return "", sms.Errorf(sms.TemplateNotApproved, "body.template_id", "you have no approved template with this id")
+		return "", sms.Errorf(sms.TemplateNotApproved, "body.template_id", "you have no approved template with this id").Chinese("您没有此编号的已审核模板")
 	}
 	body, err := w.Wording.Render(b.Variables)
 	return "【" + b.Signature + "】" + body, err
@@ -101,7 +101,7 @@ func (a *API) text(c caller, b *SendBody) (string, error) {
 func (a *API) send(ctx context.Context, in *SendIn) (*SendOut, error) {
 	c, b := callerOf(ctx), &in.Body
 	if len(b.Recipients) > gate.MaxRecipients {
-		return nil, sms.Errorf(sms.TooManyRecipients, "body.recipients", "there are %d", len(b.Recipients))
+		return nil, sms.Errorf(sms.TooManyRecipients, "body.recipients", "there are %d", len(b.Recipients)).Chinese("共有 %d 个", len(b.Recipients))
 	}
 	text, err := a.text(c, b)
 	if err != nil {
@@ -381,7 +381,7 @@ func (a *API) cancel(ctx context.Context, in *MessageIn) (*MessageOut, error) {
 		return nil, err
 	}
 	if _, err := sms.Take(m.State, sms.Cancelled, sms.ActorCustomer); err != nil {
-		return nil, sms.Errorf(sms.MessageNotWaiting, "path.id", "it is %s", m.State)
+		return nil, sms.Errorf(sms.MessageNotWaiting, "path.id", "it is %s", m.State).Chinese("现为 %s", m.State)
 	}
 	if err := a.End(ctx, m, sms.Cancelled, sms.ActorCustomer); err != nil {
 		return nil, err

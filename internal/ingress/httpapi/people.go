@@ -24,7 +24,7 @@ const vaultNumber = vault.PurposeNumber
 func decodeSeen(s string) (string, error) {
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil {
-		return "", sms.Errorf(sms.BadRequest, "query.seen", "it is not base64url without padding")
+		return "", sms.Errorf(sms.BadRequest, "query.seen", "it is not base64url without padding").Chinese("应为不带填充的 base64url")
 	}
 	return string(b), nil
 }
@@ -157,10 +157,10 @@ func (a *API) addConsents(ctx context.Context, in *ConsentIn) (*ConsentOut, erro
 		return nil, err
 	}
 	if (b.Wording == "") == (b.WordingID == 0) {
-		return nil, sms.Errorf(sms.BadRequest, "body.wording", "name the words that the person saw: wording_id when they are registered, else wording")
+		return nil, sms.Errorf(sms.BadRequest, "body.wording", "name the words that the person saw: wording_id when they are registered, else wording").Chinese("请写明本人看到的告知文本：已登记的填 wording_id，否则填 wording")
 	}
 	if b.WordingID != 0 && b.Purpose != sms.MKT {
-		return nil, sms.Errorf(sms.BadRequest, "body.wording_id", "registered words ask for MKT; name the words of another consent by wording")
+		return nil, sms.Errorf(sms.BadRequest, "body.wording_id", "registered words ask for MKT; name the words of another consent by wording").Chinese("已登记的文本只用于 MKT，其他同意请用 wording 写明")
 	}
 	group := c.snap.Party[c.app.PartyID].GroupID
 	out := &ConsentOut{}

@@ -115,7 +115,7 @@ func (a *API) putWebhook(ctx context.Context, in *WebhookIn) (*WebhookOut, error
 		return nil, err
 	}
 	if key := callerOf(ctx).snap.KeyByID(b.KeyID); (b.Format == "twilio") != (key != nil && key.AccessID != "" && key.ApplicationID == callerOf(ctx).app.ID) {
-		return nil, sms.Errorf(sms.BadRequest, "body.key_id", "with the format twilio, and only then, name a key of your application that signs")
+		return nil, sms.Errorf(sms.BadRequest, "body.key_id", "with the format twilio, and only then, name a key of your application that signs").Chinese("仅当格式为 twilio 时须填本应用用于签名的密钥")
 	}
 	secret := ""
 	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
@@ -126,7 +126,7 @@ func (a *API) putWebhook(ctx context.Context, in *WebhookIn) (*WebhookOut, error
 				return err
 			}
 			if len(list) >= callback.MaxWebhooks {
-				return sms.Errorf(sms.BadRequest, "path.id", "an application has at most %d webhooks", callback.MaxWebhooks)
+				return sms.Errorf(sms.BadRequest, "path.id", "an application has at most %d webhooks", callback.MaxWebhooks).Chinese("一个应用至多 %d 个回调", callback.MaxWebhooks)
 			}
 			id := a.IDs.Next() // it begins with what happens from now on
 			w = &sms.Webhook{ID: id, SentTo: id, ApplicationID: callerOf(ctx).app.ID, CreatedAt: a.Now().UnixMilli()}
