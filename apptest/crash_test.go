@@ -294,7 +294,7 @@ func (w *world) load(p *process, waiting []call, next func() call, until <-chan 
 // follows an opt-out, and no published checkpoint is contradicted.
 func TestKilledAtRandomPoints(t *testing.T) {
 	w := newWorld(t)
-	w.flags = []string{"--window", "4"} // so that some wait
+	w.flags = []string{"--window", "4"}                             // so that some wait
 	dice := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0)) //nolint:gosec // chance is wanted
 	n, members := 0, []string{}
 	next := func() call {

@@ -32,7 +32,7 @@ func run(args []string, out io.Writer) error {
 	key := fs.String("key", "", "verifier `key` of the operator's log, or a file that holds it")
 	seen := fs.String("seen", "", "`file` with a checkpoint that you kept")
 	fs.Var(&witnesses, "witness", "verifier `key` of a witness, or a file that holds it; may be repeated")
-	phone := fs.String("phone", "", "`number` to check, digits with the country code (8613…)")
+	phone := fs.String("phone", "", "`number` to check, as it was sent to: 11 digits, or with 86, +86 or 0086; others with + and the country code")
 	message := fs.String("text", "", "`file` with the text to check")
 	event := fs.String("event", "", "`file` with a signed consent event to check: JSON with statement and signature")
 	fs.Usage = func() {
@@ -51,7 +51,12 @@ func run(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	o := bundle.Options{Phone: *phone}
+	var o bundle.Options
+	if *phone != "" {
+		if o.Phone, err = bundle.Digits(*phone); err != nil {
+			return err
+		}
+	}
 	if *message != "" {
 		b, err := os.ReadFile(*message)
 		if err != nil {

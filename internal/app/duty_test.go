@@ -361,7 +361,7 @@ func TestDeletionIsLockedHeldAndThenCarriedOut(t *testing.T) {
 			Code   sms.Code
 			Erased bool
 		}
-		if n.do(http.MethodPost, "/v1/people/erase", map[string]any{"to": member}, &erased); erased.Code != sms.Forbidden {
+		if n.do(http.MethodPost, "/v1/people/erase", map[string]any{"to": member}, &erased); erased.Code != sms.KeptByLaw {
 			n.t.Fatalf("the customer's own erasure: %+v", erased)
 		}
 		if status := n.as(office, http.MethodPost, "/v1/admin/holds/"+hold.ID.String()+"/release", map[string]any{"reason": "the case is over"}, nil); status != http.StatusOK {

@@ -350,7 +350,7 @@ func TestErasedPersonLeavesTheProof(t *testing.T) {
 	kept := start(t, config.Default())
 	kept.until(kept.send(otpText, member).Results[0].MessageID, sms.Delivered)
 	var p struct{ Code sms.Code }
-	if kept.do(http.MethodPost, "/v1/people/erase", map[string]string{"to": member}, &p); p.Code != sms.Forbidden {
+	if kept.do(http.MethodPost, "/v1/people/erase", map[string]string{"to": member}, &p); p.Code != sms.KeptByLaw {
 		t.Errorf("erased while it must be kept: %+v", p)
 	}
 }

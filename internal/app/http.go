@@ -72,11 +72,11 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	mux := http.NewServeMux()
 	guard := &admission.Guard{Now: p.Now, Rate: p.Config.HTTP.Rate}
 	clouds := dialect.New(dialect.Config{
-		Gate: p.Gate, Guard: guard, Store: cloudStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Codes: p.Codes, Now: p.Now, Clock: time.Now, MaxBody: p.Config.HTTP.MaxBody, ScanTimeout: p.Config.HTTP.ScanTimeout, Settle: p.settle(), Logger: p.Logger,
+		Gate: p.Gate, Guard: guard, Store: cloudStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Codes: p.Codes, Now: p.Now, Clock: time.Now, MaxBody: p.Config.HTTP.MaxBody, ScanTimeout: p.Config.HTTP.ScanTimeout, Settle: p.settle(), Logger: p.Logger, PrivateWebhooks: p.Config.Webhook.Private,
 	})
 	httpapi.New(httpapi.Config{
-		Failed: clouds.Failed,
-		Lists:  p.Lists, Campaigns: p.Campaign, Codes: p.Codes, Assess: obligations, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
+		Failed: clouds.Failed, PrivateWebhooks: p.Config.Webhook.Private,
+		Lists: p.Lists, Campaigns: p.Campaign, Codes: p.Codes, Assess: obligations, ReportTimeout: p.reportTimeout, Usual: p.delays.Usual,
 		Gate: p.Gate, Packs: p.Packs, Store: apiStore{p.DB}, Keys: p.Keys, IDs: p.IDs, Now: p.Now, Pack: p.Pack, PackOf: p.PackOf, CaseFile: p.CaseFile,
 		Wait: p.events.next, Settle: p.settle(),
 		Channels: p.channelStates, SelfTest: p.Channels.SelfTest, Filed: p.Channels.Filed, MaxBody: p.Config.HTTP.MaxBody, ScanTimeout: p.Config.HTTP.ScanTimeout, Guard: guard, Retention: p.Config.Keep, Logger: p.Logger,
@@ -100,6 +100,7 @@ func (p *Platform) web(ctx context.Context, a *Addresses) error {
 	mux.HandleFunc("GET /evidence/checkpoint", p.serveCheckpoint)
 	mux.HandleFunc("GET /evidence/tile/", p.serveTile)
 	mux.HandleFunc("POST /evidence/cosignatures", p.takeCosignature)
+	mux.Handle("/evidence/", httpapi.Elsewhere(mux))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", p.serveReady)
 	by := webSockets(p.Config.Proxy, p.sockets)
@@ -210,7 +211,7 @@ func (p *Platform) serveTile(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, err)
 		return
 	case !found || len(path) > 200:
-		http.Error(w, "there is no such tile", http.StatusNotFound)
+		p.refuse(w, sms.Errorf(sms.NotFound, "path", "there is no such tile yet; they are named like tile/0/000, tile/0/000.p/7 and tile/entries/000").Chinese("尚无此瓦片，名称形如 tile/0/000、tile/0/000.p/7、tile/entries/000"))
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
@@ -275,11 +276,11 @@ func tileNumber(s string) (n int64, ok bool) {
 func (p *Platform) takeCosignature(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, checkpoint.MaxBytes))
 	if err != nil {
-		http.Error(w, "the cosigned checkpoint is too large", http.StatusRequestEntityTooLarge)
+		p.refuse(w, sms.Errorf(sms.BodyTooLarge, "body", "a cosigned checkpoint has at most %d bytes", checkpoint.MaxBytes).Chinese("检查点至多 %d 字节", checkpoint.MaxBytes))
 		return
 	}
 	if err := p.cosigned(r.Context(), string(body)); err != nil {
-		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		p.fail(w, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -289,7 +290,7 @@ func (p *Platform) cosigned(ctx context.Context, signed string) error {
 	log, _ := p.Evidence.Log()
 	c, err := checkpoint.Open(signed, log.Origin, log.Verifier)
 	if err != nil {
-		return err
+		return sms.Errorf(sms.BadRequest, "body", "send a checkpoint of this log with its signature: %s", err).Chinese("请提交本日志的检查点及其签名（%s）", err)
 	}
 	for _, key := range p.Config.Evidence.Witnesses {
 		v, err := checkpoint.NewWitnessVerifier(key)
@@ -309,7 +310,7 @@ func (p *Platform) cosigned(ctx context.Context, signed string) error {
 			})
 		}
 	}
-	return errors.New("no witness of the settings (evidence.witnesses) has signed it")
+	return sms.Errorf(sms.BadRequest, "body", "no witness of the settings (evidence.witnesses) has signed it").Chinese("没有配置（evidence.witnesses）中任何见证人的签名")
 }
 
 // serveReady tells whether messages can be accepted and leave.
@@ -329,6 +330,17 @@ func (p *Platform) serveReady(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Platform) fail(w http.ResponseWriter, err error) {
+	var known *sms.Error
+	if errors.As(err, &known) && sms.Lookup(known.Code).HTTP < http.StatusInternalServerError {
+		p.refuse(w, known)
+		return
+	}
 	p.Logger.Error("request failed", "err", err)
-	http.Error(w, "the store is unavailable; try again later", http.StatusServiceUnavailable)
+	p.refuse(w, &sms.Error{Code: sms.StoreUnavailable})
+}
+
+func (p *Platform) refuse(w http.ResponseWriter, e *sms.Error) {
+	if err := httpapi.Write(w, e); err != nil {
+		p.Logger.Debug("write the problem", "err", err)
+	}
 }

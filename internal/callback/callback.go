@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -79,18 +80,63 @@ type Caller struct {
 	client *http.Client
 }
 
-// CheckURL tells what is wrong with an address.
-func CheckURL(s string) error {
+// CheckURL tells what is wrong with an address. Private lets it be of the operator's own network;
+// what a name leads to is looked at when it is called.
+func CheckURL(s string, private bool) error {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Host == "" || len(s) > 500:
-		return sms.Errorf(sms.BadRequest, "body.url", "it is no absolute URL of at most 500 bytes")
+		return sms.Errorf(sms.BadRequest, "body.url", "it is no absolute URL of at most 500 bytes").Chinese("应为至多 500 字节的完整网址")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return sms.Errorf(sms.BadRequest, "body.url", "it begins with neither https nor http")
+		return sms.Errorf(sms.BadRequest, "body.url", "it begins with neither https nor http").Chinese("应以 https 或 http 开头")
 	case u.User != nil:
-		return sms.Errorf(sms.BadRequest, "body.url", "it holds a password; the signature proves who calls")
+		return sms.Errorf(sms.BadRequest, "body.url", "it holds a password; the signature proves who calls").Chinese("不得含密码，签名已能证明调用方")
+	}
+	if ip, ok := literal(u.Hostname()); ok && !private && !reachable(ip) {
+		return sms.Errorf(sms.BadRequest, "body.url", "%s; give a public one", errPrivate).Chinese("是内网、本机或保留地址，请改用公网地址；运营商可在设置 webhook.private 中放行")
 	}
 	return nil
+}
+
+// literal reads a host that is an address, also as C programs write one: 2130706433, 0x7f.1.
+func literal(host string) (netip.Addr, bool) {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761 §6.3
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip, true
+	}
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 {
+		return netip.Addr{}, false
+	}
+	var v uint64
+	for i, part := range parts {
+		base, digits := 10, part
+		switch {
+		case strings.HasPrefix(part, "0x"):
+			base, digits = 16, part[2:]
+		case len(part) > 1 && part[0] == '0':
+			base, digits = 8, part[1:]
+		}
+		n, err := strconv.ParseUint(digits, base, 32)
+		width := 8
+		if i == len(parts)-1 {
+			width = 8 * (5 - len(parts))
+		}
+		if err != nil || n>>width != 0 {
+			return netip.Addr{}, false
+		}
+		v = v<<width | n
+	}
+	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}), true
+}
+
+// reachable tells whether an address is one of the public network.
+func reachable(ip netip.Addr) bool {
+	ip = ip.Unmap()
+	return ip.IsGlobalUnicast() && !ip.IsPrivate()
 }
 
 var errPrivate = errors.New("the address is of a private network; the operator may allow it (webhook.private)")
@@ -108,7 +154,7 @@ func (c *Caller) public(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return err
 	}
-	if ip = ip.Unmap(); !ip.IsGlobalUnicast() || ip.IsPrivate() {
+	if !reachable(ip) {
 		return errPrivate
 	}
 	return nil

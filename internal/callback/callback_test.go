@@ -29,7 +29,7 @@ func TestPrivateAddressesAreOutOfReach(t *testing.T) {
 		t.Error(err)
 	}
 	for _, bad := range []string{"", "example.com", "ftp://example.com", "https://me:secret@example.com", "https://"} {
-		if CheckURL(bad) == nil {
+		if CheckURL(bad, true) == nil {
 			t.Errorf("%q was taken", bad)
 		}
 	}

@@ -143,6 +143,9 @@ func (x *Desk) Create(ctx context.Context, snap *registry.Snapshot, c *Campaign)
 			return err
 		case open >= MaxOpen:
 			return sms.Errorf(sms.RateLimited, "body", "%d campaigns of yours are under way: let them end, or cancel one", open)
+		case c.Terms.SendAt > at+sms.MaxAhead.Milliseconds():
+			last := now.Add(sms.MaxAhead).Format(time.RFC3339)
+			return sms.Errorf(sms.SendAtTooFar, "body.send_at", "the latest is %s", last).Chinese("最晚为 %s", last)
 		case c.Terms.NotAfter != 0 && c.Terms.NotAfter <= max(at, c.Terms.SendAt):
 			return sms.Errorf(sms.BadRequest, "body.not_after", "it has passed by then")
 		}

@@ -2,6 +2,7 @@ package campaign_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -183,7 +184,13 @@ func TestCampaignKeepsItsTime(t *testing.T) {
 		}
 		w.Clock.Set(at)
 		w.until(c, campaign.Done)
-		left := w.open(2, func(t *campaign.Terms) { t.SendAt = at.AddDate(1, 0, 0).UnixMilli() })
+		late := *c
+		late.Terms.SendAt = at.AddDate(0, 0, 91).UnixMilli()
+		var known *sms.Error
+		if _, err := w.Create(w.T.Context(), w.registry(), &late); !errors.As(err, &known) || known.Code != sms.SendAtTooFar {
+			w.T.Errorf("91 days ahead: %v", err)
+		}
+		left := w.open(2, func(t *campaign.Terms) { t.SendAt = at.AddDate(0, 2, 0).UnixMilli() })
 		if _, err := w.Pause(w.T.Context(), left.ID, 0); err != nil {
 			w.T.Fatal(err)
 		}

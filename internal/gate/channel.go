@@ -205,6 +205,7 @@ func (c *candidate) portFacts(snap *registry.Snapshot, at int64) {
 
 // against is what a channel can't do, whatever the rules say.
 func against(code sms.Code) rulebook.Finding {
-	e := sms.Lookup(code)
-	return rulebook.Finding{Layer: "channel", Outcome: rulebook.Block, Code: code, Reason: rulebook.Both{Zh: e.Zh, En: e.En}}
+	f := Explained(code)
+	f.Layer = "channel"
+	return f
 }

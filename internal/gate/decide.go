@@ -399,7 +399,7 @@ func (b *batchRun) decideOne(p *part, r *recipient, twice bool) (Result, error) 
 	}
 	return Result{
 		MessageID: m.ID, To: r.Number.String(), Ref: m.Ref, State: m.State, Code: m.Code, Rule: m.Rule,
-		Units: m.Units, Release: m.ReleaseAt, Findings: findings,
+		Units: m.Units, Release: m.ReleaseAt, Findings: explained(m, findings),
 	}, nil
 }
 

@@ -209,6 +209,9 @@ func TestSameNumberTwiceInACall(t *testing.T) {
 		r := w.Send(gatetest.OTPText, gatetest.Member, "+86 130-0000-0001")
 		expect(w.T, r[0], sms.Queued, "", "")
 		expect(w.T, r[1], sms.Refused, sms.DuplicateRecipient, "")
+		if len(r[1].Findings) == 0 || r[1].Findings[0].Code != sms.DuplicateRecipient {
+			w.T.Errorf("another reason stands first: %+v", r[1].Findings)
+		}
 	})
 }
 
@@ -270,6 +273,9 @@ func TestBalanceIsNeverOverdrawn(t *testing.T) {
 					return
 				}
 				count[a.Results[0].Code]++
+				if r := a.Results[0]; r.State == sms.Refused && (len(r.Findings) == 0 || r.Findings[0].Code != r.Code) {
+					w.T.Errorf("refused without its reason: %+v", r)
+				}
 			})
 		}
 		group.Wait()

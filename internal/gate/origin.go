@@ -24,7 +24,7 @@ const (
 func originIP(text string) (string, error) {
 	ip, err := netip.ParseAddr(text)
 	if err != nil {
-		return "", sms.Errorf(sms.BadRequest, "body.origin.ip", "it is no address like 192.0.2.7 or 2001:db8::7")
+		return "", sms.Errorf(sms.BadRequest, "body.origin.ip", "it is no address like 192.0.2.7 or 2001:db8::7").Chinese("应为 IP 地址，如 192.0.2.7 或 2001:db8::7")
 	}
 	if ip = ip.Unmap().WithZone(""); ip.Is6() {
 		return netip.PrefixFrom(ip, 64).Masked().String(), nil

@@ -95,6 +95,11 @@ func (g *Gate) prepare(j *job, l *law, now time.Time) {
 		j.err = sms.Errorf(sms.NotFound, "application", "no application has this id")
 		return
 	}
+	if len(j.redo) == 0 && j.call.SendAt.After(now.Add(sms.MaxAhead)) {
+		last := now.Add(sms.MaxAhead).Format(time.RFC3339)
+		j.err = sms.Errorf(sms.SendAtTooFar, "send_at", "the latest is %s", last).Chinese("最晚为 %s", last)
+		return
+	}
 	j.party = snap.Party[j.app.PartyID]
 	j.accounts = snap.Accounts(j.app.AccountID)
 	if err := g.standing(j); err != nil {
@@ -149,6 +154,9 @@ func (g *Gate) standing(j *job) error {
 }
 
 func (g *Gate) preparePart(j *job, in *Part, at int64) (*part, error) {
+	if in.Text != "" && strings.TrimSpace(in.Text) == "" {
+		return nil, sms.Errorf(sms.BadText, "text", "it holds spaces only").Chinese("只有空白字符")
+	}
 	p := &part{job: j, text: in.Text, length: smstext.Length(in.Text)}
 	units, err := smstext.Units(in.Text)
 	if err != nil {
@@ -223,5 +231,17 @@ func textError(err error) error {
 	if errors.Is(err, smstext.ErrLong) {
 		code = sms.TextTooLong
 	}
-	return &sms.Error{Code: code, Field: "text", Detail: err.Error(), Cause: err}
+	e := &sms.Error{Code: code, Field: "text", Detail: err.Error(), Cause: err}
+	var char *smstext.RuneError
+	switch {
+	case errors.As(err, &char) && char.Rune == 0:
+		return e.Chinese("第 %d 个字符（从 0 起）是控制字符 U+0000，请删去", char.At)
+	case errors.As(err, &char):
+		return e.Chinese("第 %d 个字符（从 0 起）是 U+FFFD 或不成对的代理项，原字符已丢失，请改正", char.At)
+	case errors.Is(err, smstext.ErrEmpty):
+		return e.Chinese("为空")
+	case code == sms.TextTooLong:
+		return e.Chinese("至多 %d 个字（UTF-16 码元）", smstext.MaxTextUnits)
+	}
+	return e
 }

@@ -55,7 +55,7 @@ func (b *Book) checkForce(r *Rule) error {
 
 // articles names what a rule rests on at a moment.
 func (b *Book) articles(r *Rule, at time.Time) []string {
-	var out []string
+	out := []string{}
 	for _, x := range b.InForce(r.Basis, at) {
 		out = append(out, x.String())
 	}

@@ -22,6 +22,7 @@ const (
 	AddressNotAllowed   Code = "ADDRESS_NOT_ALLOWED"
 	Forbidden           Code = "FORBIDDEN"
 	NotFound            Code = "NOT_FOUND"
+	MethodNotAllowed    Code = "METHOD_NOT_ALLOWED"
 	SignatureWrong      Code = "REQUEST_SIGNATURE_WRONG"
 	ClockSkew           Code = "CLOCK_SKEW"
 	NonceUsed           Code = "NONCE_USED"
@@ -143,6 +144,8 @@ const (
 	StateConflict       Code = "STATE_CONFLICT"
 	DutyOpen            Code = "DUTY_OPEN"
 	LegalHold           Code = "LEGAL_HOLD"
+	KeptByLaw           Code = "KEPT_BY_LAW"
+	SendAtTooFar        Code = "SEND_AT_TOO_FAR"
 )
 
 // Entry is a row of the catalogue.
@@ -160,7 +163,7 @@ var catalogue = []Entry{
 	{OK, 200, 0, "DELIVRD", "成功", "ok", false},
 	{BadRequest, 400, 1, "ZX:0001", "请求格式错误，请按接口文档修改", "the request is malformed; see the API reference", false},
 	{BadNumber, 422, 13, "ZX:0002", "手机号码无效：内地号码写 11 位数字，境外号码以 + 和国家码开头", "the phone number is not valid: write 11 digits for the mainland, or + and the country code", false},
-	{BadText, 422, 1, "ZX:0003", "短信内容为空或编码无效，请改用有效的 UTF-8 文本", "the text is empty or badly encoded; send valid UTF-8", false},
+	{BadText, 422, 1, "ZX:0003", "短信内容为空，或含无法发送的字符，请改为可读的 UTF-8 文本", "the text is empty, or holds what can't be sent; send readable text in UTF-8", false},
 	{TextTooLong, 422, 6, "ZX:0004", "短信内容过长，请缩短后重试", "the text is too long; shorten it", false},
 	{TooManyRecipients, 422, 13, "ZX:0005", "一次最多 1000 个号码，请分批提交", "a call takes at most 1,000 recipients; split it", false},
 	{DuplicateRecipient, 422, 13, "ZX:0006", "同一次请求里号码重复，已只保留第一条", "the number appears twice in this call; only the first was kept", false},
@@ -170,6 +173,7 @@ var catalogue = []Entry{
 	{AddressNotAllowed, 403, 10, "ZX:0012", "来源 IP 不在白名单内", "the source address is not on the allow-list", false},
 	{Forbidden, 403, 10, "ZX:0013", "没有此操作的权限", "the key lacks the permission for this", false},
 	{NotFound, 404, 1, "ZX:0014", "找不到该对象", "no such object", false},
+	{MethodNotAllowed, 405, 1, "ZX:0024", "该地址不支持此方法，请改用 Allow 响应头所列的方法", "this address does not know the method; use one that the Allow header lists", false},
 	{SignatureWrong, 401, 10, "ZX:D001", "请求签名不正确，请核对密钥；可在签名失败记录中比对待签名串", "the request's signature is wrong; check the secret, and compare what was signed with the list of failed signatures", false},
 	{ClockSkew, 401, 10, "ZX:D002", "请求时间与服务器相差过大，请校准时钟", "the request's time is too far from the server's; set your clock", false},
 	{NonceUsed, 409, 3, "ZX:D003", "随机数已使用过，请为每次请求生成新的随机数", "the nonce was used before; make a new one for each request", false},
@@ -288,6 +292,8 @@ var catalogue = []Entry{
 	{PageEnded, 403, 9, "ZX:G005", "页面已过期，请重新验证号码", "the page has ended; prove the number again", false},
 	{StateConflict, 409, 9, "ZX:0043", "该事项的当前状态不允许此操作", "the case is not in a state in which this may be done", false},
 	{DutyOpen, 409, 9, "ZX:0044", "还有未完成的法定任务，不能进行此操作", "a duty is still open that must be done before this", false},
+	{KeptByLaw, 409, 9, "ZX:0046", "法定保存期限未满，暂不能删除；期满前只存储，不作其他处理（个人信息保护法第四十七条），请在期满后再提出", "what was sent must still be kept by law, and until then is only stored (PIPL Art. 47); ask again when the term is over", false},
+	{SendAtTooFar, 422, 1, "ZX:0025", "定时发送不得晚于 90 天之后，请改用更早的时间，或届时再提交", "a message may be scheduled for at most 90 days ahead; choose an earlier time, or send it then", false},
 	{LegalHold, 409, 9, "ZX:0045", "处于诉讼或调查保全中，不得删除", "a legal hold stands: nothing of it may be erased", false},
 }
 
@@ -317,12 +323,19 @@ type Error struct {
 	Code   Code
 	Field  string // where: a JSON path, a PDU field or an object; may be empty
 	Detail string // what exactly, in English; may be empty
+	Zh     string // the same in Chinese; may be empty
 	Cause  error  // for the log only
 }
 
 // Errorf makes an Error whose detail is formatted.
 func Errorf(c Code, field, format string, args ...any) *Error {
 	return &Error{Code: c, Field: field, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Chinese says the detail in Chinese too.
+func (e *Error) Chinese(format string, args ...any) *Error {
+	e.Zh = fmt.Sprintf(format, args...)
+	return e
 }
 
 func (e *Error) Error() string {

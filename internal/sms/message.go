@@ -1,5 +1,11 @@
 package sms
 
+import "time"
+
+// MaxAhead is how far ahead a message may be scheduled: what it relies on, such as filings and
+// consents, may end meanwhile, and its sender forgets it.
+const MaxAhead = 90 * 24 * time.Hour
+
 // Message is one message to one recipient, as it is stored. Times are epoch
 // milliseconds. It holds no number and no text in clear (P7): the number stands
 // sealed with the person, the text sealed under the message's own key.

@@ -1,9 +1,11 @@
 package sms
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"unicode"
 )
 
 // MSISDN is a subscriber's number in E.164 digits without the plus sign. Its
@@ -19,11 +21,19 @@ const MaxNumberInput = 32
 
 // ParseMSISDN reads a number as customers write it: 11 mainland digits, or the
 // same with 86, +86 or 0086 before it; any other country needs a plus sign or
-// 00. Spaces and hyphens between digits are dropped. The error says what is
-// wrong, never the number itself.
+// 00. Spaces and hyphens between digits are dropped. The error is a *NumberError:
+// it says what is wrong, never the number itself.
 func ParseMSISDN(s string) (MSISDN, error) {
-	if len(s) > MaxNumberInput {
-		return MSISDN{}, fmt.Errorf("phone number is %d bytes long, the most is %d", len(s), MaxNumberInput)
+	for _, r := range s[:min(len(s), 2*MaxNumberInput)] {
+		if r > unicode.MaxASCII && unicode.IsDigit(r) {
+			return MSISDN{}, numberError("phone number has digits that are not ASCII, such as full-width ones; write 0-9", "号码含全角等非 ASCII 数字，请改用半角 0-9")
+		}
+	}
+	switch {
+	case strings.TrimSpace(s) == "":
+		return MSISDN{}, numberError("phone number is empty; write 11 digits for the mainland, or + and the country code", "号码为空，内地号码请写 11 位数字，境外号码以 + 和国家码开头")
+	case len(s) > MaxNumberInput:
+		return MSISDN{}, numberError(fmt.Sprintf("phone number is %d bytes long, the most is %d", len(s), MaxNumberInput), fmt.Sprintf("号码长 %d 字节，至多 %d 字节", len(s), MaxNumberInput))
 	}
 	var b [MaxNumberInput]byte
 	n, plus := 0, false
@@ -36,7 +46,9 @@ func ParseMSISDN(s string) (MSISDN, error) {
 			plus = true
 		case (r == ' ' || r == '-') && i > 0:
 		default:
-			return MSISDN{}, fmt.Errorf("phone number has %q at byte %d; only ASCII digits, a leading +, spaces and hyphens are read", r, i)
+			return MSISDN{}, numberError(
+				fmt.Sprintf("phone number has %q at byte %d; only ASCII digits, a leading +, spaces and hyphens are read", r, i),
+				fmt.Sprintf("号码第 %d 字节处有 %q，只能有半角数字、开头的 +、空格和连字符", i, r))
 		}
 	}
 	d := string(b[:n])
@@ -48,7 +60,9 @@ func ParseMSISDN(s string) (MSISDN, error) {
 		d = "86" + d
 	case len(d) == 13 && strings.HasPrefix(d, "86"):
 	default:
-		return MSISDN{}, fmt.Errorf("phone number has %d digits; write 11 digits for the mainland, or + and the country code", len(d))
+		return MSISDN{}, numberError(
+			fmt.Sprintf("phone number has %d digits; write 11 digits for the mainland, or + and the country code", len(d)),
+			fmt.Sprintf("号码有 %d 位数字，内地号码请写 11 位，境外号码以 + 和国家码开头", len(d)))
 	}
 	return fromE164(d)
 }
@@ -56,14 +70,58 @@ func ParseMSISDN(s string) (MSISDN, error) {
 func fromE164(d string) (MSISDN, error) {
 	if strings.HasPrefix(d, "86") {
 		if len(d) != 13 || d[2] != '1' || d[3] < '3' {
-			return MSISDN{}, fmt.Errorf("phone number is not a mainland mobile number: after 86 come 11 digits from 13 to 19")
+			return MSISDN{}, numberError("phone number is not a mainland mobile number: after 86 come 11 digits from 13 to 19", "不是内地手机号码：86 之后应为以 13 至 19 开头的 11 位数字")
 		}
 		return MSISDN{d}, nil
 	}
 	if len(d) < 8 || len(d) > 15 || d[0] == '0' {
-		return MSISDN{}, fmt.Errorf("phone number has %d digits with its country code; E.164 allows 8 to 15", len(d))
+		return MSISDN{}, numberError(
+			fmt.Sprintf("phone number has %d digits with its country code; E.164 allows 8 to 15", len(d)),
+			fmt.Sprintf("号码连同国家码有 %d 位数字，E.164 允许 8 至 15 位", len(d)))
 	}
 	return MSISDN{d}, nil
+}
+
+// NumberError says what is wrong with a number, in both languages.
+type NumberError struct{ En, Zh string }
+
+func numberError(en, zh string) error { return &NumberError{en, zh} }
+
+func (e *NumberError) Error() string { return e.En }
+
+// NumberFault is the failure of ParseMSISDN at a place.
+func NumberFault(field string, err error) *Error {
+	e := Errorf(BadNumber, field, "%s", err)
+	if n := (*NumberError)(nil); errors.As(err, &n) {
+		e.Zh = n.Zh
+	}
+	return e
+}
+
+// Echo shows what was given for a number and is none, so that its sender finds it: at most 32
+// characters, and of digits that may be somebody's number only the first three and the last four.
+func Echo(s string) string {
+	const shown, most = 7, 32
+	list := []rune(s)
+	list = list[:min(most, len(list))]
+	digits := 0
+	for _, r := range list {
+		if unicode.IsDigit(r) {
+			digits++
+		}
+	}
+	at := 0
+	for i, r := range list {
+		switch {
+		case !unicode.IsDigit(r):
+		case digits > shown && at >= 3 && at < digits-4:
+			list[i] = '*'
+			at++
+		default:
+			at++
+		}
+	}
+	return string(list)
 }
 
 // Valid tells whether m holds a number.

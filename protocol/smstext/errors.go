@@ -51,6 +51,22 @@ func (e *CharError) Error() string {
 // Is tells that the text is not valid in its coding.
 func (e *CharError) Is(target error) bool { return target == ErrEncoding }
 
+// RuneError is a character that no handset shows. It is an ErrEncoding.
+type RuneError struct {
+	Rune rune // 0, or what stands for a lost character
+	At   int  // its place among the text's characters, from 0
+}
+
+func (e *RuneError) Error() string {
+	if e.Rune == 0 {
+		return fmt.Sprintf("character %d (from 0) is the control character U+0000; leave it out", e.At)
+	}
+	return fmt.Sprintf("character %d (from 0) is U+FFFD or half of a surrogate pair: it stands for one that was lost; write the right one", e.At)
+}
+
+// Is tells that the text is not valid in its coding.
+func (e *RuneError) Is(target error) bool { return target == ErrEncoding }
+
 // LimitError is a text that needs more segments than are allowed. It is an ErrLong.
 type LimitError struct {
 	Most int // segments

@@ -71,10 +71,12 @@ func check(text string) error {
 
 // checkRunes refuses what no handset shows and what stands for a lost character.
 func checkRunes(text string) error {
+	at := 0
 	for _, r := range text {
 		if r == 0 || r == utf8.RuneError {
-			return errEncoding
+			return &RuneError{r, at}
 		}
+		at++
 	}
 	return nil
 }

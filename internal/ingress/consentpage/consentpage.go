@@ -258,7 +258,7 @@ func (p *pages) send(r *request, by *sender, group sms.ID, w *offered) (token st
 	}
 	number, err := sms.ParseMSISDN(strings.TrimSpace(r.PostForm.Get("to")))
 	if err != nil {
-		return "", sms.Errorf(sms.BadNumber, "to", "%s", err)
+		return "", sms.NumberFault("to", err)
 	}
 	token = rand.Text()
 	n, err := rand.Int(rand.Reader, codeRange)

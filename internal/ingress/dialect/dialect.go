@@ -76,6 +76,8 @@ type Config struct {
 	// shifted.
 	Clock   func() time.Time
 	MaxBody int
+	// PrivateWebhooks lets callbacks reach addresses of the operator's own network.
+	PrivateWebhooks bool
 	// ScanTimeout is how long a file may take to come.
 	ScanTimeout time.Duration
 	// Settle is how long an event may take from its id to its commit.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/zhunxin/zhunxin/internal/strictjson"
 	"github.com/zhunxin/zhunxin/protocol/websign"
 )
 
@@ -20,8 +21,8 @@ func TestJSONIsReadInOneWay(t *testing.T) {
 		`{"a":"\\ud83d"}`:                   "",
 		`{"a":{"b":"1"},"b":"2"}`:           "",
 		`{"a":"b","c":["a","a"]}`:           "",
-		deep(maxDepth):                      "",
-		deep(maxDepth + 1):                  "deep",
+		deep(strictjson.MaxDepth):           "",
+		deep(strictjson.MaxDepth + 1):       "deep",
 		deep(200_000):                       "deep",
 		strings.Repeat("[", 1<<20):          "deep",
 		`{"a":"1","a":"2"}`:                 "twice",

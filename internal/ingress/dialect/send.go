@@ -154,7 +154,7 @@ func explain(x *gate.Result, english bool) string {
 	e := sms.Lookup(x.Code)
 	reason, remedy, articles := rulebook.Both{Zh: e.Zh, En: e.En}, rulebook.Both{}, ""
 	for i := range x.Findings {
-		if f := &x.Findings[i]; f.Rule == x.Rule {
+		if f := &x.Findings[i]; x.Rule != "" && f.Rule == x.Rule { // else the catalogue's sentence says what to do
 			reason, remedy, articles = f.Reason, f.Remedy, strings.Join(f.Articles, "、")
 			break
 		}

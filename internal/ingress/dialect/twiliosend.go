@@ -198,8 +198,8 @@ func (t *Twilio) callbackOf(ctx context.Context, c *twilioCall) (string, error) 
 	if address == "" {
 		return refOfCallback(0), nil
 	}
-	if err := callback.CheckURL(address); err != nil {
-		return "", sms.Errorf(sms.BadRequest, "StatusCallback", "it is no http or https address without a password")
+	if err := callback.CheckURL(address, t.PrivateWebhooks); err != nil {
+		return "", sms.Errorf(sms.BadRequest, "StatusCallback", "it is no http or https address of the public network without a password")
 	}
 	if longNumber.MatchString(address) {
 		return "", sms.Errorf(sms.BadRequest, "StatusCallback", "it holds a number that may be somebody's: MessageSid tells which message it is about")

@@ -86,13 +86,29 @@ func (a *API) entries(ctx context.Context, in *EntriesIn) (*EntriesOut, error) {
 	return out, err
 }
 
+// Cursor is an id at which a page begins; 0 is the beginning.
+type Cursor sms.ID
+
+// UnmarshalText reads the decimal form.
+func (c *Cursor) UnmarshalText(b []byte) error {
+	if string(b) == "0" {
+		*c = 0
+		return nil
+	}
+	return (*sms.ID)(c).UnmarshalText(b)
+}
+
+// MarshalText gives the decimal form.
+func (c Cursor) MarshalText() ([]byte, error) { return sms.ID(c).MarshalText() }
+
+// cursor reads one; empty is the beginning too.
 func cursor(s, field string) (sms.ID, error) {
 	if s == "" {
 		return 0, nil
 	}
-	id, err := sms.ParseID(s)
-	if err != nil {
-		return 0, sms.Errorf(sms.BadRequest, field, "%s", err)
+	var id Cursor
+	if err := id.UnmarshalText([]byte(s)); err != nil {
+		return 0, sms.Errorf(sms.BadRequest, field, "%s", err).Chinese("应为正的十进制编号，或 0")
 	}
-	return id, nil
+	return sms.ID(id), nil
 }

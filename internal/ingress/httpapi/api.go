@@ -7,7 +7,6 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -172,6 +171,8 @@ type Config struct {
 	Guard       *admission.Guard
 	// Failed lists the requests of a key that signs whose signature was wrong, on this node.
 	Failed func(key sms.ID) []admission.Failure
+	// PrivateWebhooks lets webhooks reach addresses of the operator's own network.
+	PrivateWebhooks bool
 	// Retention is how long what was sent must stay provable with its number and text.
 	Retention time.Duration
 	Logger    *slog.Logger
@@ -189,7 +190,9 @@ type API struct {
 // New registers every operation on a mux.
 func New(cfg Config, mux *http.ServeMux) *API {
 	huma.NewError = problem
+	huma.ValidateStrictCasing = true // as the description says: no other members
 	h := huma.DefaultConfig("Zhunxin 准信", "1")
+	h.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
 	h.Info.Description = "Send SMS that the law permits, and prove it. 发送合法短信，并可举证。"
 	h.OpenAPIPath, h.DocsPath, h.SchemasPath = "/openapi", "", ""
 	h.CreateHooks = nil
@@ -223,6 +226,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.admin()
 	a.oversight()
 	mux.HandleFunc("GET /docs", a.docs)
+	mux.Handle("/v1/", Elsewhere(mux))
 	return a
 }
 
@@ -288,11 +292,11 @@ func (a *API) authenticate(scope string) func(huma.Context, func(huma.Context)) 
 }
 
 func (a *API) identify(ctx huma.Context, scope string) (c caller, err error) {
-	shown, ok := strings.CutPrefix(ctx.Header("Authorization"), "Bearer ")
-	if !ok {
-		return c, sms.Errorf(sms.Unauthenticated, "Authorization", "write: Authorization: Bearer zx_…")
+	scheme, shown, _ := strings.Cut(ctx.Header("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 §11.1
+		return c, sms.Errorf(sms.Unauthenticated, "Authorization", "write: Authorization: Bearer zx_…").Chinese("请写 Authorization: Bearer zx_…")
 	}
-	hash, err := vault.HashAPIKey(shown)
+	hash, err := vault.HashAPIKey(strings.TrimLeft(shown, " "))
 	if err != nil {
 		return c, err
 	}
@@ -302,80 +306,4 @@ func (a *API) identify(ctx huma.Context, scope string) (c caller, err error) {
 	}
 	x, err := a.Guard.Admit(snap, snap.Key(hash), ctx.RemoteAddr(), scope, ctx.Method())
 	return caller{x.Key, x.App, x.Snap}, err
-}
-
-// Problem is an RFC 9457 problem document with the catalogue's reason.
-type Problem struct {
-	Type   string   `json:"type" doc:"page of the reason in the reference"`
-	Title  string   `json:"title" doc:"the reason in English"`
-	Status int      `json:"status"`
-	Detail string   `json:"detail,omitempty" doc:"what exactly, in English"`
-	Code   sms.Code `json:"code" doc:"the catalogue's code: the same in every interface"`
-	Zh     string   `json:"zh" doc:"原因和处理办法"`
-	Field  string   `json:"field,omitempty" doc:"where it was found"`
-	Errors []Place  `json:"errors,omitempty" doc:"each place that is wrong"`
-}
-
-// Place is one thing that is wrong with a request.
-type Place struct {
-	Field  string `json:"field"`
-	Detail string `json:"detail"`
-}
-
-// Error implements error.
-func (p *Problem) Error() string { return string(p.Code) + ": " + p.Detail }
-
-// GetStatus implements huma.StatusError.
-func (p *Problem) GetStatus() int { return p.Status }
-
-// ContentType implements huma.ContentTypeFilter.
-func (p *Problem) ContentType(string) string { return "application/problem+json" }
-
-func newProblem(code sms.Code, status int, field, detail string) *Problem {
-	e := sms.Lookup(code)
-	if status == 0 {
-		status = e.HTTP
-	}
-	return &Problem{Type: "/docs#" + string(code), Title: e.En, Status: status, Detail: detail, Code: code, Zh: e.Zh, Field: field}
-}
-
-// problem makes what the framework found wrong into a problem of ours.
-func problem(status int, msg string, errs ...error) huma.StatusError {
-	code := sms.BadRequest
-	switch {
-	case status == http.StatusRequestEntityTooLarge:
-		code = sms.BodyTooLarge
-	case status == http.StatusNotFound:
-		code = sms.NotFound
-	case status >= 500:
-		code = sms.Internal
-	}
-	p := newProblem(code, status, "", msg)
-	for _, err := range errs {
-		var d huma.ErrorDetailer
-		if errors.As(err, &d) {
-			p.Errors = append(p.Errors, Place{d.ErrorDetail().Location, d.ErrorDetail().Message})
-		} else if err != nil && status < 500 {
-			p.Errors = append(p.Errors, Place{"", err.Error()})
-		}
-	}
-	return p
-}
-
-// toProblem gives an error its place in the catalogue. What has none is logged
-// and shown as internal, without its text.
-func (a *API) toProblem(err error) *Problem {
-	var p *Problem
-	if errors.As(err, &p) {
-		return p
-	}
-	var known *sms.Error
-	if !errors.As(err, &known) {
-		a.Logger.Error("request failed", "err", err)
-		return newProblem(sms.Internal, 0, "", "")
-	}
-	if known.Cause != nil && !errors.Is(known.Cause, context.Canceled) { // a caller that went away is no fault
-		a.Logger.Error("request failed", "code", known.Code, "err", known.Cause)
-	}
-	return newProblem(known.Code, 0, known.Field, known.Detail)
 }

@@ -32,7 +32,7 @@ type CampaignIn struct {
 		Name        string          `json:"name" minLength:"1" maxLength:"100" doc:"your own name of it; without telephone numbers"`
 		TemplateID  sms.ID          `json:"template_id" doc:"an approved template of category NOTICE, PUBLIC or MKT; its present version is kept to"`
 		Signature   string          `json:"signature" minLength:"2" maxLength:"20" doc:"without the brackets"`
-		SendAt      time.Time       `json:"send_at,omitzero" doc:"not before; empty is at once"`
+		SendAt      time.Time       `json:"send_at,omitzero" doc:"not before, at most 90 days ahead; empty is at once"`
 		NotAfter    time.Time       `json:"not_after,omitzero" doc:"what was not sent by then is not sent"`
 		Evidence    []sms.ID        `json:"evidence,omitempty" maxItems:"100" doc:"lists of consents that were reviewed, or registered wordings: what shows that the recipients of marketing have consented"`
 		Declaration DeclarationView `json:"declaration,omitzero"`

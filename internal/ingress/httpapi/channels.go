@@ -61,7 +61,7 @@ type ChannelsOut struct {
 // FiledIn asks an upstream for templates that were filed with it.
 type FiledIn struct {
 	ID    string `path:"id" maxLength:"20"`
-	After sms.ID `query:"after" doc:"only templates with a greater id; of a page's last one the next page begins"`
+	After Cursor `query:"after" doc:"only templates with a greater id; of a page's last one the next page begins"`
 }
 
 // FiledOut is a page of what it says.
@@ -276,7 +276,7 @@ func (a *API) filed(ctx context.Context, in *FiledIn) (*FiledOut, error) {
 	if !ch.ByTemplate() || ch.Options.Cloud == nil || ch.Protocol == registry.ByHTTP {
 		return nil, sms.Errorf(sms.NotFound, "path.id", "the upstream of channel %s can't be asked for templates: it is none of aliyun and tencent", ch.ID)
 	}
-	list, err := a.Filed(ctx, ch, channel.FiledAfter(ch, in.After, filedPage))
+	list, err := a.Filed(ctx, ch, channel.FiledAfter(ch, sms.ID(in.After), filedPage))
 	if err != nil {
 		return nil, &sms.Error{Code: sms.Busy, Field: "path.id", Detail: "the upstream does not say: " + err.Error(), Cause: err}
 	}

@@ -182,7 +182,7 @@ func (a *API) newCase(in *ComplaintIn) (c complaint.Case, err error) {
 	b, now := &in.Body, a.Now()
 	n, err := sms.ParseMSISDN(b.Number)
 	if err != nil {
-		return c, sms.Errorf(sms.BadNumber, "body.number", "%s", err)
+		return c, sms.NumberFault("body.number", err)
 	}
 	if err := allWords("body.reference", b.Reference, "body.note", b.Note); err != nil {
 		return c, err

@@ -214,7 +214,7 @@ func (a *API) consentEvent(ctx context.Context, in *EventIn) (*EventOut, error) 
 func (a *API) eventProof(ctx context.Context, in *EventProofIn) (*EventProofOut, error) {
 	n, err := sms.ParseMSISDN(in.Body.To)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadNumber, "body.to", "%s", err)
+		return nil, sms.NumberFault("body.to", err)
 	}
 	c, out := callerOf(ctx), &EventProofOut{}
 	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {

@@ -18,7 +18,7 @@ import (
 
 // Recipient is one number of a request.
 type Recipient struct {
-	To  string `json:"to" minLength:"1" maxLength:"32" doc:"11 digits for the mainland, or + and the country code"`
+	To  string `json:"to" doc:"11 digits for the mainland, or + and the country code"`
 	Ref string `json:"ref,omitempty" maxLength:"64" doc:"your own reference; it comes back in events"`
 }
 
@@ -31,7 +31,7 @@ type SendBody struct {
 	Category   sms.Category      `json:"category,omitempty" enum:"OTP,NOTICE,PUBLIC,MKT,CONSENT" doc:"empty takes the template's"`
 	Recipients []Recipient       `json:"recipients" minItems:"1" doc:"at most 1,000"`
 	Extension  string            `json:"extension,omitempty" maxLength:"12" pattern:"^[0-9]*$" doc:"digits after the sub-code"`
-	SendAt     time.Time         `json:"send_at,omitzero" doc:"not before; empty is now"`
+	SendAt     time.Time         `json:"send_at,omitzero" doc:"not before, at most 90 days ahead; empty is now"`
 	NotAfter   time.Time         `json:"not_after,omitzero" doc:"do not send later than this; empty takes the category's default"`
 	Origin     *Origin           `json:"origin,omitempty" doc:"of verification codes: where your end user's request came from, against bombing (FRQ-07). Only keyed hashes are kept, for an hour"`
 	DryRun     bool              `json:"dry_run,omitempty" doc:"decide, but neither send, charge nor count"`
@@ -76,21 +76,23 @@ func (a *API) messages() {
 		OperationID: "evidence", Method: http.MethodGet, Path: "/v1/messages/{id}/evidence", Summary: "The message's evidence pack 证据包", Tags: []string{"messages"},
 		Description: "A file that zhunxin-verify checks offline against the operator's public key.",
 	}, a.evidence)
+	// The body is read raw for the idempotency key, which makes the framework offer this.
+	delete(a.huma.OpenAPI().Paths["/v1/messages"].Post.RequestBody.Content, "application/octet-stream")
 }
 
 // text is what is sent: as given, or the template filled in.
 func (a *API) text(c caller, b *SendBody) (string, error) {
 	switch {
 	case b.Text != "" && (b.Signature != "" || len(b.Variables) > 0):
-		return "", sms.Errorf(sms.BadRequest, "body.text", "give the whole text, or signature, template_id and variables, not both")
+		return "", sms.Errorf(sms.BadRequest, "body.text", "give the whole text, or signature, template_id and variables, not both").Chinese("请只给完整正文 text，或只给 signature、template_id 和 variables，不要同时给")
 	case b.Text != "":
 		return b.Text, nil
 	case b.TemplateID == 0 || b.Signature == "":
-		return "", sms.Errorf(sms.BadRequest, "body", "give text, or signature and template_id")
+		return "", sms.Errorf(sms.BadRequest, "body", "give text, or signature and template_id").Chinese("请给正文 text，或给 signature 和 template_id")
 	}
 	w := c.snap.Wording(b.TemplateID)
 	if w == nil || w.Template.PartyID != c.app.PartyID {
-		return "", sms.Errorf(sms.TemplateNotApproved, "body.template_id", "you have no approved template with this id")
+		return "", sms.Errorf(sms.TemplateNotApproved, "body.template_id", "you have no approved template with this id").Chinese("您没有此编号的已审核模板")
 	}
 	body, err := w.Wording.Render(b.Variables)
 	return "【" + b.Signature + "】" + body, err
@@ -99,7 +101,7 @@ func (a *API) text(c caller, b *SendBody) (string, error) {
 func (a *API) send(ctx context.Context, in *SendIn) (*SendOut, error) {
 	c, b := callerOf(ctx), &in.Body
 	if len(b.Recipients) > gate.MaxRecipients {
-		return nil, sms.Errorf(sms.TooManyRecipients, "body.recipients", "there are %d", len(b.Recipients))
+		return nil, sms.Errorf(sms.TooManyRecipients, "body.recipients", "there are %d", len(b.Recipients)).Chinese("共有 %d 个", len(b.Recipients))
 	}
 	text, err := a.text(c, b)
 	if err != nil {
@@ -115,17 +117,21 @@ func (a *API) send(ctx context.Context, in *SendIn) (*SendOut, error) {
 		}
 	}
 	p := &call.Parts[0]
+	var first error
 	bad := map[int]gate.Result{} // recipients whose number can't be read have their own answer
 	for i, r := range b.Recipients {
 		n, err := sms.ParseMSISDN(r.To)
 		if err != nil {
-			bad[i] = gate.Result{Ref: r.Ref, State: sms.Refused, Code: sms.BadNumber, To: err.Error()}
+			if len(bad) == 0 {
+				first = sms.NumberFault(place("body.recipients", i)+".to", err)
+			}
+			bad[i] = unreadable(r, err)
 			continue
 		}
 		p.Recipients = append(p.Recipients, gate.Recipient{Number: n, Ref: r.Ref})
 	}
 	if len(p.Recipients) == 0 {
-		return nil, sms.Errorf(sms.BadNumber, "body.recipients[0].to", "%s", bad[0].To)
+		return nil, first
 	}
 	decide := a.Gate.Submit
 	if b.DryRun {
@@ -142,6 +148,14 @@ func (a *API) send(ctx context.Context, in *SendIn) (*SendOut, error) {
 	return out, nil
 }
 
+// unreadable is the answer for a number that can't be read.
+func unreadable(r Recipient, err error) gate.Result {
+	fault := sms.NumberFault("", err)
+	f := gate.Explained(sms.BadNumber)
+	f.Reason = rulebook.Both{Zh: fault.Zh, En: fault.Detail}
+	return gate.Result{To: sms.Echo(r.To), Ref: r.Ref, State: sms.Refused, Code: sms.BadNumber, Findings: []rulebook.Finding{f}}
+}
+
 // merge puts the answers of unreadable numbers in their places.
 func merge(list []gate.Result, bad map[int]gate.Result, n int) []gate.Result {
 	if len(bad) == 0 {
@@ -150,8 +164,6 @@ func merge(list []gate.Result, bad map[int]gate.Result, n int) []gate.Result {
 	out := make([]gate.Result, 0, n)
 	for i, next := 0, 0; i < n; i++ {
 		if r, ok := bad[i]; ok {
-			r.Findings = []rulebook.Finding{{Outcome: rulebook.Block, Code: sms.BadNumber, Reason: rulebook.Both{Zh: sms.Lookup(sms.BadNumber).Zh, En: r.To}}}
-			r.To = ""
 			out = append(out, r)
 			continue
 		}
@@ -339,17 +351,13 @@ type ListOut struct {
 }
 
 func (a *API) list(ctx context.Context, in *ListIn) (*ListOut, error) {
-	before := sms.ID(1<<63 - 1)
-	if in.Before != "" {
-		id, err := sms.ParseID(in.Before)
-		if err != nil {
-			return nil, sms.Errorf(sms.BadRequest, "query.before", "%s", err)
-		}
-		before = id
+	before, err := newest(in.Before)
+	if err != nil {
+		return nil, err
 	}
 	out := &ListOut{}
 	out.Body.Messages = []MessageView{}
-	err := a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
+	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		list, err := tx.ListMessages(ctx, callerOf(ctx).app.ID, before, in.Limit)
 		if err != nil {
 			return err
@@ -373,7 +381,7 @@ func (a *API) cancel(ctx context.Context, in *MessageIn) (*MessageOut, error) {
 		return nil, err
 	}
 	if _, err := sms.Take(m.State, sms.Cancelled, sms.ActorCustomer); err != nil {
-		return nil, sms.Errorf(sms.MessageNotWaiting, "path.id", "it is %s", m.State)
+		return nil, sms.Errorf(sms.MessageNotWaiting, "path.id", "it is %s", m.State).Chinese("现为 %s", m.State)
 	}
 	if err := a.End(ctx, m, sms.Cancelled, sms.ActorCustomer); err != nil {
 		return nil, err

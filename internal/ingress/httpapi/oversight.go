@@ -58,10 +58,10 @@ func officeWith[I, O any](a *API, scope string, op huma.Operation, handle func(c
 // telephone, QQ or WeChat may stand in them (P7). Their length is the schema's.
 func words(field, s string) error {
 	if s != "" && strings.TrimSpace(s) == "" {
-		return sms.Errorf(sms.BadRequest, field, "it is blank")
+		return sms.Errorf(sms.BadRequest, field, "it is blank").Chinese("为空白，请填写")
 	}
 	if t, _ := lexicon.Read(s, lexicon.Fold(s)); t.Private > 0 || t.Contacts > 0 || strings.ContainsRune(s, 0) {
-		return sms.Errorf(sms.BadRequest, field, "it holds a telephone number or another contact, which may not stand here: name the person by the case")
+		return sms.Errorf(sms.BadRequest, field, "it holds a telephone number or another contact, which may not stand here: name the person by the case").Chinese("不得含电话号码等联系方式，请用案件编号指代本人")
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func newest(before string) (sms.ID, error) {
 func pathID(s string) (sms.ID, error) {
 	id, err := sms.ParseID(s)
 	if err != nil {
-		return 0, sms.Errorf(sms.BadRequest, "path.id", "%s", err)
+		return 0, sms.Errorf(sms.BadRequest, "path.id", "%s", err).Chinese("应为正的十进制编号")
 	}
 	return id, nil
 }

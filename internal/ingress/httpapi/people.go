@@ -24,7 +24,7 @@ const vaultNumber = vault.PurposeNumber
 func decodeSeen(s string) (string, error) {
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil {
-		return "", sms.Errorf(sms.BadRequest, "query.seen", "it is not base64url without padding")
+		return "", sms.Errorf(sms.BadRequest, "query.seen", "it is not base64url without padding").Chinese("应为不带填充的 base64url")
 	}
 	return string(b), nil
 }
@@ -93,12 +93,17 @@ type EraseOut struct {
 	}
 }
 
+func keptUntil(t time.Time) error {
+	day := t.UTC().Format(time.DateOnly)
+	return sms.Errorf(sms.KeptByLaw, "body.to", "it is kept until %s", day).Chinese("须保存至 %s", day)
+}
+
 // erase destroys what opens a person's records towards the caller's content
 // provider group: number, texts and commitments. PIPL Art. 47.
 func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 	n, err := sms.ParseMSISDN(in.Body.To)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadNumber, "body.to", "%s", err)
+		return nil, sms.NumberFault("body.to", err)
 	}
 	c, out := callerOf(ctx), &EraseOut{}
 	group, id := c.snap.Party[c.app.PartyID].GroupID, a.Keys.PhoneID(n)
@@ -112,11 +117,11 @@ func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 		})
 		switch {
 		case privacy.Held(err): // whose case it is concerns the operator and the authority
-			return sms.Errorf(sms.Forbidden, "body.to", "what was sent must still be kept; until that term is over the number is only stored (PIPL Art. 47)")
+			return &sms.Error{Code: sms.KeptByLaw, Field: "body.to"}
 		case err != nil:
 			return err
 		case !until.IsZero():
-			return sms.Errorf(sms.Forbidden, "body.to", "what was sent must be kept until %s; until then the number is only stored (PIPL Art. 47)", until.UTC().Format(time.DateOnly))
+			return keptUntil(until)
 		}
 		out.Body.Erased = erased
 		return nil
@@ -135,7 +140,7 @@ func (a *API) numbers(list []string) ([]sms.MSISDN, error) {
 	for i, s := range list {
 		n, err := sms.ParseMSISDN(s)
 		if err != nil {
-			return nil, sms.Errorf(sms.BadNumber, place("body.to", i), "%s", err)
+			return nil, sms.NumberFault(place("body.to", i), err)
 		}
 		out[i] = n
 	}
@@ -155,10 +160,10 @@ func (a *API) addConsents(ctx context.Context, in *ConsentIn) (*ConsentOut, erro
 		return nil, err
 	}
 	if (b.Wording == "") == (b.WordingID == 0) {
-		return nil, sms.Errorf(sms.BadRequest, "body.wording", "name the words that the person saw: wording_id when they are registered, else wording")
+		return nil, sms.Errorf(sms.BadRequest, "body.wording", "name the words that the person saw: wording_id when they are registered, else wording").Chinese("请写明本人看到的告知文本：已登记的填 wording_id，否则填 wording")
 	}
 	if b.WordingID != 0 && b.Purpose != sms.MKT {
-		return nil, sms.Errorf(sms.BadRequest, "body.wording_id", "registered words ask for MKT; name the words of another consent by wording")
+		return nil, sms.Errorf(sms.BadRequest, "body.wording_id", "registered words ask for MKT; name the words of another consent by wording").Chinese("已登记的文本只用于 MKT，其他同意请用 wording 写明")
 	}
 	group := c.snap.Party[c.app.PartyID].GroupID
 	out := &ConsentOut{}
@@ -222,7 +227,7 @@ func (a *API) statement(ctx context.Context, tx Tx, b *ConsentBody, group sms.ID
 // refused is a problem that tells in both languages which rules stand against an object, and
 // what to do.
 func refused(field string, found []rulebook.Finding) *Problem {
-	p := newProblem(found[0].Code, 0, field, "")
+	p := newProblem(&sms.Error{Code: found[0].Code, Field: field})
 	var zh, en []string
 	for _, f := range found {
 		zh = append(zh, f.Rule+" "+f.Reason.Zh+"。"+f.Remedy.Zh+"（"+strings.Join(f.Articles, "；")+"）")
@@ -284,7 +289,7 @@ type WithdrawOut struct {
 func (a *API) withdraw(ctx context.Context, in *PersonIn) (*WithdrawOut, error) {
 	n, err := sms.ParseMSISDN(in.Body.To)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadNumber, "body.to", "%s", err)
+		return nil, sms.NumberFault("body.to", err)
 	}
 	c, out := callerOf(ctx), &WithdrawOut{}
 	err = a.Store.WriteFirst(ctx, func(ctx context.Context, tx Tx) error {
@@ -310,7 +315,7 @@ type PersonOut struct {
 func (a *API) person(ctx context.Context, in *PersonIn) (*PersonOut, error) {
 	n, err := sms.ParseMSISDN(in.Body.To)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadNumber, "body.to", "%s", err)
+		return nil, sms.NumberFault("body.to", err)
 	}
 	c := callerOf(ctx)
 	group, id := c.snap.Party[c.app.PartyID].GroupID, a.Keys.PhoneID(n)

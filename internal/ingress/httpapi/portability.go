@@ -45,7 +45,7 @@ func (a *API) adminNumbers() {
 				err = fmt.Errorf("only numbers of the mainland change between these carriers")
 			}
 			if err != nil {
-				return nil, sms.Errorf(sms.BadNumber, fmt.Sprintf("body.numbers[%d].to", i), "%s", err)
+				return nil, sms.NumberFault(fmt.Sprintf("body.numbers[%d].to", i), err)
 			}
 			ids[i] = a.Keys.PhoneID(n)
 		}

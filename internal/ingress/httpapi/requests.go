@@ -163,7 +163,7 @@ func (a *API) newRequest(ctx context.Context, by *registry.Staff, in *RequestIn)
 	b, snap := &in.Body, callerOf(ctx).snap
 	n, err := sms.ParseMSISDN(b.Number)
 	if err != nil {
-		return nil, sms.Errorf(sms.BadNumber, "body.number", "%s", err)
+		return nil, sms.NumberFault("body.number", err)
 	}
 	if err := allWords("body.reference", b.Reference, "body.claim", b.Claim); err != nil {
 		return nil, err
@@ -396,7 +396,7 @@ func (a *API) placeHold(ctx context.Context, by *registry.Staff, in *HoldIn) (*H
 	case named == [3]bool{true, false, false}:
 		n, err := sms.ParseMSISDN(b.Number)
 		if err != nil {
-			return nil, sms.Errorf(sms.BadNumber, "body.number", "%s", err)
+			return nil, sms.NumberFault("body.number", err)
 		}
 		id := a.Keys.PhoneID(n)
 		h.Kind, h.PhoneID = "person", id[:]

@@ -137,16 +137,16 @@ func changeViews(list []rulebook.Change) []ChangeView {
 
 // failures lists everything that is not decided as it says.
 func failures(list []string) error {
-	p := newProblem(sms.RulePackRefused, 0, "body.pack", "examples or scenarios are not decided as they say")
+	p := newProblem(sms.Errorf(sms.RulePackRefused, "body.pack", "examples or scenarios are not decided as they say").Chinese("示例或场景的判定与所写不符，见 errors"))
 	for _, f := range list {
-		p.Errors = append(p.Errors, Place{"body.pack", f})
+		p.Errors = append(p.Errors, Place{Field: "body.pack", Detail: f})
 	}
 	return p
 }
 
 // PacksIn pages through proposals.
 type PacksIn struct {
-	Before sms.ID `query:"before" doc:"id: older ones only"`
+	Before Cursor `query:"before" doc:"id: older ones only"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
@@ -161,7 +161,7 @@ func (a *API) rulePacks(ctx context.Context, in *PacksIn) (*PacksOut, error) {
 	if !operatorAdmin(callerOf(ctx)) {
 		return nil, errOperator()
 	}
-	before := in.Before
+	before := sms.ID(in.Before)
 	if before == 0 {
 		before = math.MaxInt64
 	}

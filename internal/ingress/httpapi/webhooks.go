@@ -69,8 +69,8 @@ type DeliveriesOut struct {
 type ReplayIn struct {
 	ID   string `path:"id" maxLength:"20"`
 	Body struct {
-		After sms.ID `json:"after,omitempty" doc:"events above this id …; empty is from the oldest"`
-		UpTo  sms.ID `json:"up_to,omitempty" doc:"… up to this one; empty is the last that was delivered"`
+		After Cursor `json:"after,omitempty" doc:"events above this id …; empty is from the oldest"`
+		UpTo  Cursor `json:"up_to,omitempty" doc:"… up to this one; empty is the last that was delivered"`
 	}
 }
 
@@ -111,11 +111,11 @@ func (a *API) webhook(ctx context.Context, tx Tx, text string) (*sms.Webhook, er
 
 func (a *API) putWebhook(ctx context.Context, in *WebhookIn) (*WebhookOut, error) {
 	b, out := &in.Body, &WebhookOut{}
-	if err := callback.CheckURL(b.URL); err != nil {
+	if err := callback.CheckURL(b.URL, a.PrivateWebhooks); err != nil {
 		return nil, err
 	}
 	if key := callerOf(ctx).snap.KeyByID(b.KeyID); (b.Format == "twilio") != (key != nil && key.AccessID != "" && key.ApplicationID == callerOf(ctx).app.ID) {
-		return nil, sms.Errorf(sms.BadRequest, "body.key_id", "with the format twilio, and only then, name a key of your application that signs")
+		return nil, sms.Errorf(sms.BadRequest, "body.key_id", "with the format twilio, and only then, name a key of your application that signs").Chinese("仅当格式为 twilio 时须填本应用用于签名的密钥")
 	}
 	secret := ""
 	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
@@ -126,7 +126,7 @@ func (a *API) putWebhook(ctx context.Context, in *WebhookIn) (*WebhookOut, error
 				return err
 			}
 			if len(list) >= callback.MaxWebhooks {
-				return sms.Errorf(sms.BadRequest, "path.id", "an application has at most %d webhooks", callback.MaxWebhooks)
+				return sms.Errorf(sms.BadRequest, "path.id", "an application has at most %d webhooks", callback.MaxWebhooks).Chinese("一个应用至多 %d 个回调", callback.MaxWebhooks)
 			}
 			id := a.IDs.Next() // it begins with what happens from now on
 			w = &sms.Webhook{ID: id, SentTo: id, ApplicationID: callerOf(ctx).app.ID, CreatedAt: a.Now().UnixMilli()}
@@ -166,17 +166,13 @@ func (a *API) listWebhooks(ctx context.Context, _ *struct{}) (*WebhooksOut, erro
 }
 
 func (a *API) deliveries(ctx context.Context, in *DeliveriesIn) (*DeliveriesOut, error) {
-	before := sms.ID(1<<63 - 1)
-	if in.Before != "" {
-		id, err := cursor(in.Before, "query.before")
-		if err != nil {
-			return nil, err
-		}
-		before = id
+	before, err := newest(in.Before)
+	if err != nil {
+		return nil, err
 	}
 	out := &DeliveriesOut{}
 	out.Body.Deliveries = []sms.WebhookDelivery{}
-	err := a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
+	err = a.Store.Read(ctx, func(ctx context.Context, tx Tx) error {
 		w, err := a.webhook(ctx, tx, in.ID)
 		if err != nil {
 			return err
@@ -189,13 +185,16 @@ func (a *API) deliveries(ctx context.Context, in *DeliveriesIn) (*DeliveriesOut,
 }
 
 func (a *API) replay(ctx context.Context, in *ReplayIn) (*WebhookOut, error) {
+	if b := in.Body; b.UpTo != 0 && b.UpTo <= b.After {
+		return nil, sms.Errorf(sms.BadRequest, "body.up_to", "no event is above %d and up to %d: give a larger id, or none", b.After, b.UpTo).Chinese("没有编号大于 %d 且不大于 %d 的事件，请填更大的编号或不填", b.After, b.UpTo)
+	}
 	out := &WebhookOut{}
 	err := a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		w, err := a.webhook(ctx, tx, in.ID)
 		if err != nil {
 			return err
 		}
-		w.ReplayFrom, w.ReplayTo = in.Body.After, in.Body.UpTo
+		w.ReplayFrom, w.ReplayTo = sms.ID(in.Body.After), sms.ID(in.Body.UpTo)
 		if w.ReplayTo == 0 || w.ReplayTo > w.SentTo {
 			w.ReplayTo = w.SentTo
 		}

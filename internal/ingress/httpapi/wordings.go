@@ -104,7 +104,7 @@ func wordingView(w *consent.Wording) WordingView {
 // putWording stores a new wording, id 0, or changes one.
 func (a *API) putWording(ctx context.Context, id sms.ID, b *WordingBody) (*WordingOut, error) {
 	if t, _ := lexicon.Read(b.Text, lexicon.Fold(b.Text)); t.Private > 0 {
-		return nil, sms.Errorf(sms.BadRequest, "body.text", "it holds the number or account of a person: name a landline or a page")
+		return nil, sms.Errorf(sms.BadRequest, "body.text", "it holds the number or account of a person: name a landline or a page").Chinese("含个人号码或账号，请改用座机或网页")
 	}
 	c, out := callerOf(ctx), &WordingOut{}
 	w := consent.Wording{

@@ -93,7 +93,7 @@ func recipientsOf(dests []string) ([]gate.Recipient, error) {
 	for i, d := range dests {
 		n, err := sms.ParseMSISDN(d)
 		if err != nil {
-			return nil, sms.Errorf(sms.BadNumber, "Dest_terminal_Id", "%s", err)
+			return nil, sms.NumberFault("Dest_terminal_Id", err)
 		}
 		out[i].Number = n
 	}
