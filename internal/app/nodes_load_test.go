@@ -22,8 +22,12 @@ func TestTwoNodesWhilePeopleRefuse(t *testing.T) {
 	}
 	l := &nodesLoad{t: t, texts: map[string]string{otpText: "code", mktText: "marketing"}, queued: map[string]int{}, refused: map[sms.Code]int{}}
 	ways := []func(string){
-		func(to string) { a.do(http.MethodPost, "/v1/suppressions", map[string]any{"to": []string{to}, "scope": "MKT"}, nil) },
-		func(to string) { b.do(http.MethodPost, "/v1/suppressions", map[string]any{"to": []string{to}, "scope": "MKT"}, nil) },
+		func(to string) {
+			a.do(http.MethodPost, "/v1/suppressions", map[string]any{"to": []string{to}, "scope": "MKT"}, nil)
+		},
+		func(to string) {
+			b.do(http.MethodPost, "/v1/suppressions", map[string]any{"to": []string{to}, "scope": "MKT"}, nil)
+		},
 		func(to string) {
 			if err := a.carrier.SendMO(t.Context(), to, storyCode+storyDigits, "T"); err != nil {
 				t.Error(err)
