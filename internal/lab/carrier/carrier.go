@@ -366,8 +366,9 @@ func (h *handler) Account(login string, _ netip.Addr) (session.Account, uint32) 
 	if a == nil {
 		return session.Account{}, h.dialect.unknownLogin
 	}
+	l := a.limits()
 	return session.Account{
-		Login: a.Login, Secret: a.Secret, Version: a.version, MaxSessions: max(a.Sessions, 1), Window: a.Window, TPS: a.TPS,
+		Login: a.Login, Secret: a.Secret, Version: a.version, MaxSessions: max(l.Sessions, 1), Window: l.Window, TPS: l.TPS,
 	}, 0
 }
 

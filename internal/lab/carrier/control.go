@@ -21,6 +21,8 @@ const (
 //	GET  /behaviour              what it does with submits
 //	PUT  /behaviour              replaces it as a whole: what is not named is as in an empty file
 //	PATCH /behaviour             changes what is named, codes with all their weights
+//	GET  /accounts/LOGIN         an account's limits
+//	PATCH /accounts/LOGIN        changes those that are named, and closes its connections
 //	GET  /received?since=N       submits numbered above N, at most 10,000
 //	POST /mo                     {"from","to","text"}: a message from a handset
 //	POST /disconnect?login=L     closes the account's sessions
@@ -29,6 +31,8 @@ func (c *Carrier) Control() http.Handler {
 	mux.HandleFunc("GET /behaviour", func(w http.ResponseWriter, _ *http.Request) { c.reply(w, http.StatusOK, c.Behaviour()) })
 	mux.HandleFunc("PUT /behaviour", c.putBehaviour)
 	mux.HandleFunc("PATCH /behaviour", c.patchBehaviour)
+	mux.HandleFunc("GET /accounts/{login}", c.getLimits)
+	mux.HandleFunc("PATCH /accounts/{login}", c.patchLimits)
 	mux.HandleFunc("GET /received", c.getReceived)
 	mux.HandleFunc("POST /mo", c.postMO)
 	mux.HandleFunc("POST /disconnect", func(w http.ResponseWriter, r *http.Request) {
