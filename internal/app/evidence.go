@@ -67,7 +67,7 @@ func openEvidence(ctx context.Context, p *Platform) (*Evidence, error) {
 			return err
 		}
 		published, err := e.published()
-		if err != nil || published == "" && !copied {
+		if err != nil {
 			return err
 		}
 		return e.resume(ctx, tx, published, copied)
@@ -107,29 +107,16 @@ func (e *Evidence) use(origin string) error {
 	return nil
 }
 
-// resume goes on with the log if the database contains what was published, and is no copy.
+// resume goes on with the log if the database contains what was published, and is no copy;
+// else it opens a new one.
 func (e *Evidence) resume(ctx context.Context, tx *store.Tx, published string, copied bool) error {
 	old, _ := e.Log()
-	former, err := tx.Setting(ctx, settingFormer)
-	if err != nil || former == published && !copied { // the new log has published nothing yet
-		return err
-	}
-	var reason string
-	if published != "" && former != published {
-		if name, _, _ := strings.Cut(published, "\n"); name != old.Origin {
-			// The file is of a log that this database never knew: another folder's.
-			return fmt.Errorf("%s holds checkpoints of the log %q, and the database is of %q: restore the two together", e.file, name, old.Origin)
-		}
-		lost, err := old.Missing(ctx, tx, published)
-		if err != nil || lost == nil && !copied {
-			return err
-		}
-		if lost != nil {
-			reason = fmt.Sprintf("the database lacks leaves %d to %d of what was published: it was restored from an older backup", lost.From, lost.To-1)
-		}
-	}
-	if reason == "" {
+	reason, err := e.broken(ctx, tx, old, published)
+	if err == nil && reason == "" && copied {
 		reason = "the database was restored from a backup: what was published after it can't be known"
+	}
+	if err != nil || reason == "" {
+		return err
 	}
 	now, err := tx.Now(ctx)
 	if err != nil {
@@ -147,6 +134,23 @@ func (e *Evidence) resume(ctx context.Context, tx *store.Tx, published string, c
 		return err
 	}
 	return e.use(origin)
+}
+
+// broken tells why the log can't go on for what was published, "" when it can.
+func (e *Evidence) broken(ctx context.Context, tx *store.Tx, old *evlog.Log, published string) (string, error) {
+	former, err := tx.Setting(ctx, settingFormer)
+	if err != nil || former == published || published == "" { // the log has published nothing yet
+		return "", err
+	}
+	if name, _, _ := strings.Cut(published, "\n"); name != old.Origin {
+		// The file is of a log that this database never knew: another folder's.
+		return "", fmt.Errorf("%s holds checkpoints of the log %q, and the database is of %q: restore the two together", e.file, name, old.Origin)
+	}
+	lost, err := old.Missing(ctx, tx, published)
+	if err != nil || lost == nil {
+		return "", err
+	}
+	return fmt.Sprintf("the database lacks leaves %d to %d of what was published: it was restored from an older backup", lost.From, lost.To-1), nil
 }
 
 // Log is the log that is signed now, and the verifier key that others check it with.

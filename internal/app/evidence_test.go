@@ -348,9 +348,16 @@ func TestErasedPersonLeavesTheProof(t *testing.T) {
 		t.Errorf("marketing to an erased person: %+v", r)
 	}
 	kept := start(t, config.Default())
-	kept.until(kept.send(otpText, member).Results[0].MessageID, sms.Delivered)
+	kept.agree(member)
+	kept.until(kept.send(mktText, member).Results[0].MessageID, sms.Delivered)
 	var p struct{ Code sms.Code }
 	if kept.do(http.MethodPost, "/v1/people/erase", map[string]string{"to": member}, &p); p.Code != sms.KeptByLaw {
 		t.Errorf("erased while it must be kept: %+v", p)
 	}
+	// Until then what is theirs is only stored (PRV-08): codes alone are sent.
+	kept.agree(member)
+	if r := kept.send(mktText, member).Results[0]; r.State != sms.Refused || r.Code != sms.OptedOut {
+		t.Errorf("marketing to a person who is kept: %+v", r)
+	}
+	kept.until(kept.send(otpText, member).Results[0].MessageID, sms.Delivered)
 }

@@ -339,8 +339,8 @@ func TestTheWholeWay(t *testing.T) {
 	})
 }
 
-// fetch calls the API and returns whatever it says.
-func (n *node) fetch(method, path string, body []byte, headers ...string) (int, []byte) {
+// request calls the API; the answer's body is to be read and closed.
+func (n *node) request(method, path string, body []byte, headers ...string) *http.Response {
 	n.t.Helper()
 	req, err := http.NewRequestWithContext(n.t.Context(), method, n.base+path, bytes.NewReader(body))
 	if err != nil {
@@ -355,6 +355,13 @@ func (n *node) fetch(method, path string, body []byte, headers ...string) (int, 
 	if err != nil {
 		n.t.Fatal(err)
 	}
+	return resp
+}
+
+// fetch calls the API and returns whatever it says.
+func (n *node) fetch(method, path string, body []byte, headers ...string) (int, []byte) {
+	n.t.Helper()
+	resp := n.request(method, path, body, headers...)
 	defer resp.Body.Close() //nolint:errcheck // read to its end
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {

@@ -25,19 +25,7 @@ type fault struct {
 // fault calls the API and reads the problem that it answers.
 func (n *node) fault(method, path, body string, headers ...string) (f fault) {
 	n.t.Helper()
-	req, err := http.NewRequestWithContext(n.t.Context(), method, n.base+path, bytes.NewReader([]byte(body)))
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+n.key)
-	req.Header.Set("Content-Type", "application/json")
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		n.t.Fatal(err)
-	}
+	resp := n.request(method, path, []byte(body), headers...)
 	defer resp.Body.Close() //nolint:errcheck // read to its end
 	f.Type, f.Allow = resp.Header.Get("Content-Type"), resp.Header.Get("Allow")
 	if err := json.NewDecoder(resp.Body).Decode(&f); err != nil && f.Type == "application/problem+json" {

@@ -187,7 +187,7 @@ func (s *SimOptions) run(ctx context.Context, log *slog.Logger, cfg carrier.Conf
 	web.Handle("/", c.Control())
 	web.Handle("GET /{$}", m.Control())
 	return serveControl(ctx, control, web, m.Stop, func(at net.Addr) {
-		fmt.Printf("%s gateway on %s, control on http://%s (GET /received, PATCH and PUT /behaviour, POST /mo, POST /disconnect)\n", cfg.Protocol, c.Addr(), at)
+		fmt.Printf("%s gateway on %s, control on http://%s (GET /received, PATCH and PUT /behaviour, PATCH /accounts/LOGIN, POST /mo, POST /disconnect)\n", cfg.Protocol, c.Addr(), at)
 		printAccounts("", file.Config)
 		if steps := len(file.Script.Steps); steps > 0 {
 			fmt.Printf("script: %d steps, progress on http://%s/\n", steps, at)

@@ -20,7 +20,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -92,45 +91,21 @@ func CheckURL(s string, private bool) error {
 	case u.User != nil:
 		return sms.Errorf(sms.BadRequest, "body.url", "it holds a password; the signature proves who calls").Chinese("不得含密码，签名已能证明调用方")
 	}
-	if ip, ok := literal(u.Hostname()); ok && !private && !reachable(ip) {
-		return sms.Errorf(sms.BadRequest, "body.url", "%s; give a public one", errPrivate).Chinese("是内网、本机或保留地址，请改用公网地址；运营商可在设置 webhook.private 中放行")
+	if !private && !callable(u.Hostname()) {
+		return sms.Errorf(sms.BadRequest, "body.url", "%s, or not in its usual form; give a public one", errPrivate).Chinese("是内网、本机或保留地址，或不是通常写法，请改用公网地址；运营商可在设置 webhook.private 中放行")
 	}
 	return nil
 }
 
-// literal reads a host that is an address, also as C programs write one: 2130706433, 0x7f.1.
-func literal(host string) (netip.Addr, bool) {
+// callable tells whether a host is a name, or a public address in its usual form. What C programs
+// read as an address too, such as 2130706433 or 0x7f.1, is neither: no name ends in a number.
+func callable(host string) bool {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761 §6.3
-		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
-	}
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return ip, true
+		return reachable(ip)
 	}
-	parts := strings.Split(host, ".")
-	if len(parts) > 4 {
-		return netip.Addr{}, false
-	}
-	var v uint64
-	for i, part := range parts {
-		base, digits := 10, part
-		switch {
-		case strings.HasPrefix(part, "0x"):
-			base, digits = 16, part[2:]
-		case len(part) > 1 && part[0] == '0':
-			base, digits = 8, part[1:]
-		}
-		n, err := strconv.ParseUint(digits, base, 32)
-		width := 8
-		if i == len(parts)-1 {
-			width = 8 * (5 - len(parts))
-		}
-		if err != nil || n>>width != 0 {
-			return netip.Addr{}, false
-		}
-		v = v<<width | n
-	}
-	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}), true
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	return last != "localhost" && !strings.HasPrefix(last, "0x") && strings.Trim(last, "0123456789") != "" // RFC 6761 §6.3
 }
 
 // reachable tells whether an address is one of the public network.

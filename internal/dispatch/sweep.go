@@ -44,7 +44,8 @@ func (d *Desk) End(ctx context.Context, tx Tx, list []gate.Opened, to sms.State,
 	kind, delivery := KindCancellation, map[sms.ID][2]int{}
 	if to == sms.Unknown {
 		kind = KindTimeout
-		err := tx.Underway(ctx, ids, func(m *sms.Message, all []sms.Segment) { delivery[m.ID] = [2]int{delivered(all), len(all)} })
+		open := slices.DeleteFunc(ids, func(id sms.ID) bool { return rows[id] == nil || rows[id].Held == 0 })
+		err := tx.Underway(ctx, open, func(m *sms.Message, all []sms.Segment) { delivery[m.ID] = [2]int{delivered(all), len(all)} })
 		if err != nil {
 			return 0, fmt.Errorf("read what was delivered: %w", err)
 		}

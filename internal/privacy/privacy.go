@@ -388,14 +388,15 @@ func (d *Desk) Delete(ctx context.Context, tx Tx, r Request, words string) (Requ
 	if err := d.Duties.FinishAll(ctx, tx, rulebook.StepLocked, r.ID, r.By, Locked, r.UpdatedAt); err != nil {
 		return r, err
 	}
-	return r, d.lock(ctx, tx, &r)
+	return r, d.Lock(ctx, tx, r.Phone(), r.GroupID, r.ID, r.UpdatedAt)
 }
 
-// lock refuses on the person's behalf what the provider may send by itself.
-func (d *Desk) lock(ctx context.Context, tx Tx, r *Request) error {
+// Lock refuses on a person's behalf what the provider may send by itself, so that what is theirs
+// is only stored. object is what asks for it. Call it last: it locks the journal's counter.
+func (d *Desk) Lock(ctx context.Context, tx Tx, phone [16]byte, group, object sms.ID, at int64) error {
 	for _, cat := range []sms.Category{sms.MKT, sms.Notice, sms.Public} {
 		_, err := consent.Refuse(ctx, tx, evlog.Recorder(tx, d.IDs), consent.Suppression{
-			ID: d.IDs.Next(), PhoneID: r.Phone(), GroupID: r.GroupID, Scope: string(cat), Source: "request", Reference: r.ID.String(), CreatedAt: r.UpdatedAt,
+			ID: d.IDs.Next(), PhoneID: phone, GroupID: group, Scope: string(cat), Source: "request", Reference: object.String(), CreatedAt: at,
 		})
 		if err != nil {
 			return err

@@ -292,7 +292,7 @@ var catalogue = []Entry{
 	{PageEnded, 403, 9, "ZX:G005", "页面已过期，请重新验证号码", "the page has ended; prove the number again", false},
 	{StateConflict, 409, 9, "ZX:0043", "该事项的当前状态不允许此操作", "the case is not in a state in which this may be done", false},
 	{DutyOpen, 409, 9, "ZX:0044", "还有未完成的法定任务，不能进行此操作", "a duty is still open that must be done before this", false},
-	{KeptByLaw, 409, 9, "ZX:0046", "法定保存期限未满，暂不能删除；期满前只存储，不作其他处理（个人信息保护法第四十七条），请在期满后再提出", "what was sent must still be kept by law, and until then is only stored (PIPL Art. 47); ask again when the term is over", false},
+	{KeptByLaw, 409, 9, "ZX:0046", "法定保存期限未满，暂不能删除；自此只存储，除本人索取的验证码外不再发送（个人信息保护法第四十七条），请在期满后再提出", "what was sent must still be kept by law; from now on it is only stored and nothing but codes is sent (PIPL Art. 47): ask again when the term is over", false},
 	{SendAtTooFar, 422, 1, "ZX:0025", "定时发送不得晚于 90 天之后，请改用更早的时间，或届时再提交", "a message may be scheduled for at most 90 days ahead; choose an earlier time, or send it then", false},
 	{LegalHold, 409, 9, "ZX:0045", "处于诉讼或调查保全中，不得删除", "a legal hold stands: nothing of it may be erased", false},
 }

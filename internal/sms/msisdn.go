@@ -24,14 +24,11 @@ const MaxNumberInput = 32
 // 00. Spaces and hyphens between digits are dropped. The error is a *NumberError:
 // it says what is wrong, never the number itself.
 func ParseMSISDN(s string) (MSISDN, error) {
-	for _, r := range s[:min(len(s), 2*MaxNumberInput)] {
-		if r > unicode.MaxASCII && unicode.IsDigit(r) {
-			return MSISDN{}, numberError("phone number has digits that are not ASCII, such as full-width ones; write 0-9", "号码含全角等非 ASCII 数字，请改用半角 0-9")
-		}
-	}
 	switch {
 	case strings.TrimSpace(s) == "":
 		return MSISDN{}, numberError("phone number is empty; write 11 digits for the mainland, or + and the country code", "号码为空，内地号码请写 11 位数字，境外号码以 + 和国家码开头")
+	case len(s) > MaxNumberInput && strings.ContainsFunc(s[:MaxNumberInput], wide): // eleven of them are longer
+		return MSISDN{}, errWide
 	case len(s) > MaxNumberInput:
 		return MSISDN{}, numberError(fmt.Sprintf("phone number is %d bytes long, the most is %d", len(s), MaxNumberInput), fmt.Sprintf("号码长 %d 字节，至多 %d 字节", len(s), MaxNumberInput))
 	}
@@ -45,6 +42,8 @@ func ParseMSISDN(s string) (MSISDN, error) {
 		case r == '+' && n == 0 && !plus:
 			plus = true
 		case (r == ' ' || r == '-') && i > 0:
+		case wide(r):
+			return MSISDN{}, errWide
 		default:
 			return MSISDN{}, numberError(
 				fmt.Sprintf("phone number has %q at byte %d; only ASCII digits, a leading +, spaces and hyphens are read", r, i),
@@ -66,6 +65,11 @@ func ParseMSISDN(s string) (MSISDN, error) {
 	}
 	return fromE164(d)
 }
+
+var errWide = numberError("phone number has digits that are not ASCII, such as full-width ones; write 0-9", "号码含全角等非 ASCII 数字，请改用半角 0-9")
+
+// wide tells whether a character is a digit to people, and none here.
+func wide(r rune) bool { return r > unicode.MaxASCII && unicode.IsDigit(r) }
 
 func fromE164(d string) (MSISDN, error) {
 	if strings.HasPrefix(d, "86") {

@@ -81,7 +81,7 @@ func (a *API) people() {
 	}, a.suppress)
 	operation(a, ScopeConsent, huma.Operation{
 		OperationID: "erase", Method: http.MethodPost, Path: "/v1/people/erase", Summary: "Erase a person 删除个人信息", Tags: []string{"people"},
-		Description: "PIPL Art. 47. Destroys what opens the number and the texts that you sent to it, once the time for which they must be kept has passed. Consents end, refusals stay, and every proof stays valid.",
+		Description: "PIPL Art. 47. Destroys what opens the number and the texts that you sent to it, once the time for which they must be kept has passed. Consents end, refusals stay, and every proof stays valid. Before that time the answer is KEPT_BY_LAW: the person's data are only stored from then on, and nothing but codes that they ask for is sent to them.",
 	}, a.erase)
 }
 
@@ -93,13 +93,9 @@ type EraseOut struct {
 	}
 }
 
-func keptUntil(t time.Time) error {
-	day := t.UTC().Format(time.DateOnly)
-	return sms.Errorf(sms.KeptByLaw, "body.to", "it is kept until %s", day).Chinese("须保存至 %s", day)
-}
-
 // erase destroys what opens a person's records towards the caller's content
-// provider group: number, texts and commitments. PIPL Art. 47.
+// provider group: number, texts and commitments. What must still be kept is only
+// stored from here on. PIPL Art. 47.
 func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 	n, err := sms.ParseMSISDN(in.Body.To)
 	if err != nil {
@@ -107,29 +103,52 @@ func (a *API) erase(ctx context.Context, in *PersonIn) (*EraseOut, error) {
 	}
 	c, out := callerOf(ctx), &EraseOut{}
 	group, id := c.snap.Party[c.app.PartyID].GroupID, a.Keys.PhoneID(n)
-	out.Body.ID = a.IDs.Next()
+	certificate := a.IDs.Next()
+	var kept error
 	err = a.Store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		erased, until, err := a.privacy().Erase(ctx, tx, id, group, out.Body.ID, c.key.StaffID, func(erased bool) error {
+		act := func(action string) error { return a.record(ctx, tx, c.key, action, group, hex.EncodeToString(id[:])) }
+		erased, until, err := a.privacy().Erase(ctx, tx, id, group, certificate, c.key.StaffID, func(erased bool) error {
 			if !erased {
 				return nil
 			}
-			return a.record(ctx, tx, c.key, "erase person", group, hex.EncodeToString(id[:]))
+			return act("erase person")
 		})
-		switch {
-		case privacy.Held(err): // whose case it is concerns the operator and the authority
-			return &sms.Error{Code: sms.KeptByLaw, Field: "body.to"}
-		case err != nil:
+		held := privacy.Held(err)
+		if err != nil && !held {
 			return err
-		case !until.IsZero():
-			return keptUntil(until)
 		}
-		out.Body.Erased = erased
-		return nil
+		if kept = keptUntil(held, until); kept == nil {
+			out.Body.Erased = erased
+			return nil
+		}
+		now, err := tx.Now(ctx)
+		if err == nil {
+			err = act("lock person")
+		}
+		if err != nil {
+			return err
+		}
+		return a.privacy().Lock(ctx, tx, id, group, certificate, now.UnixMilli())
 	})
-	if !out.Body.Erased {
-		out.Body.ID = 0
+	if err == nil {
+		err = kept
+	}
+	if out.Body.Erased {
+		out.Body.ID = certificate
 	}
 	return out, err
+}
+
+// keptUntil tells why a person can't be erased yet, nil when they can.
+func keptUntil(held bool, until time.Time) error {
+	if held { // whose case it is concerns the operator and the authority
+		return &sms.Error{Code: sms.KeptByLaw, Field: "body.to"}
+	}
+	if until.IsZero() {
+		return nil
+	}
+	day := until.UTC().Format(time.DateOnly)
+	return sms.Errorf(sms.KeptByLaw, "body.to", "it is kept until %s", day).Chinese("须保存至 %s", day)
 }
 
 func (a *API) numbers(list []string) ([]sms.MSISDN, error) {

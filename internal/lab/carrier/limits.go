@@ -1,8 +1,6 @@
 package carrier
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 )
@@ -28,16 +26,17 @@ func (c *Carrier) SetLimits(login string, l Limits) error {
 	if a == nil {
 		return fmt.Errorf("carrier: no account %.20q", login)
 	}
-	changed := Account{
-		Login: a.Login, Secret: a.Secret, Version: a.Version, Sessions: l.Sessions, Window: l.Window, TPS: l.TPS, Codes: a.Codes,
-		Callback: a.Callback, CallbackLogin: a.CallbackLogin, CallbackSecret: a.CallbackSecret,
+	a.mu.Lock()
+	changed := a.Account
+	changed.Sessions, changed.Window, changed.TPS = l.Sessions, l.Window, l.TPS
+	err := changed.validate(c.cfg.protocol(), c.dialect)
+	if err == nil {
+		a.Sessions, a.Window, a.TPS = l.Sessions, l.Window, l.TPS
 	}
-	if err := changed.validate(c.cfg.protocol(), c.dialect); err != nil {
+	a.mu.Unlock()
+	if err != nil {
 		return fmt.Errorf("carrier: %w", err)
 	}
-	a.mu.Lock()
-	a.Sessions, a.Window, a.TPS = l.Sessions, l.Window, l.TPS
-	a.mu.Unlock()
 	return c.Disconnect(login)
 }
 
@@ -52,22 +51,15 @@ func (c *Carrier) getLimits(w http.ResponseWriter, r *http.Request) {
 
 func (c *Carrier) patchLimits(w http.ResponseWriter, r *http.Request) {
 	a := c.accounts[r.PathValue("login")]
-	var named json.RawMessage
 	if a == nil {
 		c.getLimits(w, r) // which says so
 		return
 	}
-	if !c.read(w, r, &named) {
+	l := a.limits()
+	if !c.read(w, r, &l) {
 		return
 	}
-	l := a.limits()
-	d := json.NewDecoder(bytes.NewReader(named))
-	d.DisallowUnknownFields()
-	err := d.Decode(&l)
-	if err == nil {
-		err = c.SetLimits(a.Login, l)
-	}
-	if err != nil {
+	if err := c.SetLimits(a.Login, l); err != nil {
 		c.refuse(w, http.StatusUnprocessableEntity, err)
 		return
 	}
